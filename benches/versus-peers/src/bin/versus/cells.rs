@@ -1,0 +1,143 @@
+//! What is compared (contestants) and under which conditions (cells).
+
+use std::{fmt, str::FromStr};
+
+/// One condition: payload, calls in flight, runtime flavour. Written `32-64-mt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Cell {
+    /// Bytes each way.
+    pub(crate) payload: usize,
+    pub(crate) in_flight: usize,
+    pub(crate) flavour: Flavour,
+}
+
+/// tokio's runtime, the same in both processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Flavour {
+    MultiThread,
+    CurrentThread,
+}
+
+impl Flavour {
+    pub(crate) const BOTH: [Self; 2] = [Self::MultiThread, Self::CurrentThread];
+
+    pub(crate) const fn short(self) -> &'static str {
+        match self {
+            Self::MultiThread => "mt",
+            Self::CurrentThread => "ct",
+        }
+    }
+
+    const fn long(self) -> &'static str {
+        match self {
+            Self::MultiThread => "multi_thread with 2 workers",
+            Self::CurrentThread => "current_thread",
+        }
+    }
+}
+
+impl Cell {
+    pub(crate) const fn new(payload: usize, in_flight: usize, flavour: Flavour) -> Self {
+        Self {
+            payload,
+            in_flight,
+            flavour,
+        }
+    }
+
+    /// The heading of its table.
+    pub(crate) fn title(self) -> String {
+        let (payload, flavour) = (self.payload, self.flavour.long());
+        format!(
+            "{self}: {payload} B each way, {} in flight, {flavour}",
+            self.in_flight
+        )
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.payload {
+            whole if whole % 1024 == 0 => write!(f, "{}k", whole / 1024)?,
+            odd => write!(f, "{odd}")?,
+        }
+        write!(f, "-{}-{}", self.in_flight, self.flavour.short())
+    }
+}
+
+impl FromStr for Cell {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is no cell; one is `32-64-mt`");
+        let mut parts = text.split('-');
+        let (Some(payload), Some(in_flight), Some(flavour), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(wrong());
+        };
+        let (digits, unit) = payload
+            .strip_suffix('k')
+            .map_or((payload, 1), |kib| (kib, 1024));
+        let flavour = Flavour::BOTH
+            .into_iter()
+            .find(|known| known.short() == flavour);
+        Ok(Self {
+            payload: digits.parse::<usize>().map_err(|_| wrong())? * unit,
+            in_flight: in_flight.parse().map_err(|_| wrong())?,
+            flavour: flavour.ok_or_else(wrong)?,
+        })
+    }
+}
+
+/// A row of every table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Contestant {
+    Sinew,
+    Lane,
+    TonicTls,
+    Tonic,
+    TarpcTls,
+    Tarpc,
+}
+
+impl Contestant {
+    /// Those that this build can run, in the order in which they do.
+    pub(crate) fn built() -> Vec<Self> {
+        let all = [
+            Self::Sinew,
+            Self::Lane,
+            Self::TonicTls,
+            Self::Tonic,
+            Self::TarpcTls,
+            Self::Tarpc,
+        ];
+        let runs = |one: &Self| cfg!(feature = "sinew") || *one != Self::Sinew;
+        all.into_iter().filter(runs).collect()
+    }
+
+    /// What `peer` calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sinew => "sinew",
+            Self::Lane => "lane",
+            Self::TonicTls => "tonic-tls",
+            Self::Tonic => "tonic",
+            Self::TarpcTls => "tarpc-tls",
+            Self::Tarpc => "tarpc",
+        }
+    }
+}
+
+impl fmt::Display for Contestant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Sinew => "sinew (mTLS)",
+            Self::Lane => "bare quinn lane",
+            Self::TonicTls => "tonic TLS",
+            Self::Tonic => "tonic plaintext",
+            Self::TarpcTls => "tarpc TLS",
+            Self::Tarpc => "tarpc plaintext",
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! One repetition of one contestant in one cell.
+
+use std::{path::Path, time::Duration};
+
+use serde::Deserialize;
+
+use crate::{
+    Failure,
+    cells::{Cell, Contestant},
+    child::Peer,
+};
+
+/// For a start, a handshake, the end of a run: far longer than any takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What all repetitions have in common.
+pub(crate) struct Contest<'a> {
+    pub(crate) peer: &'a Path,
+    /// What is measured of each repetition.
+    pub(crate) window: Duration,
+}
+
+/// What one repetition came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    pub(crate) calls_per_second: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+    /// User and system time of both processes.
+    pub(crate) cpu_us_per_call: f64,
+    pub(crate) client_allocations: f64,
+    pub(crate) server_allocations: f64,
+}
+
+#[derive(Deserialize)]
+struct Spent {
+    seconds: f64,
+    cpu_seconds: f64,
+    allocations: u64,
+}
+
+#[derive(Deserialize)]
+struct Called {
+    calls: u64,
+    window_seconds: f64,
+    p50_us: f64,
+    p99_us: f64,
+    #[serde(flatten)]
+    spent: Spent,
+}
+
+impl Contest<'_> {
+    /// # Errors
+    /// Which end failed, and its words.
+    pub(crate) fn run(&self, cell: Cell, contestant: Contestant) -> Result<Sample, Failure> {
+        let words = |role: &str| -> Vec<String> {
+            let of_cell = [
+                "--flavour".to_owned(),
+                cell.flavour.short().to_owned(),
+                "--payload".to_owned(),
+                cell.payload.to_string(),
+                "--in-flight".to_owned(),
+                cell.in_flight.to_string(),
+                "--seconds".to_owned(),
+                self.window.as_secs_f64().to_string(),
+            ];
+            [contestant.name().to_owned(), role.to_owned()]
+                .into_iter()
+                .chain(of_cell)
+                .collect()
+        };
+        let mut server = Peer::start(self.peer, &words("server"))?;
+        let ready = server
+            .line(PATIENCE)
+            .map_err(|why| format!("server: {why}"))?;
+        let mut parts = ready.split_ascii_whitespace().skip(1);
+        let (Some(addr), Some(certificate)) = (parts.next(), parts.next()) else {
+            return Err(format!("server: `{ready}` is not where it is").into());
+        };
+        let mut of_client = words("client");
+        of_client.extend(["--addr".to_owned(), addr.to_owned()]);
+        of_client.extend(["--cert".to_owned(), certificate.to_owned()]);
+        let mut client = Peer::start(self.peer, &of_client)?;
+
+        let (spent, called) = self.relay(&mut server, &mut client)?;
+        let spent: Spent = serde_json::from_str(&spent)?;
+        let called: Called = serde_json::from_str(&called)?;
+        Ok(sample(&called, &spent))
+    }
+
+    /// Passes the client's `begin` and `end` on, and returns what both then say of the time between.
+    fn relay(&self, server: &mut Peer, client: &mut Peer) -> Result<(String, String), Failure> {
+        for (word, patience) in [("begin", PATIENCE), ("end", PATIENCE + self.window)] {
+            let line = client
+                .line(patience)
+                .map_err(|why| format!("client: {why}"))?;
+            if line != word {
+                return Err(format!("client: `{line}` instead of `{word}`").into());
+            }
+            server.say(word).map_err(|why| format!("server: {why}"))?;
+        }
+        let spent = server
+            .line(PATIENCE)
+            .map_err(|why| format!("server: {why}"))?;
+        let called = client
+            .line(PATIENCE)
+            .map_err(|why| format!("client: {why}"))?;
+        Ok((spent, called))
+    }
+}
+
+/// Each end counted its own window: rates, not sums, are what can be set against each other.
+fn sample(called: &Called, server: &Spent) -> Sample {
+    let calls_per_second = called.calls as f64 / called.window_seconds;
+    let per_call = |spent: &Spent, used: f64| used / spent.seconds / calls_per_second;
+    let client = &called.spent;
+    Sample {
+        calls_per_second,
+        p50_us: called.p50_us,
+        p99_us: called.p99_us,
+        cpu_us_per_call: 1e6
+            * (per_call(client, client.cpu_seconds) + per_call(server, server.cpu_seconds)),
+        client_allocations: per_call(client, client.allocations as f64),
+        server_allocations: per_call(server, server.allocations as f64),
+    }
+}

@@ -1,0 +1,138 @@
+//! From the model to Rust: the trait, its client and its server.
+//!
+//! # Invariants
+//! 1. Every path is absolute, through `::core`, `::std` or the crate `sinew` as the user named it.
+//! 2. The locals of generated functions carry the macro's own span, so that an argument of the same
+//!    name is another variable.
+//! 3. Generated tokens never carry a user's span alone: lints of the user's would apply to them.
+
+mod client;
+mod server;
+mod trait_def;
+mod types;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+
+use self::types::Shape;
+use crate::model::{Criticality, Extent, Method, Service};
+
+/// Prints the service as Rust.
+///
+/// The two lints that are allowed would speak of generated code: it must name a deprecated method to
+/// serve it, and the client takes as many arguments as the trait does.
+pub(crate) fn rust(service: &Service) -> TokenStream {
+    let trait_def = trait_def::trait_def(service);
+    let client = client::definition(service);
+    let server = server::definition(service);
+    let client_impl = client::implementation(service);
+    let server_impl = server::implementation(service);
+    let statics = whole(service).map(|method| descriptor(service, method));
+    let distinct = distinct_methods(service);
+    let conditions = &service.attributes.conditions;
+    quote! {
+        #trait_def
+        #client
+        #server
+        #conditions
+        #[allow(clippy::too_many_arguments, deprecated)]
+        const _: () = {
+            #(#statics)*
+            #distinct
+            #client_impl
+            #server_impl
+        };
+    }
+}
+
+/// The methods that can be called.
+fn whole(service: &Service) -> impl Iterator<Item = &Method> {
+    service
+        .methods
+        .iter()
+        .filter(|method| method.extent == Extent::Whole)
+}
+
+/// A name beside the trait's: `InventoryClient`.
+fn beside(service: &Service, suffix: &str) -> Ident {
+    format_ident!(
+        "{}{suffix}",
+        service.ident,
+        span = located_at(service.ident.span())
+    )
+}
+
+/// The static that describes a method.
+fn static_name(method: &Method) -> Ident {
+    format_ident!("METHOD_{}", method.plain_name, span = Span::mixed_site())
+}
+
+/// A variable of generated code.
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}
+
+/// Generated code that the compiler shows at a place of the user's when it has to show it.
+fn located_at(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
+fn descriptor(service: &Service, method: &Method) -> TokenStream {
+    let sinew = &service.sinew;
+    let conditions = &method.attributes.conditions;
+    let ident = static_name(method);
+    let (service_name, method_name) = (&service.name.text, &method.name.text);
+    let path = format!("{service_name}/{method_name}");
+    let shape = format_ident!("{}", Shape::of(method).variant());
+    let options = options(service, method);
+    let arguments = method.values().map(|argument| &argument.plain_name);
+    let doc_text = &method.attributes.doc_text;
+    let doc = (!doc_text.is_empty()).then(|| quote!(.doc(#doc_text)));
+    quote! {
+        #conditions
+        static #ident: #sinew::private::Method =
+            #sinew::private::Method::new(
+                #service_name, #method_name, #path, #sinew::private::Shape::#shape,
+            )
+                #options
+                .arguments(&[#(#arguments),*])
+                #doc;
+    }
+}
+
+fn options(service: &Service, method: &Method) -> TokenStream {
+    let sinew = &service.sinew;
+    let options = &method.options;
+    let idempotent = options.idempotent.then(|| quote!(.idempotent()));
+    let timeout = options.timeout_us.map(|us| quote!(.timeout_us(#us)));
+    let criticality = options.criticality.map(|criticality| {
+        let variant = format_ident!(
+            "{}",
+            match criticality {
+                Criticality::CriticalPlus => "CriticalPlus",
+                Criticality::Critical => "Critical",
+                Criticality::SheddablePlus => "SheddablePlus",
+                Criticality::Sheddable => "Sheddable",
+            }
+        );
+        quote!(.criticality(#sinew::Criticality::#variant))
+    });
+    let raw = options.raw.map(|_| quote!(.raw()));
+    quote!(#idempotent #timeout #criticality #raw)
+}
+
+/// Method ids are hashes of names, and calls find their handler by them.
+fn distinct_methods(service: &Service) -> Option<TokenStream> {
+    let sinew = &service.sinew;
+    let methods = whole(service).map(|method| {
+        let conditions = &method.attributes.conditions;
+        let ident = static_name(method);
+        quote!(#conditions &#ident)
+    });
+    let place = located_at(service.ident.span());
+    (whole(service).count() > 1).then(|| {
+        quote_spanned! {place=>
+            const _: () = #sinew::private::assert_distinct_methods(&[#(#methods),*]);
+        }
+    })
+}

@@ -1,0 +1,234 @@
+//! The expansion of:
+//! ```text
+//! #[service]
+//! pub trait Store {
+//!     #[cfg(unix)]
+//!     async fn open(&self, path: String) -> u64;
+//!     #[cfg(not(unix))]
+//!     async fn open(&self, path: Vec<u16>) -> u64;
+//!     #[cfg_attr(docsrs, doc(cfg(feature = "close")))]
+//!     #[cfg(feature = "close")]
+//!     async fn close(&self, handle: u64);
+//! }
+//! ```
+
+pub trait Store: ::core::marker::Send + ::core::marker::Sync + 'static {
+    #[cfg(unix)]
+    fn open(
+        &self,
+        path: String,
+    ) -> impl ::core::future::Future<Output = u64> + ::core::marker::Send;
+    #[cfg(not(unix))]
+    fn open(
+        &self,
+        path: Vec<u16>,
+    ) -> impl ::core::future::Future<Output = u64> + ::core::marker::Send;
+    #[cfg(feature = "close")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "close")))]
+    fn close(
+        &self,
+        handle: u64,
+    ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
+}
+/// Client of [`Store`]: each of its methods is a call.
+///
+/// Cheap to clone, and all clones share their connections. Dropping the future of a call
+/// cancels the call, on the server too.
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct StoreClient {
+    channel: ::sinew::private::Channel,
+}
+/// Serves an implementation of [`Store`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct StoreServer {
+    service: ::sinew::private::Service,
+}
+#[allow(clippy::too_many_arguments, deprecated)]
+const _: () = {
+    #[cfg(unix)]
+    static METHOD_open: ::sinew::private::Method = ::sinew::private::Method::new(
+            "Store",
+            "open",
+            "Store/open",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&["path"]);
+    #[cfg(not(unix))]
+    static METHOD_open: ::sinew::private::Method = ::sinew::private::Method::new(
+            "Store",
+            "open",
+            "Store/open",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&["path"]);
+    #[cfg(feature = "close")]
+    static METHOD_close: ::sinew::private::Method = ::sinew::private::Method::new(
+            "Store",
+            "close",
+            "Store/close",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&["handle"]);
+    const _: () = ::sinew::private::assert_distinct_methods(
+        &[
+            #[cfg(unix)]
+            METHOD_open.id(),
+            #[cfg(not(unix))]
+            METHOD_open.id(),
+            #[cfg(feature = "close")]
+            METHOD_close.id(),
+        ],
+    );
+    impl StoreClient {
+        /// The same client, with these options for each call that is made through it.
+        #[must_use]
+        pub fn with(&self, options: ::sinew::CallOptions) -> Self {
+            Self {
+                channel: self.channel.with(options),
+            }
+        }
+        /// A client of an implementation in this process: the same pipeline and the same encoding,
+        /// with no network.
+        #[must_use]
+        pub fn local(service: impl Store) -> Self {
+            Self {
+                channel: ::sinew::private::Channel::local(
+                    StoreServer::new(service).service,
+                ),
+            }
+        }
+        #[cfg(unix)]
+        /// Calls [`Store::open`].
+        pub fn open(
+            &self,
+            path: String,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (String,),
+                u64,
+                ::sinew::Status,
+            >(&self.channel, &METHOD_open, (path,))
+        }
+        #[cfg(not(unix))]
+        /// Calls [`Store::open`].
+        pub fn open(
+            &self,
+            path: Vec<u16>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (Vec<u16>,),
+                u64,
+                ::sinew::Status,
+            >(&self.channel, &METHOD_open, (path,))
+        }
+        #[cfg(feature = "close")]
+        /// Calls [`Store::close`].
+        pub fn close(
+            &self,
+            handle: u64,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<(), ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (u64,),
+                (),
+                ::sinew::Status,
+            >(&self.channel, &METHOD_close, (handle,))
+        }
+    }
+    impl ::sinew::ServiceClient for StoreClient {
+        const SERVICE: &'static str = "Store";
+        fn from_channel(channel: ::sinew::private::Channel) -> Self {
+            Self { channel }
+        }
+    }
+    impl StoreServer {
+        /// Serves `service`: one value answers all calls, at once.
+        #[must_use]
+        pub fn new(service: impl Store) -> Self {
+            let service = ::std::sync::Arc::new(service);
+            Self {
+                service: ::sinew::private::Service::new(
+                    "Store",
+                    ::std::vec::Vec::from([
+                        #[cfg(unix)]
+                        ::sinew::private::unary_handler::<
+                            (String,),
+                            u64,
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_open,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(path,)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            u64,
+                                            ::sinew::Status,
+                                        >::Ok(Store::open(&*this, path).await)
+                                    }
+                                }
+                            },
+                        ),
+                        #[cfg(not(unix))]
+                        ::sinew::private::unary_handler::<
+                            (Vec<u16>,),
+                            u64,
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_open,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(path,)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            u64,
+                                            ::sinew::Status,
+                                        >::Ok(Store::open(&*this, path).await)
+                                    }
+                                }
+                            },
+                        ),
+                        #[cfg(feature = "close")]
+                        ::sinew::private::unary_handler::<
+                            (u64,),
+                            (),
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_close,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(handle,)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            (),
+                                            ::sinew::Status,
+                                        >::Ok(Store::close(&*this, handle).await)
+                                    }
+                                }
+                            },
+                        ),
+                    ]),
+                ),
+            }
+        }
+    }
+    impl ::core::convert::From<StoreServer> for ::sinew::private::Service {
+        fn from(server: StoreServer) -> Self {
+            server.service
+        }
+    }
+};

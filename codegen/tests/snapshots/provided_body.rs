@@ -1,0 +1,170 @@
+//! The expansion of:
+//! ```text
+//! #[service]
+//! pub trait Greeter {
+//!     async fn name(&self) -> String;
+//!     async fn greet(&self, mut greeting: String) -> String {
+//!         greeting.push_str(&self.name().await);
+//!         greeting
+//!     }
+//! }
+//! ```
+
+pub trait Greeter: ::core::marker::Send + ::core::marker::Sync + 'static {
+    fn name(
+        &self,
+    ) -> impl ::core::future::Future<Output = String> + ::core::marker::Send;
+    fn greet(
+        &self,
+        mut greeting: String,
+    ) -> impl ::core::future::Future<Output = String> + ::core::marker::Send {
+        async move {
+            greeting.push_str(&self.name().await);
+            greeting
+        }
+    }
+}
+/// Client of [`Greeter`]: each of its methods is a call.
+///
+/// Cheap to clone, and all clones share their connections. Dropping the future of a call
+/// cancels the call, on the server too.
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct GreeterClient {
+    channel: ::sinew::private::Channel,
+}
+/// Serves an implementation of [`Greeter`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct GreeterServer {
+    service: ::sinew::private::Service,
+}
+#[allow(clippy::too_many_arguments, deprecated)]
+const _: () = {
+    static METHOD_name: ::sinew::private::Method = ::sinew::private::Method::new(
+            "Greeter",
+            "name",
+            "Greeter/name",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&[]);
+    static METHOD_greet: ::sinew::private::Method = ::sinew::private::Method::new(
+            "Greeter",
+            "greet",
+            "Greeter/greet",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&["greeting"]);
+    const _: () = ::sinew::private::assert_distinct_methods(
+        &[METHOD_name.id(), METHOD_greet.id()],
+    );
+    impl GreeterClient {
+        /// The same client, with these options for each call that is made through it.
+        #[must_use]
+        pub fn with(&self, options: ::sinew::CallOptions) -> Self {
+            Self {
+                channel: self.channel.with(options),
+            }
+        }
+        /// A client of an implementation in this process: the same pipeline and the same encoding,
+        /// with no network.
+        #[must_use]
+        pub fn local(service: impl Greeter) -> Self {
+            Self {
+                channel: ::sinew::private::Channel::local(
+                    GreeterServer::new(service).service,
+                ),
+            }
+        }
+        /// Calls [`Greeter::name`].
+        pub fn name(
+            &self,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<String, ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (),
+                String,
+                ::sinew::Status,
+            >(&self.channel, &METHOD_name, ())
+        }
+        /// Calls [`Greeter::greet`].
+        pub fn greet(
+            &self,
+            greeting: String,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<String, ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (String,),
+                String,
+                ::sinew::Status,
+            >(&self.channel, &METHOD_greet, (greeting,))
+        }
+    }
+    impl ::sinew::ServiceClient for GreeterClient {
+        const SERVICE: &'static str = "Greeter";
+        fn from_channel(channel: ::sinew::private::Channel) -> Self {
+            Self { channel }
+        }
+    }
+    impl GreeterServer {
+        /// Serves `service`: one value answers all calls, at once.
+        #[must_use]
+        pub fn new(service: impl Greeter) -> Self {
+            let service = ::std::sync::Arc::new(service);
+            Self {
+                service: ::sinew::private::Service::new(
+                    "Greeter",
+                    ::std::vec::Vec::from([
+                        ::sinew::private::unary_handler::<
+                            (),
+                            String,
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_name,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |()| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            String,
+                                            ::sinew::Status,
+                                        >::Ok(Greeter::name(&*this).await)
+                                    }
+                                }
+                            },
+                        ),
+                        ::sinew::private::unary_handler::<
+                            (String,),
+                            String,
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_greet,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(greeting,)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            String,
+                                            ::sinew::Status,
+                                        >::Ok(Greeter::greet(&*this, greeting).await)
+                                    }
+                                }
+                            },
+                        ),
+                    ]),
+                ),
+            }
+        }
+    }
+    impl ::core::convert::From<GreeterServer> for ::sinew::private::Service {
+        fn from(server: GreeterServer) -> Self {
+            server.service
+        }
+    }
+};

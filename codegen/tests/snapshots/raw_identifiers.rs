@@ -1,0 +1,119 @@
+//! The expansion of:
+//! ```text
+//! #[service]
+//! pub trait r#Trait {
+//!     async fn r#match(&self, r#type: String, service: u8, this: u8) -> bool;
+//! }
+//! ```
+
+pub trait r#Trait: ::core::marker::Send + ::core::marker::Sync + 'static {
+    fn r#match(
+        &self,
+        r#type: String,
+        service: u8,
+        this: u8,
+    ) -> impl ::core::future::Future<Output = bool> + ::core::marker::Send;
+}
+/// Client of [`r#Trait`]: each of its methods is a call.
+///
+/// Cheap to clone, and all clones share their connections. Dropping the future of a call
+/// cancels the call, on the server too.
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct TraitClient {
+    channel: ::sinew::private::Channel,
+}
+/// Serves an implementation of [`r#Trait`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct TraitServer {
+    service: ::sinew::private::Service,
+}
+#[allow(clippy::too_many_arguments, deprecated)]
+const _: () = {
+    static METHOD_match: ::sinew::private::Method = ::sinew::private::Method::new(
+            "Trait",
+            "match",
+            "Trait/match",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&["type", "service", "this"]);
+    impl TraitClient {
+        /// The same client, with these options for each call that is made through it.
+        #[must_use]
+        pub fn with(&self, options: ::sinew::CallOptions) -> Self {
+            Self {
+                channel: self.channel.with(options),
+            }
+        }
+        /// A client of an implementation in this process: the same pipeline and the same encoding,
+        /// with no network.
+        #[must_use]
+        pub fn local(service: impl r#Trait) -> Self {
+            Self {
+                channel: ::sinew::private::Channel::local(
+                    TraitServer::new(service).service,
+                ),
+            }
+        }
+        /// Calls [`r#Trait::match`].
+        pub fn r#match(
+            &self,
+            r#type: String,
+            service: u8,
+            this: u8,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<bool, ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (String, u8, u8),
+                bool,
+                ::sinew::Status,
+            >(&self.channel, &METHOD_match, (r#type, service, this))
+        }
+    }
+    impl ::sinew::ServiceClient for TraitClient {
+        const SERVICE: &'static str = "Trait";
+        fn from_channel(channel: ::sinew::private::Channel) -> Self {
+            Self { channel }
+        }
+    }
+    impl TraitServer {
+        /// Serves `service`: one value answers all calls, at once.
+        #[must_use]
+        pub fn new(service: impl r#Trait) -> Self {
+            let service = ::std::sync::Arc::new(service);
+            Self {
+                service: ::sinew::private::Service::new(
+                    "Trait",
+                    ::std::vec::Vec::from([
+                        ::sinew::private::unary_handler::<
+                            (String, u8, u8),
+                            bool,
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_match,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(r#type, service, this)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            bool,
+                                            ::sinew::Status,
+                                        >::Ok(r#Trait::r#match(&*this, r#type, service, this).await)
+                                    }
+                                }
+                            },
+                        ),
+                    ]),
+                ),
+            }
+        }
+    }
+    impl ::core::convert::From<TraitServer> for ::sinew::private::Service {
+        fn from(server: TraitServer) -> Self {
+            server.service
+        }
+    }
+};

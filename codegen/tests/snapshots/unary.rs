@@ -1,0 +1,189 @@
+//! The expansion of:
+//! ```text
+//! #[service(name = "shop.Inventory")]
+//! /// Stock levels and reservations.
+//! #[allow(clippy::module_name_repetitions)]
+//! pub trait Inventory: Health {
+//!     /// Units on hand.
+//!     ///
+//!     /// Safe to repeat.
+//!     #[rpc(idempotent, timeout = "500ms")]
+//!     #[rpc(criticality = "sheddable_plus", name = "stock-level")]
+//!     #[deprecated = "use `levels`"]
+//!     #[must_use]
+//!     async fn stock(&self, sku: Sku) -> Result<u32, StockError>;
+//!
+//!     async fn move_all(&self, from: Place, to: Place);
+//! }
+//! ```
+
+/// Stock levels and reservations.
+#[allow(clippy::module_name_repetitions)]
+pub trait Inventory: ::core::marker::Send + ::core::marker::Sync + 'static + Health {
+    /// Units on hand.
+    ///
+    /// Safe to repeat.
+    #[deprecated = "use `levels`"]
+    #[must_use]
+    fn stock(
+        &self,
+        sku: Sku,
+    ) -> impl ::core::future::Future<
+        Output = Result<u32, StockError>,
+    > + ::core::marker::Send;
+    fn move_all(
+        &self,
+        from: Place,
+        to: Place,
+    ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
+}
+/// Client of [`Inventory`]: each of its methods is a call.
+///
+/// Cheap to clone, and all clones share their connections. Dropping the future of a call
+/// cancels the call, on the server too.
+///
+/// Stock levels and reservations.
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct InventoryClient {
+    channel: ::sinew::private::Channel,
+}
+/// Serves an implementation of [`Inventory`].
+#[derive(::core::clone::Clone, ::core::fmt::Debug)]
+pub struct InventoryServer {
+    service: ::sinew::private::Service,
+}
+#[allow(clippy::too_many_arguments, deprecated)]
+const _: () = {
+    static METHOD_stock: ::sinew::private::Method = ::sinew::private::Method::new(
+            "shop.Inventory",
+            "stock-level",
+            "shop.Inventory/stock-level",
+            ::sinew::private::Shape::Unary,
+        )
+        .idempotent()
+        .timeout_us(500000u64)
+        .criticality(::sinew::Criticality::SheddablePlus)
+        .arguments(&["sku"])
+        .doc("Units on hand.\n\nSafe to repeat.");
+    static METHOD_move_all: ::sinew::private::Method = ::sinew::private::Method::new(
+            "shop.Inventory",
+            "move_all",
+            "shop.Inventory/move_all",
+            ::sinew::private::Shape::Unary,
+        )
+        .arguments(&["from", "to"]);
+    const _: () = ::sinew::private::assert_distinct_methods(
+        &[METHOD_stock.id(), METHOD_move_all.id()],
+    );
+    impl InventoryClient {
+        /// The same client, with these options for each call that is made through it.
+        #[must_use]
+        pub fn with(&self, options: ::sinew::CallOptions) -> Self {
+            Self {
+                channel: self.channel.with(options),
+            }
+        }
+        /// A client of an implementation in this process: the same pipeline and the same encoding,
+        /// with no network.
+        #[must_use]
+        pub fn local(service: impl Inventory) -> Self {
+            Self {
+                channel: ::sinew::private::Channel::local(
+                    InventoryServer::new(service).service,
+                ),
+            }
+        }
+        /// Units on hand.
+        ///
+        /// Safe to repeat.
+        #[deprecated = "use `levels`"]
+        pub fn stock(
+            &self,
+            sku: Sku,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u32, ::sinew::CallError<StockError>>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (Sku,),
+                u32,
+                StockError,
+            >(&self.channel, &METHOD_stock, (sku,))
+        }
+        /// Calls [`Inventory::move_all`].
+        pub fn move_all(
+            &self,
+            from: Place,
+            to: Place,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<(), ::sinew::Status>,
+        > + ::core::marker::Send + 'static + use<> {
+            ::sinew::private::unary::<
+                (Place, Place),
+                (),
+                ::sinew::Status,
+            >(&self.channel, &METHOD_move_all, (from, to))
+        }
+    }
+    impl ::sinew::ServiceClient for InventoryClient {
+        const SERVICE: &'static str = "shop.Inventory";
+        fn from_channel(channel: ::sinew::private::Channel) -> Self {
+            Self { channel }
+        }
+    }
+    impl InventoryServer {
+        /// Serves `service`: one value answers all calls, at once.
+        #[must_use]
+        pub fn new(service: impl Inventory) -> Self {
+            let service = ::std::sync::Arc::new(service);
+            Self {
+                service: ::sinew::private::Service::new(
+                    "shop.Inventory",
+                    ::std::vec::Vec::from([
+                        ::sinew::private::unary_handler::<
+                            (Sku,),
+                            u32,
+                            StockError,
+                            _,
+                            _,
+                        >(
+                            &METHOD_stock,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(sku,)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move { Inventory::stock(&*this, sku).await }
+                                }
+                            },
+                        ),
+                        ::sinew::private::unary_handler::<
+                            (Place, Place),
+                            (),
+                            ::sinew::Status,
+                            _,
+                            _,
+                        >(
+                            &METHOD_move_all,
+                            {
+                                let this = ::std::sync::Arc::clone(&service);
+                                move |(from, to)| {
+                                    let this = ::std::sync::Arc::clone(&this);
+                                    async move {
+                                        ::core::result::Result::<
+                                            (),
+                                            ::sinew::Status,
+                                        >::Ok(Inventory::move_all(&*this, from, to).await)
+                                    }
+                                }
+                            },
+                        ),
+                    ]),
+                ),
+            }
+        }
+    }
+    impl ::core::convert::From<InventoryServer> for ::sinew::private::Service {
+        fn from(server: InventoryServer) -> Self {
+            server.service
+        }
+    }
+};

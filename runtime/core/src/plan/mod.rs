@@ -1,0 +1,3 @@
+//! Plans: the only places where policies meet. One for each side of a call.
+
+pub mod client;

@@ -1,0 +1,209 @@
+//! How a method can fail, as both ends see it: the service's own error, typed or still encoded, or a status.
+//!
+//! # Why
+//! A trait's method names its error type; the pipeline between must not. So the error travels erased, and the two
+//! generated ends, which know the type, put it in and take it out.
+
+use std::{
+    any::{Any, type_name},
+    fmt,
+};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use sinew_core::codes::{Code, Disposition, Origin, Reason};
+
+use crate::{
+    codec::{self, CodecError},
+    error::{CallError, Status},
+};
+
+/// Why a method or one of its streams gave no value.
+#[derive(Debug)]
+pub enum Failure {
+    /// The service's own error.
+    App(AppError),
+    /// The mesh's or the handler's status.
+    Status(Status),
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+/// The service's own error without its type.
+pub struct AppError(Repr);
+
+enum Repr {
+    Encoded { codec: u8, body: Bytes },
+    Typed(Box<dyn Erased>),
+}
+
+/// A typed error that can be written, or taken back out in process.
+trait Erased: Send {
+    fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
+    fn name(&self) -> &'static str;
+}
+
+impl<E: Serialize + Send + 'static> Erased for E {
+    fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        codec::encode(codec, self, out)
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
+        self
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<E>()
+    }
+}
+
+impl AppError {
+    pub(crate) fn typed<E: Serialize + Send + 'static>(error: E) -> Self {
+        Self(Repr::Typed(Box::new(error)))
+    }
+
+    pub(crate) fn encoded(codec: u8, body: Bytes) -> Self {
+        Self(Repr::Encoded { codec, body })
+    }
+
+    /// The bytes for the wire and the codec that they are in.
+    pub(crate) fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<u8, CodecError> {
+        match &self.0 {
+            Repr::Encoded { codec, body } => {
+                out.extend_from_slice(body);
+                Ok(*codec)
+            }
+            Repr::Typed(error) => error.encode(codec, out).map(|()| codec),
+        }
+    }
+
+    /// The error as the type that the method names.
+    fn into_typed<E: DeserializeOwned + Send + 'static>(self) -> Result<E, Status> {
+        match self.0 {
+            Repr::Encoded { codec, body } => codec::decode(codec, &body).map_err(|error| {
+                undecodable::<E>("error", &error)
+            }),
+            Repr::Typed(error) => {
+                let name = error.name();
+                error.into_any().downcast().map(|error| *error).map_err(|_| {
+                    Status::new(
+                        Code::Internal,
+                        format!(
+                            "a stream failed with `{name}` where its method names `{}` as the error",
+                            type_name::<E>()
+                        ),
+                    )
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Debug for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Encoded { codec, body } => write!(f, "AppError(codec {codec}, {} bytes)", body.len()),
+            Repr::Typed(error) => write!(f, "AppError({})", error.name()),
+        }
+    }
+}
+
+/// The status of an answer that this build cannot read: the handler has run.
+pub(crate) fn undecodable<T>(what: &str, error: &CodecError) -> Status {
+    Status::runtime(
+        Code::Internal,
+        Reason::Malformed,
+        Disposition::Processed,
+        Origin::Local,
+        format!("the {what} is not a `{}`: {error}; the two builds differ in this type", type_name::<T>()),
+    )
+}
+
+/// What may stand in the `Err` of a service's method.
+///
+/// Implemented for [`Status`], [`CallError<E>`](CallError) and every serde type that is `Send + 'static`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a service's method",
+    label = "not an error that can cross the wire",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or return `Result<_, sinew::Status>`"
+)]
+pub trait MethodError: Sized + Send + 'static {
+    /// What the generated client's method returns as its error.
+    type Caller: From<Status> + Send + 'static;
+
+    /// Handler's side: forget the type.
+    fn into_failure(self) -> Failure;
+
+    /// Caller's side: find it again.
+    fn caller(failure: Failure) -> Self::Caller;
+}
+
+impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for E {
+    type Caller = CallError<E>;
+
+    fn into_failure(self) -> Failure {
+        Failure::App(AppError::typed(self))
+    }
+
+    fn caller(failure: Failure) -> CallError<E> {
+        match failure {
+            Failure::App(error) => error.into_typed().map_or_else(CallError::Status, CallError::App),
+            Failure::Status(status) => CallError::Status(status),
+        }
+    }
+}
+
+impl MethodError for Status {
+    type Caller = Self;
+
+    fn into_failure(self) -> Failure {
+        Failure::Status(self)
+    }
+
+    fn caller(failure: Failure) -> Self {
+        match failure {
+            Failure::App(_) => Self::new(
+                Code::Internal,
+                "the server answered with an error of its own where this client knows of none; the two builds differ",
+            ),
+            Failure::Status(status) => status,
+        }
+    }
+}
+
+impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError<E> {
+    type Caller = Self;
+
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::App(error) => Failure::App(AppError::typed(error)),
+            Self::Status(status) => Failure::Status(status),
+        }
+    }
+
+    fn caller(failure: Failure) -> Self {
+        <E as MethodError>::caller(failure)
+    }
+}
+
+/// Takes a `Result` apart by its type, so that an alias of it works as a return type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is called `Result` and has arguments but is not `core::result::Result`",
+    note = "write `Result<T, E>` or an alias of it, or rename the type"
+)]
+pub trait ResultType {
+    /// The value.
+    type Ok;
+    /// The error.
+    type Err;
+}
+
+impl<T, E> ResultType for Result<T, E> {
+    type Ok = T;
+    type Err = E;
+}

@@ -1,0 +1,161 @@
+//! What the runtime knows of one method: generated code makes one of these per method, at compile time.
+
+use std::time::Duration;
+
+use sinew_core::{codes::Criticality, ids::MethodId};
+
+/// Which sides of a method stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One request, one answer.
+    Unary,
+    /// One request, a stream of answers.
+    ServerStreaming,
+    /// A stream of requests, one answer.
+    ClientStreaming,
+    /// Both stream.
+    Bidirectional,
+}
+
+impl Shape {
+    pub(crate) fn streams(self) -> bool {
+        !matches!(self, Self::Unary)
+    }
+}
+
+/// The description of one method: its name on the wire and what its attributes say.
+#[derive(Debug, Clone, Copy)]
+pub struct Method {
+    service: &'static str,
+    name: &'static str,
+    path: &'static str,
+    id: MethodId,
+    shape: Shape,
+    idempotent: bool,
+    raw: bool,
+    timeout: Option<Duration>,
+    criticality: Option<Criticality>,
+    arguments: &'static [&'static str],
+    doc: &'static str,
+}
+
+impl Method {
+    /// A method that is not idempotent and has every default.
+    ///
+    /// `path` is `service/name`: one string, so that nothing has to be put together on the way of a call.
+    pub const fn new(
+        service: &'static str,
+        name: &'static str,
+        path: &'static str,
+        shape: Shape,
+    ) -> Self {
+        Self {
+            service,
+            name,
+            path,
+            id: MethodId::of(service, name),
+            shape,
+            idempotent: false,
+            raw: false,
+            timeout: None,
+            criticality: None,
+            arguments: &[],
+            doc: "",
+        }
+    }
+
+    /// May be repeated: the outcome is the same.
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// Carries `Bytes` untouched.
+    pub const fn raw(mut self) -> Self {
+        self.raw = true;
+        self
+    }
+
+    /// How long a call may take when nobody says otherwise, in microseconds.
+    pub const fn timeout_us(mut self, us: u64) -> Self {
+        self.timeout = Some(Duration::from_micros(us));
+        self
+    }
+
+    /// How much a call matters when nobody says otherwise.
+    pub const fn criticality(mut self, criticality: Criticality) -> Self {
+        self.criticality = Some(criticality);
+        self
+    }
+
+    /// The names of the arguments, in order, without a streaming one.
+    pub const fn arguments(mut self, names: &'static [&'static str]) -> Self {
+        self.arguments = names;
+        self
+    }
+
+    /// The doc comment.
+    pub const fn doc(mut self, doc: &'static str) -> Self {
+        self.doc = doc;
+        self
+    }
+
+    /// The service's name on the wire.
+    pub const fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// The method's name on the wire.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// `service/name`.
+    pub const fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The id that frames carry.
+    pub const fn id(&self) -> MethodId {
+        self.id
+    }
+
+    /// Which sides stream.
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Whether the trait says that repeating is harmless.
+    pub const fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+
+    /// Whether bytes pass untouched.
+    pub const fn is_raw(&self) -> bool {
+        self.raw
+    }
+
+    /// The timeout that the trait names.
+    pub const fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+
+    /// The criticality that the trait names.
+    pub const fn default_criticality(&self) -> Option<Criticality> {
+        self.criticality
+    }
+
+    /// The names of the arguments, in order, without a streaming one.
+    pub const fn argument_names(&self) -> &'static [&'static str] {
+        self.arguments
+    }
+
+    /// The doc comment of the method.
+    pub const fn documentation(&self) -> &'static str {
+        self.doc
+    }
+
+    pub(crate) const fn codec(&self) -> u8 {
+        if self.raw { crate::codec::RAW } else { crate::codec::BINCODE }
+    }
+}

@@ -1,0 +1,10 @@
+//! What belongs to a single call, on either side of it.
+
+pub(crate) mod context;
+pub(crate) mod failure;
+pub(crate) mod method;
+pub(crate) mod options;
+pub(crate) mod record;
+pub(crate) mod served;
+pub(crate) mod streaming;
+pub(crate) mod task;

@@ -1,0 +1,160 @@
+//! One request, run under its deadline, in its context, with its panics caught.
+//!
+//! # Invariants
+//! 1. The handler is not polled once its deadline has passed or its caller has gone; it is dropped at once, and
+//!    reported only after that.
+//! 2. A panic is this call's error and nobody else's.
+//! 3. A handler that is done when first polled costs no timer.
+
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context as TaskContext, Poll},
+};
+
+use sinew_core::codes::{Code, Disposition, Origin, Reason};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::context::Context;
+use crate::{
+    error::{Status, millis},
+    transport::{Begun, BoxFuture, Reply},
+};
+
+/// A handler at work.
+pub(crate) struct Served {
+    context: Context,
+    /// `None` once dropped.
+    work: Option<BoxFuture<'static, Reply>>,
+    arrived: Instant,
+    begun: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// How a handler ended, and what it took.
+pub(crate) struct Ended {
+    /// `None`: the caller went away, nobody waits for an answer.
+    pub(crate) reply: Option<Reply>,
+    pub(crate) context: Context,
+    pub(crate) queued: std::time::Duration,
+    pub(crate) worked: std::time::Duration,
+}
+
+impl Served {
+    pub(crate) fn new(begun: Begun, arrived: Instant) -> Self {
+        Self { context: begun.context, work: Some(begun.work), arrived, begun: None, timer: None }
+    }
+
+    fn end(&mut self, reply: Option<Reply>, now: Instant) -> Poll<Ended> {
+        // The slot is free, and the caller told, only once the handler is gone.
+        let work = self.work.take();
+        let dropped = catch_unwind(AssertUnwindSafe(move || drop(work)));
+        let reply = match dropped {
+            Ok(()) => reply,
+            Err(panic) => reply.map(|_| Reply::Status(panicked(&self.context, &*panic))),
+        };
+        let begun = self.begun.unwrap_or(now);
+        Poll::Ready(Ended {
+            reply,
+            context: self.context.clone(),
+            queued: begun.saturating_duration_since(self.arrived),
+            worked: now.saturating_duration_since(begun),
+        })
+    }
+
+    /// The first look at a call: it must have time left and somebody who waits.
+    fn may_begin(&mut self, now: Instant) -> Result<(), Option<Reply>> {
+        if self.context.is_cancelled() {
+            return Err(None);
+        }
+        match self.context.inner().deadline {
+            Some(deadline) if now >= deadline => Err(Some(Reply::Status(Status::rejected(
+                Code::DeadlineExceeded,
+                Reason::Expired,
+                format!(
+                    "the deadline passed {} before the handler could start",
+                    millis(now.saturating_duration_since(deadline))
+                ),
+            )))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Future for Served {
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        if this.begun.is_none() {
+            let now = Instant::now();
+            this.begun = Some(now);
+            if let Err(reply) = this.may_begin(now) {
+                return this.end(reply, now);
+            }
+        } else if this.context.is_cancelled() {
+            return this.end(None, Instant::now());
+        }
+        let Some(work) = &mut this.work else { return Poll::Pending };
+        match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+            Ok(Poll::Ready(reply)) => return this.end(Some(reply), Instant::now()),
+            Ok(Poll::Pending) => {}
+            Err(panic) => {
+                let status = panicked(&this.context, &*panic);
+                return this.end(Some(Reply::Status(status)), Instant::now());
+            }
+        }
+        if this.context.poll_cancelled(cx.waker()) {
+            return this.end(None, Instant::now());
+        }
+        if let Some(deadline) = this.context.inner().deadline {
+            let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            if timer.as_mut().poll(cx).is_ready() {
+                let now = Instant::now();
+                let status = out_of_time(&this.context, this.begun.unwrap_or(now), now);
+                return this.end(Some(Reply::Status(status)), now);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+fn out_of_time(context: &Context, begun: Instant, now: Instant) -> Status {
+    Status::runtime(
+        Code::DeadlineExceeded,
+        Reason::Expired,
+        Disposition::Unknown,
+        Origin::PeerRuntime,
+        format!(
+            "the deadline passed while the handler of `{}` was at work, after {}; it was dropped",
+            context.method(),
+            millis(now.saturating_duration_since(begun))
+        ),
+    )
+}
+
+fn panicked(context: &Context, panic: &(dyn Any + Send)) -> Status {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a value that is no text");
+    tracing::error!(method = context.method(), panic = text, "a handler panicked; its call failed, others go on");
+    // The text stays here: it may hold what no caller should see.
+    Status::runtime(
+        Code::Internal,
+        Reason::HandlerPanicked,
+        Disposition::Unknown,
+        Origin::PeerRuntime,
+        format!("the handler of `{}` panicked; the server's log has the text", context.method()),
+    )
+}

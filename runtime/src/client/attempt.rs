@@ -1,0 +1,153 @@
+//! One attempt: session, encode for this endpoint, send, receive, classify.
+
+use std::sync::Arc;
+
+use sinew_core::{
+    codes::{Code, Directive, Reason},
+    wire::{
+        answer::{AnswerHead, AnswerOutcome},
+        frame::TimeLeft,
+    },
+};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::{Endpoint, stack::Call};
+use crate::{
+    call::{record::ServerNote, streaming::EncodeItems},
+    codec::Encode,
+    error::Status,
+    interceptor::{Chain, Encoded, Outcome, Request, Response},
+    transport::{Answer, BoxFuture, Outgoing, Session, StreamAnswer},
+};
+
+/// One unary attempt at one endpoint.
+///
+/// # Cancel safety
+/// Dropping the future cancels the call on the server.
+pub(super) async fn unary(
+    call: &mut Call,
+    endpoint: &Endpoint,
+    arguments: &mut dyn Encode,
+) -> Result<Answer, Status> {
+    let session = endpoint.session().await?;
+    let span = begin(call, endpoint);
+    let chain = call.attempt_interceptors();
+    let answer = if chain.is_empty() {
+        let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+        session.call(outgoing).instrument(span).await
+    } else {
+        intercepted(call, endpoint, session, chain, arguments).instrument(span).await
+    };
+    classify(call, answer)
+}
+
+/// The same inside of the interceptors around each attempt.
+async fn intercepted(
+    call: &Call,
+    endpoint: &Endpoint,
+    session: Arc<dyn Session>,
+    chain: Chain,
+    arguments: &mut dyn Encode,
+) -> Result<Answer, Status> {
+    let mut head = call.head();
+    let deadline = call.deadline();
+    let mut encoded = Encoded::new(head.codec, arguments).map_err(|error| {
+        Status::not_sent(Code::InvalidArgument, Reason::Malformed, error.to_string())
+    })?;
+    let request = call.request(&encoded, Some(endpoint));
+    let last = move |request: Request| -> BoxFuture<'static, Response> {
+        Box::pin(async move {
+            head.metadata = request.metadata;
+            let pending = session.call(Outgoing { head, deadline, arguments: &mut encoded });
+            match pending.await {
+                Ok(answer) => Response(Outcome::Answer(answer)),
+                Err(status) => Response::status(status),
+            }
+        })
+    };
+    chain.run(request, last).await.into_answer()
+}
+
+/// One streaming attempt at one endpoint. Interceptors run around the call only: a stream has one attempt.
+///
+/// # Cancel safety
+/// Dropping the future cancels the call on the server.
+pub(super) async fn streaming(
+    call: &mut Call,
+    endpoint: &Endpoint,
+    arguments: &mut dyn Encode,
+    input: &mut Option<Box<dyn EncodeItems>>,
+) -> Result<StreamAnswer, Status> {
+    let session = endpoint.session().await?;
+    let span = begin(call, endpoint);
+    let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+    // From here on the input belongs to this attempt: what it has read of it cannot be read again.
+    let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
+    match answer {
+        Ok(StreamAnswer::Single(answer)) => classify(call, Ok(answer)).map(StreamAnswer::Single),
+        Ok(items) => {
+            call.record().attempt_ended(Code::Ok, None, Instant::now());
+            Ok(items)
+        }
+        Err(status) => classify(call, Err(status)).map(StreamAnswer::Single),
+    }
+}
+
+fn begin(call: &mut Call, endpoint: &Endpoint) -> tracing::Span {
+    // The first attempt begins when the call does, unless it had to wait: one look at the clock fewer.
+    let now = if call.waited() { Instant::now() } else { call.record().started() };
+    call.record().attempt(endpoint.name(), now);
+    call.sending();
+    tracing::info_span!(
+        target: "sinew::attempt",
+        "attempt",
+        endpoint = %endpoint.name(),
+        number = call.head_attempt(),
+    )
+}
+
+/// What an answer means to the stack: an answer of the service, or a status.
+fn classify(call: &mut Call, answer: Result<Answer, Status>) -> Result<Answer, Status> {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(status) => {
+            call.record().attempt_ended(status.code(), None, Instant::now());
+            return Err(status);
+        }
+    };
+    if let AnswerOutcome::Status(_) = &answer.head.outcome {
+        return Err(refused(call, answer));
+    }
+    // A call that nobody is going to tell about needs no second look at the clock.
+    if call.is_observed() {
+        let server = server_note(&answer.head, answer.left);
+        call.record().attempt_ended(Code::Ok, Some(server), Instant::now());
+    }
+    Ok(answer)
+}
+
+fn refused(call: &mut Call, mut answer: Answer) -> Status {
+    let calls = std::mem::take(&mut answer.head.ledger);
+    let mut server = server_note(&answer.head, answer.left);
+    server.calls = calls;
+    let directive = std::mem::replace(&mut answer.head.directive, Directive::Default);
+    let AnswerOutcome::Status(status) = answer.head.outcome else {
+        return Status::new(Code::Internal, "an answer is a status and is none");
+    };
+    let status = Status::from_wire(status, directive);
+    call.record().attempt_ended(status.code(), Some(server), Instant::now());
+    status
+}
+
+fn server_note(head: &AnswerHead, left: TimeLeft) -> ServerNote {
+    ServerNote {
+        queue_us: head.queue_us,
+        work_us: head.work_us,
+        left_us: match left {
+            TimeLeft::Micros(us) => Some(us),
+            TimeLeft::Unbounded | TimeLeft::Zero => None,
+        },
+        calls: Vec::new(),
+    }
+}

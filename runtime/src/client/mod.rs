@@ -1,0 +1,77 @@
+//! The calling side: [`stack`] is the whole call path in request order; start reading there.
+
+mod attempt;
+mod endpoint;
+pub(crate) mod stack;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sinew_core::{
+    plan::client::{ClientPlan, Turn},
+    rng::Rng,
+};
+
+pub(crate) use endpoint::Endpoint;
+
+use crate::{call::options::CallOptions, interceptor::Interceptors};
+
+/// What every client of one service shares: its endpoints, and where the next call begins.
+#[derive(Debug)]
+pub(crate) struct ClientCore {
+    service: String,
+    endpoints: Vec<Endpoint>,
+    plan: Mutex<ClientPlan>,
+    interceptors: Interceptors,
+}
+
+impl ClientCore {
+    pub(crate) fn new(service: &str, endpoints: Vec<Endpoint>, interceptors: Interceptors) -> Self {
+        Self {
+            service: service.to_owned(),
+            plan: Mutex::new(ClientPlan::new(endpoints.len())),
+            endpoints,
+            interceptors,
+        }
+    }
+
+    pub(crate) fn service(&self) -> &str {
+        &self.service
+    }
+
+    fn begin(&self, attempts: u8) -> Option<Turn> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner).begin(attempts)
+    }
+}
+
+/// What a generated client holds: a service that can be called, and the options of this value. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    core: Arc<ClientCore>,
+    options: Option<Arc<CallOptions>>,
+}
+
+impl Channel {
+    pub(crate) fn new(core: ClientCore) -> Self {
+        Self { core: Arc::new(core), options: None }
+    }
+
+    /// The same channel; these options hold for every call made through it.
+    #[must_use]
+    pub fn with(&self, options: CallOptions) -> Self {
+        Self { core: Arc::clone(&self.core), options: Some(options.shared()) }
+    }
+
+    /// The service's name on the wire.
+    pub fn service(&self) -> &str {
+        self.core.service()
+    }
+}
+
+/// The process's randomness, as the pure parts want it.
+pub(crate) struct OsRng;
+
+impl Rng for OsRng {
+    fn next_u64(&mut self) -> u64 {
+        fastrand::u64(..)
+    }
+}

@@ -1,0 +1,63 @@
+//! bincode 2.0.1 in its standard configuration: the only file that names it.
+//!
+//! # Why pinned
+//! 2.0.1 is the last working release (3.0.0 is an empty tombstone) and its format is specified, so it can be replaced
+//! without a change on the wire. Its own limit does not see collections of values that take no bytes, nor nesting;
+//! the guard does.
+
+use bytes::Bytes;
+use serde::{
+    Serialize,
+    de::{DeserializeOwned, DeserializeSeed, Deserializer},
+};
+use sinew_core::limits;
+
+use super::{
+    CodecError,
+    guard::{Budget, Guarded},
+};
+
+/// The backstop below our own bounds: no single length may claim more than a whole message.
+const CONFIG: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    bincode::config::Limit<{ limits::MESSAGE_MAX }>,
+> = bincode::config::standard().with_limit::<{ limits::MESSAGE_MAX }>();
+
+struct Appender<'a>(&'a mut Vec<u8>);
+
+impl bincode::enc::write::Writer for Appender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    bincode::serde::encode_into_writer(value, Appender(out), CONFIG)
+        .map_err(|error| CodecError::Encode(error.to_string()))
+}
+
+pub(super) fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, CodecError> {
+    let budget = Budget::for_message(body.len());
+    let (value, used) = bincode::serde::seed_decode_from_slice(Seed { budget: &budget, of: std::marker::PhantomData }, body, CONFIG)
+        .map_err(|error| CodecError::Decode(error.to_string()))?;
+    match body.len() - used {
+        0 => Ok(value),
+        1 => Err(CodecError::Decode("1 byte follows the value".into())),
+        more => Err(CodecError::Decode(format!("{more} bytes follow the value"))),
+    }
+}
+
+struct Seed<'b, T> {
+    budget: &'b Budget,
+    of: std::marker::PhantomData<T>,
+}
+
+impl<'de, T: DeserializeOwned> DeserializeSeed<'de> for Seed<'_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        T::deserialize(Guarded::new(deserializer, self.budget))
+    }
+}

@@ -1,0 +1,137 @@
+//! Values to bytes and back, one codec id per call.
+//!
+//! # Why
+//! Which codec applies belongs to the endpoint that an attempt goes to, so arguments stay values until then, and the
+//! codec travels as a number in every head. bincode is one implementation behind this door, and the only file that
+//! names it is `bincode.rs`.
+//!
+//! # Invariants
+//! 1. Every decode runs under the guard: nesting, elements and allocation are bounded whatever the bytes say.
+//! 2. The whole length is consumed: a value followed by anything is refused.
+
+mod bincode;
+mod guard;
+
+use std::{any::Any, fmt};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Bytes untouched: `#[rpc(raw)]`.
+pub(crate) const RAW: u8 = 0;
+/// bincode 2, standard configuration.
+pub(crate) const BINCODE: u8 = 1;
+
+/// Why a value could not be encoded or decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CodecError {
+    /// This build does not speak the codec.
+    Unknown(u8),
+    /// The value cannot be written.
+    Encode(String),
+    /// The bytes are not such a value.
+    Decode(String),
+}
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(id) => write!(f, "codec {id} is not spoken here"),
+            Self::Encode(why) => write!(f, "the value cannot be encoded: {why}"),
+            Self::Decode(why) => write!(f, "the bytes are not such a value: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CodecError {}
+
+/// Appends `value` to `out`. On an error `out` is as it was.
+pub(crate) fn encode<T: Serialize + 'static>(
+    codec: u8,
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    let start = out.len();
+    let result = match codec {
+        BINCODE => bincode::encode(value, out),
+        RAW => encode_raw(value, out),
+        other => Err(CodecError::Unknown(other)),
+    };
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+/// Reads one value that fills `body` exactly.
+pub(crate) fn decode<T: DeserializeOwned + 'static>(codec: u8, body: &Bytes) -> Result<T, CodecError> {
+    match codec {
+        BINCODE => bincode::decode(body),
+        RAW => decode_raw(body),
+        other => Err(CodecError::Unknown(other)),
+    }
+}
+
+/// The argument of a raw method is a one-tuple of `Bytes`, its result is `Bytes`.
+fn encode_raw<T: 'static>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let value: &dyn Any = value;
+    let bytes = (value.downcast_ref::<(Bytes,)>().map(|(bytes,)| bytes))
+        .or_else(|| value.downcast_ref::<Bytes>())
+        .ok_or_else(|| CodecError::Encode("a raw method carries `Bytes` and nothing else".into()))?;
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn decode_raw<T: 'static>(body: &Bytes) -> Result<T, CodecError> {
+    let mut slot: Option<T> = None;
+    let any: &mut dyn Any = &mut slot;
+    if let Some(one) = any.downcast_mut::<Option<(Bytes,)>>() {
+        *one = Some((body.clone(),));
+    } else if let Some(plain) = any.downcast_mut::<Option<Bytes>>() {
+        *plain = Some(body.clone());
+    }
+    slot.ok_or_else(|| CodecError::Decode("a raw method carries `Bytes` and nothing else".into()))
+}
+
+/// A value whose type is forgotten but which can still be written, by the codec that the endpoint wants.
+pub(crate) trait Encode: Send {
+    /// Appends the value.
+    fn encode(&mut self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
+}
+
+impl<T: Serialize + Send + 'static> Encode for T {
+    fn encode(&mut self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        encode(codec, self, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_followed_by_anything_is_refused() {
+        let mut out = Vec::new();
+        encode(BINCODE, &(7_u32, "x".to_owned()), &mut out).unwrap();
+        assert_eq!(decode::<(u32, String)>(BINCODE, &Bytes::from(out.clone())).unwrap(), (7, "x".into()));
+        out.push(0);
+        let error = decode::<(u32, String)>(BINCODE, &Bytes::from(out)).unwrap_err();
+        assert!(error.to_string().contains("1 byte"), "{error}");
+    }
+
+    #[test]
+    fn raw_bytes_pass_untouched_and_nothing_else_does() {
+        let body = Bytes::from_static(b"as is");
+        let mut out = Vec::new();
+        encode(RAW, &(body.clone(),), &mut out).unwrap();
+        assert_eq!(out, b"as is");
+        assert_eq!(decode::<Bytes>(RAW, &body).unwrap(), body);
+        assert!(encode(RAW, &7_u8, &mut out).is_err());
+        assert!(decode::<u8>(RAW, &body).is_err());
+    }
+
+    #[test]
+    fn an_unknown_codec_is_named() {
+        assert_eq!(decode::<u8>(9, &Bytes::new()), Err(CodecError::Unknown(9)));
+    }
+}

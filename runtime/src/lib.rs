@@ -1,0 +1,50 @@
+#![doc = include_str!("../../README.md")]
+//!
+//! # Table of contents
+//! | to | see |
+//! |---|---|
+//! | define a service | [`service`] |
+//! | call it, serve it | [`Mesh`], [`ServerBuilder`] |
+//! | bound and shape a call | [`CallOptions`], [`Context`] |
+//! | stream | [`Streaming`] |
+//! | understand a failure | [`CallError`], [`Status`] |
+//! | work beside a call | [`spawn`], [`detach`], [`root`] |
+//! | run around calls | [`Interceptor`] |
+
+mod call;
+mod client;
+mod codec;
+mod error;
+mod identity;
+mod interceptor;
+mod mesh;
+#[doc(hidden)]
+pub mod private;
+mod server;
+mod signal;
+mod transport;
+
+pub use sinew_core::{
+    codes::{CancelReason, Code, Criticality, Directive, Disposition, Origin, Ran, Reason},
+    ledger::{LedgerAttempt, LedgerCall, LedgerServer},
+    metadata::{Metadata, MetadataError},
+    spiffe::{SpiffeError, SpiffeId, TrustDomain},
+    wire::trace::TraceContext,
+};
+pub use sinew_macros::service;
+
+pub use crate::{
+    call::{
+        context::{Context, Peer, lost_contexts},
+        method::{Method, Shape},
+        options::CallOptions,
+        streaming::{ReaderGone, StreamWriter, Streaming},
+        task::{detach, root, spawn},
+    },
+    error::{CallError, Fault, Relay, Status},
+    identity::{Identity, IdentityError},
+    interceptor::{Interceptor, Next, Request, Response},
+    mesh::{Mesh, MeshBuilder, MeshError, ServiceClient},
+    server::{BindError, Server, ServerBuilder},
+    signal::shutdown_signal,
+};

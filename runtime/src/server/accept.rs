@@ -1,0 +1,113 @@
+//! Connections in, and the goodbye to them.
+//!
+//! # Invariants
+//! 1. A connection is served only once its peer's certificate was verified.
+//! 2. A handshake that fails, or hangs, concerns nobody else.
+//! 3. A drain ends: its patience, its grace and its flush are bounded.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use sinew_core::{limits, wire::kinds};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep},
+};
+
+use super::ServerCore;
+use crate::{
+    call::context::ServingGuard,
+    error::millis,
+    identity,
+    transport::{
+        Serve,
+        frames::{self, Drain},
+        quic::QuicEndpoint,
+    },
+};
+
+/// How often a drain looks whether it is done.
+const DRAIN_TICK: Duration = Duration::from_millis(5);
+
+/// A socket that is listened on.
+#[derive(Debug)]
+pub(super) struct Accepting {
+    endpoint: QuicEndpoint,
+    address: SocketAddr,
+    drain: Arc<Drain>,
+    task: JoinHandle<()>,
+    _serving: ServingGuard,
+}
+
+/// Listens and serves whoever connects.
+pub(super) fn listen(
+    address: SocketAddr,
+    tls: Arc<rustls::ServerConfig>,
+    core: Arc<ServerCore>,
+) -> std::io::Result<Accepting> {
+    let endpoint = QuicEndpoint::server(address, tls, None)?;
+    let address = endpoint.local_addr()?;
+    let drain = Arc::new(Drain::new());
+    let task = tokio::spawn(accept(endpoint.clone(), core, Arc::clone(&drain)));
+    tracing::info!(%address, "listening");
+    Ok(Accepting { endpoint, address, drain, task, _serving: ServingGuard::new() })
+}
+
+async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, drain: Arc<Drain>) {
+    while let Some(accepting) = endpoint.accept().await {
+        let serve: Arc<dyn Serve> = core.clone();
+        let drain = Arc::clone(&drain);
+        tokio::spawn(async move {
+            let remote = accepting.remote();
+            match accepting.handshake(|chain| identity::peer_identity(chain).map_err(|error| error.to_string())).await {
+                Ok(link) => frames::serve(link, serve, drain).await,
+                Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
+            }
+        });
+    }
+}
+
+impl Accepting {
+    pub(super) fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Says goodbye in two steps, waits for what runs, flushes and closes.
+    pub(super) async fn drain(self, grace: Duration) {
+        let began = Instant::now();
+        let drain = &self.drain;
+        drain.enter(1);
+        until(began + limits::DRAIN_ACK, || drain.all_acknowledged()).await;
+        drain.enter(2);
+        self.endpoint.refuse_new();
+        let finished = until(began + grace.max(limits::DRAIN_ACK), || drain.in_flight() == 0).await;
+        if !finished {
+            tracing::warn!(
+                calls = drain.in_flight(),
+                grace = %millis(grace),
+                "calls were still at work when the grace ended; they are cut, `drain_grace` moves it"
+            );
+        }
+        drain.enter(3);
+        until(Instant::now() + limits::DRAIN_FLUSH, || drain.flushed()).await;
+        self.endpoint.close(kinds::CLOSE_SHUTDOWN, "the server has shut down");
+        let _ = tokio::time::timeout(limits::DRAIN_FLUSH, self.endpoint.wait_idle()).await;
+    }
+}
+
+/// Waits for `done`, at most until `limit`. Whether it came.
+async fn until(limit: Instant, done: impl Fn() -> bool) -> bool {
+    while !done() {
+        if Instant::now() >= limit {
+            return false;
+        }
+        sleep(DRAIN_TICK).await;
+    }
+    true
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.endpoint.close(kinds::CLOSE_SHUTDOWN, "the server has shut down");
+    }
+}

@@ -1,0 +1,269 @@
+//! From the id in a frame to the method of a trait: the table, and what a generated handler is.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use sinew_core::{
+    codes::{Code, Reason},
+    ids::MethodId,
+};
+
+use super::BindError;
+use crate::{
+    call::{
+        failure::{Failure, MethodError},
+        method::Method,
+        streaming::{EncodeItems, RawItems, Streaming},
+    },
+    codec,
+    error::Status,
+    transport::{BoxFuture, Reply},
+};
+
+/// A request on its way into a handler.
+pub(crate) struct HandlerRequest {
+    pub(crate) codec: u8,
+    pub(crate) body: Bytes,
+    pub(crate) input: Option<RawItems>,
+}
+
+type Run = dyn Fn(HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync;
+
+/// One method of one implementation, its types forgotten. Generated code makes these.
+#[derive(Clone)]
+pub struct Handler {
+    method: &'static Method,
+    run: Arc<Run>,
+}
+
+impl Handler {
+    pub(crate) fn new<F>(method: &'static Method, run: F) -> Self
+    where
+        F: Fn(HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+    {
+        Self { method, run: Arc::new(run) }
+    }
+
+    pub(crate) fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    pub(crate) fn run(&self, request: HandlerRequest) -> BoxFuture<'static, Reply> {
+        (self.run)(request)
+    }
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handler").field(&self.method.path()).finish()
+    }
+}
+
+/// One implementation of one service: what `mesh.server().serve(..)` takes.
+#[derive(Debug, Clone)]
+pub struct Service {
+    name: &'static str,
+    handlers: Vec<Handler>,
+}
+
+impl Service {
+    /// A service of these methods. Generated code calls this.
+    pub fn new(name: &'static str, handlers: Vec<Handler>) -> Self {
+        Self { name, handlers }
+    }
+
+    /// The service's name on the wire.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// Every method that a server serves, found by its id.
+#[derive(Debug)]
+pub(super) struct Table(Vec<(MethodId, Handler)>);
+
+impl Table {
+    /// Sorted by id; two methods of one id cannot both be served.
+    pub(super) fn new(services: &[Service]) -> Result<Self, BindError> {
+        let handlers = services.iter().flat_map(|service| &service.handlers);
+        let mut table: Vec<(MethodId, Handler)> =
+            handlers.map(|handler| (handler.method.id(), handler.clone())).collect();
+        table.sort_by_key(|(id, _)| *id);
+        let collision = table.windows(2).find(|pair| pair[0].0 == pair[1].0);
+        if let Some(pair) = collision {
+            return Err(BindError::Collision {
+                first: pair[0].1.method.path().to_owned(),
+                second: pair[1].1.method.path().to_owned(),
+            });
+        }
+        Ok(Self(table))
+    }
+
+    pub(super) fn get(&self, id: MethodId) -> Option<&Handler> {
+        let at = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        self.0.get(at).map(|(_, handler)| handler)
+    }
+}
+
+/// The arguments, or the answer that says what is wrong with them.
+fn arguments<A: DeserializeOwned + 'static>(
+    method: &Method,
+    request: &HandlerRequest,
+) -> Result<A, Reply> {
+    codec::decode(request.codec, &request.body).map_err(|error| {
+        Reply::Status(Status::rejected(
+            Code::InvalidArgument,
+            Reason::Malformed,
+            format!("the arguments of `{}`: {error}; the two builds differ in a type", method.path()),
+        ))
+    })
+}
+
+/// What a failure is on the wire.
+fn failed(failure: Failure, codec: u8) -> Reply {
+    match failure {
+        Failure::Status(status) => Reply::Status(status),
+        Failure::App(error) => {
+            let mut body = Vec::new();
+            match error.encode(codec, &mut body) {
+                Ok(codec) => Reply::App { codec, body },
+                Err(error) => unencodable(&error),
+            }
+        }
+    }
+}
+
+fn unencodable(error: &codec::CodecError) -> Reply {
+    Reply::Status(Status::new(Code::Internal, format!("the answer: {error}")))
+}
+
+fn value<T: Serialize + 'static, E: MethodError>(result: Result<T, E>, codec: u8) -> Reply {
+    match result {
+        Ok(value) => {
+            let mut body = Vec::new();
+            match codec::encode(codec, &value, &mut body) {
+                Ok(()) => Reply::Value { codec, body },
+                Err(error) => unencodable(&error),
+            }
+        }
+        Err(error) => failed(error.into_failure(), codec),
+    }
+}
+
+fn stream<T: Serialize + Send + 'static, E: MethodError>(
+    result: Result<Streaming<T>, E>,
+    codec: u8,
+) -> Reply {
+    match result {
+        Ok(items) => Reply::Stream { codec, items: Box::new(items) as Box<dyn EncodeItems> },
+        Err(error) => failed(error.into_failure(), codec),
+    }
+}
+
+fn input<I: DeserializeOwned + Send + 'static>(
+    request: &mut HandlerRequest,
+) -> Result<Streaming<I>, Reply> {
+    let items = request.input.take().ok_or_else(|| {
+        Reply::Status(Status::rejected(
+            Code::InvalidArgument,
+            Reason::Malformed,
+            "the method takes a stream and the call brought none; the two builds differ",
+        ))
+    })?;
+    Ok(Streaming::remote(request.codec, items))
+}
+
+/// A handler of a unary method.
+pub fn unary_handler<A, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+where
+    A: DeserializeOwned + Send + 'static,
+    T: Serialize + Send + 'static,
+    E: MethodError,
+    F: Fn(A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    Handler::new(method, move |request| {
+        let handler = Arc::clone(&handler);
+        boxed(async move {
+            let codec = request.codec;
+            match arguments(method, &request) {
+                Ok(arguments) => value(handler(arguments).await, codec),
+                Err(reply) => reply,
+            }
+        })
+    })
+}
+
+/// A handler of a method that answers with a stream.
+pub fn server_streaming_handler<A, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+where
+    A: DeserializeOwned + Send + 'static,
+    T: Serialize + Send + 'static,
+    E: MethodError,
+    F: Fn(A) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    Handler::new(method, move |request| {
+        let handler = Arc::clone(&handler);
+        boxed(async move {
+            let codec = request.codec;
+            match arguments(method, &request) {
+                Ok(arguments) => stream(handler(arguments).await, codec),
+                Err(reply) => reply,
+            }
+        })
+    })
+}
+
+/// A handler of a method that takes a stream.
+pub fn client_streaming_handler<A, I, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+where
+    A: DeserializeOwned + Send + 'static,
+    I: DeserializeOwned + Send + 'static,
+    T: Serialize + Send + 'static,
+    E: MethodError,
+    F: Fn(A, Streaming<I>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    Handler::new(method, move |mut request| {
+        let handler = Arc::clone(&handler);
+        boxed(async move {
+            let codec = request.codec;
+            match arguments(method, &request).and_then(|all| Ok((all, input(&mut request)?))) {
+                Ok((arguments, input)) => value(handler(arguments, input).await, codec),
+                Err(reply) => reply,
+            }
+        })
+    })
+}
+
+/// A handler of a method of which both sides stream.
+pub fn bidirectional_handler<A, I, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+where
+    A: DeserializeOwned + Send + 'static,
+    I: DeserializeOwned + Send + 'static,
+    T: Serialize + Send + 'static,
+    E: MethodError,
+    F: Fn(A, Streaming<I>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
+{
+    let handler = Arc::new(handler);
+    Handler::new(method, move |mut request| {
+        let handler = Arc::clone(&handler);
+        boxed(async move {
+            let codec = request.codec;
+            match arguments(method, &request).and_then(|all| Ok((all, input(&mut request)?))) {
+                Ok((arguments, input)) => stream(handler(arguments, input).await, codec),
+                Err(reply) => reply,
+            }
+        })
+    })
+}
+
+fn boxed<F: Future<Output = Reply> + Send + 'static>(future: F) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
+    Box::pin(future)
+}

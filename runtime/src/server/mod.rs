@@ -1,0 +1,141 @@
+//! The serving side: [`stack`] is the whole serve path in order; [`accept`] brings the connections in.
+
+mod accept;
+mod dispatch;
+pub(crate) mod stack;
+
+use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+
+use sinew_core::limits;
+use tokio::net::ToSocketAddrs;
+
+pub use dispatch::{
+    Handler, Service, bidirectional_handler, client_streaming_handler, server_streaming_handler,
+    unary_handler,
+};
+pub(crate) use dispatch::HandlerRequest;
+
+use crate::{
+    identity::{Identity, IdentityError},
+    interceptor::{Chain, Interceptor},
+};
+
+pub(crate) use stack::ServerCore;
+
+/// A server before it listens: a list of services.
+#[derive(Debug)]
+#[must_use = "nothing listens before `bind`"]
+pub struct ServerBuilder {
+    identity: Identity,
+    services: Vec<Service>,
+    interceptors: Chain,
+    grace: Duration,
+}
+
+/// Why a server does not listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// There is nothing to serve.
+    #[error("a server needs a service; add one with `.serve(..)`")]
+    NoService,
+    /// Two services, or two methods of them, cannot be told apart on the wire.
+    #[error("`{first}` and `{second}` cannot be told apart on the wire; give one of them another `name`")]
+    Collision {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The address cannot be used.
+    #[error("cannot listen on `{address}`")]
+    Address {
+        /// The address that was asked for.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// This process cannot prove who it is, or may not at this address.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+impl ServerBuilder {
+    pub(crate) fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            services: Vec::new(),
+            interceptors: Chain::default(),
+            grace: limits::DRAIN_GRACE,
+        }
+    }
+
+    /// Adds a service: `.serve(InventoryServer::new(warehouse))`. Many may share a port.
+    pub fn serve(mut self, service: impl Into<Service>) -> Self {
+        self.services.push(service.into());
+        self
+    }
+
+    /// Adds an interceptor around every call, inside of those added before.
+    pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// How long calls in flight may take to finish when the server is told to stop. Default 30 s.
+    pub fn drain_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Listens. Connections are accepted from here on, until the server is dropped or drained.
+    ///
+    /// With the development CA only loopback addresses are accepted.
+    ///
+    /// # Errors
+    /// Every [`BindError`].
+    ///
+    /// # Cancel safety
+    /// When the future is dropped nothing listens.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, BindError> {
+        let text = format!("{address:?}").trim_matches('"').to_owned();
+        let io = |source| BindError::Address { address: text.clone(), source };
+        let nowhere = || std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
+        let address = tokio::net::lookup_host(address).await.map_err(io)?.next().ok_or_else(nowhere).map_err(io)?;
+        self.identity.allows_address(address)?;
+        let core = ServerCore::new(self.services, self.interceptors)?;
+        let names: Vec<&str> = core.service_names().collect();
+        let tls = self.identity.server_config(&names)?;
+        let accepting = accept::listen(address, tls, Arc::new(core)).map_err(io)?;
+        Ok(Server { accepting, grace: self.grace })
+    }
+}
+
+/// A server that listens. Dropping it closes its connections at once; [`run_until`](Self::run_until) drains them.
+#[derive(Debug)]
+#[must_use = "dropping a server stops it"]
+pub struct Server {
+    accepting: accept::Accepting,
+    grace: Duration,
+}
+
+impl Server {
+    /// Where it listens: the port that the system chose, if it was asked for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.accepting.local_addr()
+    }
+
+    /// Serves until `shutdown` is ready, then drains: asks callers for no more calls, refuses those that come all the
+    /// same as not processed, lets the calls in flight finish for at most the grace, and closes.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped the server stops at once.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        self.accepting.drain(self.grace).await;
+    }
+}

@@ -1,0 +1,162 @@
+//! The whole path of a request on a server, in order. The mirror of the client's `stack.rs`.
+//!
+//! ```text
+//!   0  connection   the peer's certificate was verified before any byte of it was read: `accept.rs`
+//!   1  place        calls in flight per connection; refused while draining (in the transport, where the place is held)
+//!   2  deadline     already past, or zero: the handler never hears of it
+//!   3  method       resolved once, by its id; what comes later sees the method and not a name
+//!   4  codec        what the caller encoded must be what is spoken here
+//!   5  context      deadline, criticality, peer, trace and baggage, for everything below
+//!   6  interceptors per call
+//!   7  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `call/served.rs`
+//! ```
+//!
+//! # Invariants
+//! 1. Refusals 1 to 4 come before the body is decoded, and say that the handler did not run.
+//! 2. A deadline that the wire brought is only ever made smaller.
+
+use std::sync::Arc;
+
+use sinew_core::{
+    codes::{Code, Reason},
+    wire::settings::Settings,
+};
+use tokio::time::Instant;
+
+use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table};
+use crate::{
+    call::context::{Context, Inherited},
+    error::{Status, millis},
+    interceptor::{Chain, Outcome, Request, Response},
+    transport::{Begun, BoxFuture, Incoming, Reply, Serve},
+};
+
+/// What all connections of one server share.
+#[derive(Debug)]
+pub(crate) struct ServerCore {
+    services: Vec<Service>,
+    table: Table,
+    interceptors: Chain,
+}
+
+impl ServerCore {
+    pub(crate) fn new(services: Vec<Service>, interceptors: Chain) -> Result<Self, BindError> {
+        if services.is_empty() {
+            return Err(BindError::NoService);
+        }
+        let table = Table::new(&services)?;
+        Ok(Self { services, table, interceptors })
+    }
+
+    pub(crate) fn service_names(&self) -> impl Iterator<Item = &'static str> {
+        self.services.iter().map(Service::name)
+    }
+
+    /// 6 and 7: what is run once the request has its turn.
+    fn work(
+        &self,
+        handler: &Handler,
+        context: &Context,
+        request: HandlerRequest,
+    ) -> BoxFuture<'static, Reply> {
+        if self.interceptors.is_empty() {
+            return Box::pin(context.clone().scope(handler.run(request)));
+        }
+        let seen = Request {
+            method: handler.method(),
+            metadata: context.metadata().clone(),
+            deadline: context.inner().deadline,
+            peer: context.inner().peer.clone(),
+            endpoint: None,
+            attempt: 0,
+            codec: request.codec,
+            body: request.body.clone(),
+        };
+        let handler = handler.clone();
+        let chain = self.interceptors.clone();
+        let run = async move {
+            let last = move |_: Request| -> BoxFuture<'static, Response> {
+                Box::pin(async move { Response(Outcome::Reply(handler.run(request).await)) })
+            };
+            chain.run(seen, last).await.into_reply()
+        };
+        Box::pin(context.clone().scope(run))
+    }
+}
+
+impl Serve for ServerCore {
+    fn begin(&self, request: Incoming) -> Result<Begun, Status> {
+        // 2
+        if request.invalid_deadline {
+            return Err(Status::rejected(
+                Code::InvalidArgument,
+                Reason::InvalidDeadline,
+                "the call says that no time is left; one without a deadline says so by a flag",
+            ));
+        }
+        if let Some(deadline) = request.deadline {
+            let now = Instant::now();
+            if deadline <= now {
+                return Err(Status::rejected(
+                    Code::DeadlineExceeded,
+                    Reason::ExpiredOnArrival,
+                    format!("the deadline had passed {} before the call was read", millis(now - deadline)),
+                ));
+            }
+        }
+        // 3
+        let Some(handler) = self.table.get(request.head.method) else {
+            return Err(self.unknown_method(request.head.method.0));
+        };
+        let method = handler.method();
+        // 4
+        if request.head.codec != method.codec() {
+            return Err(Status::rejected(
+                Code::Unimplemented,
+                Reason::UnknownCodec,
+                format!("`{}` is not spoken in codec {} here", method.path(), request.head.codec),
+            ));
+        }
+        // 5
+        let context = Context::new(Inherited {
+            deadline: request.deadline,
+            criticality: Some(request.head.criticality),
+            no_retry: request.head.no_retry,
+            shed_key: request.head.shed_key,
+            trace: request.head.trace,
+            method: method.path(),
+            peer: Some(request.peer),
+            metadata: request.head.metadata,
+        });
+        let request = HandlerRequest {
+            codec: request.head.codec,
+            body: request.body,
+            input: request.input,
+        };
+        let work = self.work(handler, &context, request);
+        Ok(Begun { context, work })
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            services: self.service_names().map(str::to_owned).collect(),
+            ..Settings::default()
+        }
+    }
+}
+
+impl ServerCore {
+    fn unknown_method(&self, id: u64) -> Status {
+        let served: Vec<&str> = self.service_names().collect();
+        Status::rejected(
+            Code::Unimplemented,
+            Reason::UnknownMethod,
+            format!("no method with id {id:016x} is served here; this server has `{}`", served.join("`, `")),
+        )
+    }
+}
+
+/// One server in process: what `Client::local` talks to.
+pub(crate) fn in_process(service: Service) -> Result<Arc<ServerCore>, BindError> {
+    ServerCore::new(vec![service], Chain::default()).map(Arc::new)
+}

@@ -1,0 +1,378 @@
+//! A call on a stream of its own, from the client's side: large messages, and everything that streams.
+//!
+//! # Why
+//! QUIC's flow control is then the call's back-pressure, and a reset its cancel; a large message holds up no small one.
+//!
+//! # Invariants
+//! A call that is dropped at any point resets what it sends and stops what it reads, with the reason.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use sinew_core::{
+    codes::{CancelReason, Code, Disposition, Origin, Reason},
+    limits,
+    wire::{
+        StreamType,
+        answer::{AnswerHead, OpenHead},
+        data::DataHead,
+        frame::{CallFrame, CallKind, Frame, put_call_frame, put_stamp},
+        parser::Parser,
+        request::RequestHead,
+    },
+};
+use tokio::time::{Instant, timeout};
+
+use super::{
+    super::{Answer, StreamAnswer, link::{LinkError, LinkSend}},
+    client::{ClientSession, bad_answer, lost},
+    io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
+    items::{ItemReader, Written, too_large, write_data, write_items},
+    outbox::{micros_between, time_left},
+};
+use crate::{call::{failure::Failure, streaming::EncodeItems}, error::Status};
+
+/// The sending half, reset with a reason unless it was finished.
+struct Sending {
+    send: Box<dyn LinkSend>,
+    deadline: Option<Instant>,
+    finished: bool,
+}
+
+impl Sending {
+    fn finish(&mut self) {
+        self.finished = true;
+        self.send.finish();
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.send.reset(cancel_code(why_dropped(self.deadline)));
+        }
+    }
+}
+
+/// The receiving half, stopped with a reason unless it was read to its end.
+struct Receiving {
+    reader: Option<FrameReader>,
+    deadline: Option<Instant>,
+}
+
+impl Receiving {
+    /// Takes the reader away: from here on its new owner ends it.
+    fn into_reader(mut self) -> Option<FrameReader> {
+        self.reader.take()
+    }
+
+    async fn next(&mut self) -> Result<Frame, ReadError> {
+        match &mut self.reader {
+            Some(reader) => reader.next().await,
+            None => Err(ReadError::Finished),
+        }
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        if let Some(reader) = &mut self.reader {
+            reader.recv.stop(cancel_code(why_dropped(self.deadline)));
+        }
+    }
+}
+
+fn why_dropped(deadline: Option<Instant>) -> CancelReason {
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        CancelReason::Deadline
+    } else {
+        CancelReason::Dropped
+    }
+}
+
+/// The id of a call on a stream, given back when the call is over.
+struct StreamCall {
+    session: Arc<ClientSession>,
+    id: u64,
+}
+
+impl Drop for StreamCall {
+    fn drop(&mut self) {
+        self.session.shared().release(self.id);
+    }
+}
+
+/// A unary call that is too large for a lane.
+pub(super) async fn unary(
+    session: Arc<ClientSession>,
+    head: RequestHead,
+    body: Vec<u8>,
+    deadline: Option<Instant>,
+) -> Result<Answer, Status> {
+    let (call, mut sending, mut receiving) = begin(session, head, body, deadline).await?;
+    sending.finish();
+    let answer = read_answer(&mut receiving, None).await;
+    drop(call);
+    match answer? {
+        First::Answer(answer) => Ok(answer),
+        First::Open(_) => Err(bad_answer("a stream came where one answer belongs")),
+    }
+}
+
+/// A call of which at least one side streams.
+pub(super) async fn stream(
+    session: Arc<ClientSession>,
+    head: RequestHead,
+    body: Vec<u8>,
+    deadline: Option<Instant>,
+    input: Option<Box<dyn EncodeItems>>,
+    idle: Duration,
+) -> Result<StreamAnswer, Status> {
+    let codec = head.codec;
+    let (call, mut sending, mut receiving) = begin(session, head, body, deadline).await?;
+    let pump = match input {
+        Some(items) => Some(Pump::start(sending, items, codec, &call, deadline)),
+        None => {
+            sending.finish();
+            None
+        }
+    };
+    match read_answer(&mut receiving, Some(idle)).await? {
+        First::Answer(answer) => Ok(StreamAnswer::Single(answer)),
+        First::Open(open) => {
+            let Some(reader) = receiving.into_reader() else {
+                return Err(bad_answer("the stream ended as it began"));
+            };
+            let held: Box<dyn Send> = Box::new((pump, call));
+            Ok(StreamAnswer::Items {
+                codec: open.codec,
+                metadata: open.metadata,
+                items: Box::pin(ItemReader::new(reader, idle, deadline, Some(held))),
+            })
+        }
+    }
+}
+
+/// Opens the stream and writes the request.
+async fn begin(
+    session: Arc<ClientSession>,
+    mut head: RequestHead,
+    body: Vec<u8>,
+    deadline: Option<Instant>,
+) -> Result<(StreamCall, Sending, Receiving), Status> {
+    let shared = session.shared();
+    let (send, recv) = shared.link.open_bi().await.map_err(|error| lost(&error, false))?;
+    let mut sending = Sending { send, deadline, finished: false };
+    let reader = FrameReader::new(recv, Parser::new(limits::STREAM_FRAME_MAX));
+    let receiving = Receiving { reader: Some(reader), deadline };
+    let Some(id) = shared.stream_call_id() else {
+        return Err(Status::not_sent(
+            Code::ResourceExhausted,
+            Reason::TooManyInFlight,
+            format!("{} calls are in flight on this connection already", limits::CLIENT_SLOTS),
+        ));
+    };
+    let call = StreamCall { session: Arc::clone(&session), id };
+    let epoch = shared.epoch;
+    let inline = body.len() <= limits::DATA_FRAME_MAX;
+    head.total = (!inline).then_some(body.len() as u64);
+    let mut rest = Vec::with_capacity(64 + if inline { body.len() } else { 0 });
+    head.encode(&mut rest);
+    if inline {
+        rest.extend_from_slice(&body);
+    }
+    let mut out = Vec::with_capacity(rest.len() + 32);
+    StreamType::Call.put(&mut out);
+    let stamp = Instant::now();
+    put_stamp(&mut out, micros_between(epoch, stamp));
+    put_call_frame(&mut out, CallKind::Request, id, time_left(deadline, stamp), &rest);
+    let written = async {
+        write_all(&mut *sending.send, Bytes::from(out)).await?;
+        if !inline {
+            write_data(&mut *sending.send, &body, id, epoch, deadline).await?;
+        }
+        Ok(())
+    };
+    match written.await {
+        // The server may have answered, with a refusal, before it read everything: the answer says more.
+        Ok(()) | Err(LinkError::StreamReset(_)) => Ok((call, sending, receiving)),
+        Err(error) => Err(lost(&error, true)),
+    }
+}
+
+/// Writes the input of a call beside the reading of its answer; stopped when dropped.
+struct Pump(tokio::task::JoinHandle<()>);
+
+impl Pump {
+    fn start(
+        mut sending: Sending,
+        mut items: Box<dyn EncodeItems>,
+        codec: u8,
+        call: &StreamCall,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let epoch = call.session.shared().epoch;
+        let id = call.id;
+        Self(tokio::spawn(async move {
+            let send = &mut *sending.send;
+            let written = write_items(send, &mut *items, codec, id, epoch, deadline).await;
+            match written {
+                Ok(Written::Ended) => {
+                    let mut out = Vec::new();
+                    let stamp = Instant::now();
+                    put_stamp(&mut out, micros_between(epoch, stamp));
+                    put_call_frame(&mut out, CallKind::End, id, time_left(deadline, stamp), &[]);
+                    if write_all(send, Bytes::from(out)).await.is_ok() {
+                        sending.finish();
+                    }
+                }
+                Ok(Written::Failed(failure)) => {
+                    let why = match &failure {
+                        Failure::Status(status) => status.to_string(),
+                        Failure::App(error) => format!("{error:?}"),
+                    };
+                    tracing::debug!(why, "the input of a streaming call failed, cutting it");
+                    sending.finished = true;
+                    sending.send.reset(cancel_code(CancelReason::StreamDropped));
+                }
+                // The server wants no more input, or is gone: its answer says which.
+                Err(_) => sending.finished = true,
+            }
+        }))
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What a server says first.
+enum First {
+    Answer(Answer),
+    Open(OpenHead),
+}
+
+/// Reads until the server says what the call comes to.
+async fn read_answer(receiving: &mut Receiving, wait: Option<Duration>) -> Result<First, Status> {
+    // The call's own timer bounds this where it has one; a stream without a deadline still answers within its silence.
+    let read = read_first(receiving);
+    match wait {
+        Some(wait) => timeout(wait, read).await.unwrap_or_else(|_| {
+            Err(Status::runtime(
+                Code::DeadlineExceeded,
+                Reason::Expired,
+                Disposition::Unknown,
+                Origin::Local,
+                "no answer came within the silence that a stream may have",
+            ))
+        }),
+        None => read.await,
+    }
+}
+
+async fn read_first(receiving: &mut Receiving) -> Result<First, Status> {
+    loop {
+        let frame = receiving.next().await.map_err(|error| no_answer(&error))?;
+        match frame {
+            Frame::Call(call) if call.kind == CallKind::Answer => {
+                let answer = read_body(receiving, call).await?;
+                return Ok(First::Answer(answer));
+            }
+            Frame::Call(call) if call.kind == CallKind::Open => {
+                let open = OpenHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
+                return Ok(First::Open(open));
+            }
+            Frame::Connection(_) | Frame::Skipped { .. } => {}
+            Frame::Bad { why, .. } => return Err(bad_answer(&why.to_string())),
+            Frame::Call(call) => {
+                return Err(bad_answer(&format!("a {:?} frame came in place of an answer", call.kind)));
+            }
+        }
+    }
+}
+
+/// The rest of an answer whose body continues in DATA frames.
+async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer, Status> {
+    let (head, body) =
+        AnswerHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
+    let body = match (head.total, &mut receiving.reader) {
+        (Some(total), Some(reader)) => read_message(reader, total, body).await?,
+        _ => body,
+    };
+    Ok(Answer { head, left: call.time, body })
+}
+
+/// Collects a message that continues in DATA frames; memory grows with what arrives.
+pub(super) async fn read_message(
+    reader: &mut FrameReader,
+    total: u64,
+    first: Bytes,
+) -> Result<Bytes, Status> {
+    let total = usize::try_from(total).unwrap_or(usize::MAX);
+    if total > limits::MESSAGE_MAX {
+        return Err(too_large("a message"));
+    }
+    let mut message = BytesMut::from(&first[..]);
+    while message.len() < total {
+        match reader.next().await.map_err(|error| no_answer(&error))? {
+            Frame::Call(call) if call.kind == CallKind::Data => {
+                let (_, bytes) =
+                    DataHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
+                if bytes.is_empty() || message.len() + bytes.len() > total {
+                    return Err(bad_answer("a message is not as long as its head says"));
+                }
+                message.extend_from_slice(&bytes);
+            }
+            Frame::Connection(_) | Frame::Skipped { .. } => {}
+            Frame::Call(_) | Frame::Bad { .. } => {
+                return Err(bad_answer("something else stands in the middle of a message"));
+            }
+        }
+    }
+    Ok(message.freeze())
+}
+
+/// A large answer to a call on a lane, on a stream that the server opened.
+pub(super) async fn read_moved_answer(
+    mut reader: FrameReader,
+) -> Result<(u64, Result<Answer, Status>), ReadError> {
+    let typed = loop {
+        match reader.parser.stream_type().map_err(ReadError::Frame)? {
+            Some(kind) => break kind,
+            None => reader.fill().await?,
+        }
+    };
+    if typed != StreamType::Answer {
+        return Err(ReadError::Link(LinkError::Transport(format!(
+            "the server opened a {typed:?} stream, it may open Answer streams only"
+        ))));
+    }
+    let mut receiving = Receiving { reader: Some(reader), deadline: None };
+    loop {
+        if let Frame::Call(call) = receiving.next().await?
+            && call.kind == CallKind::Answer
+        {
+            return Ok((call.call, read_body(&mut receiving, call).await));
+        }
+    }
+}
+
+/// The stream ended before the answer: a cut, never an end.
+fn no_answer(error: &ReadError) -> Status {
+    let (disposition, why) = match error {
+        ReadError::Link(LinkError::StreamReset(code)) => {
+            (Disposition::Unknown, format!("the server cut the stream ({})", reason_of(*code)))
+        }
+        ReadError::Link(error) => return lost(error, true),
+        other => (Disposition::Unknown, other.to_string()),
+    };
+    Status::runtime(
+        Code::Unavailable,
+        Reason::ConnectionLost,
+        disposition,
+        Origin::Transport,
+        format!("no answer came: {why}"),
+    )
+}

@@ -1,0 +1,579 @@
+//! One connection from the client's side: many calls over few lanes, one lock per step of a call.
+//!
+//! # Why
+//! A call that is sent appends its frame to the lane's [`Outbox`] and takes a slot; the reader puts the answers of a
+//! whole chunk into their slots under one lock and then wakes their callers. No task, channel or allocation belongs to
+//! a single call.
+//!
+//! # Invariants
+//! 1. A call leaves its slot exactly once: answered, abandoned (which tells the server) or failed with its lane.
+//! 2. A lane that dies takes its own calls with it and no others.
+
+use std::{
+    cell::Cell,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use sinew_core::{
+    codes::{CancelReason, Code, Disposition, Origin, Reason},
+    limits,
+    wire::{
+        StreamType,
+        answer::AnswerHead,
+        frame::{CallFrame, CallKind, Frame},
+        kinds,
+        parser::Parser,
+        settings::Settings,
+    },
+};
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        Answer, BoxFuture, Outgoing, Pending, Readiness, Session, StreamAnswer,
+        link::{Link, LinkError, LinkRecv, LinkSend},
+    },
+    calls,
+    control::{self, Control},
+    io::{FrameReader, ReadError, write_all},
+    outbox::{Outbox, micros_between},
+    slots::{Delivered, Polled, Slots},
+};
+use crate::{call::streaming::EncodeItems, error::Status};
+
+/// A connection that takes calls. Dropping it, and the last call on it, closes the link.
+pub(crate) struct ClientSession {
+    shared: Arc<Shared>,
+}
+
+/// What the session, its tasks and its calls share.
+pub(super) struct Shared {
+    pub(super) link: Arc<dyn Link>,
+    /// When the connection began, for stamps.
+    pub(super) epoch: Instant,
+    state: Mutex<State>,
+    /// Microseconds after `epoch` of the last call, for the keep-alive rule.
+    last_call_us: AtomicU64,
+    min_rtt_us: AtomicU64,
+    late_answers: AtomicU64,
+}
+
+struct State {
+    slots: Slots,
+    lanes: Vec<Lane>,
+    next_lane: u32,
+    draining: bool,
+    closed: Option<LinkError>,
+}
+
+struct Lane {
+    id: u32,
+    outbox: Outbox,
+}
+
+thread_local! {
+    /// Where arguments are encoded before a lock is taken; as large as the largest small call so far.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+impl ClientSession {
+    /// Begins the protocol on a link whose peer is verified: control stream, first lane.
+    pub(crate) async fn open(link: Arc<dyn Link>) -> Result<Arc<Self>, LinkError> {
+        let shared = Arc::new(Shared {
+            link,
+            epoch: Instant::now(),
+            state: Mutex::new(State {
+                slots: Slots::default(),
+                lanes: Vec::new(),
+                next_lane: 0,
+                draining: false,
+                closed: None,
+            }),
+            last_call_us: AtomicU64::new(0),
+            min_rtt_us: AtomicU64::new(u64::MAX),
+            late_answers: AtomicU64::new(0),
+        });
+        let session = Arc::new(Self { shared: Arc::clone(&shared) });
+        open_lane(Arc::clone(&shared)).await?;
+        let control = shared.link.open_uni().await?;
+        tokio::spawn(run_control(Arc::clone(&shared), control));
+        tokio::spawn(accept_moved_answers(Arc::clone(&shared)));
+        tokio::spawn(async move {
+            let why = shared.link.closed().await;
+            shared.closed(&why);
+        });
+        Ok(session)
+    }
+
+    /// Answers that came after their call was over.
+    #[cfg(test)]
+    pub(crate) fn late_answers(&self) -> u64 {
+        self.shared.late_answers.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for ClientSession {
+    fn drop(&mut self) {
+        self.shared.link.close(kinds::CLOSE_DONE, "");
+    }
+}
+
+impl fmt::Debug for ClientSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSession").field("link", &self.shared.link).finish_non_exhaustive()
+    }
+}
+
+impl Session for ClientSession {
+    fn call(self: Arc<Self>, outgoing: Outgoing<'_>) -> Pending {
+        let mut scratch = SCRATCH.take();
+        scratch.clear();
+        let pending = self.start(outgoing, &mut scratch);
+        if scratch.capacity() > 4 * limits::LANE_MESSAGE_MAX {
+            scratch = Vec::new();
+        }
+        SCRATCH.set(scratch);
+        pending
+    }
+
+    fn stream(
+        self: Arc<Self>,
+        mut outgoing: Outgoing<'_>,
+        input: Option<Box<dyn EncodeItems>>,
+        idle: Duration,
+    ) -> BoxFuture<'static, Result<StreamAnswer, Status>> {
+        outgoing.head.input_stream = input.is_some();
+        let mut body = Vec::new();
+        if let Err(error) = outgoing.arguments.encode(outgoing.head.codec, &mut body) {
+            let status = unencodable(&error);
+            return Box::pin(async move { Err(status) });
+        }
+        if body.len() > limits::MESSAGE_MAX {
+            let status = request_too_large(body.len());
+            return Box::pin(async move { Err(status) });
+        }
+        self.shared.note_call(Instant::now());
+        Box::pin(calls::stream(self, outgoing.head, body, outgoing.deadline, input, idle))
+    }
+
+    fn readiness(&self) -> Readiness {
+        let state = self.shared.lock();
+        match (&state.closed, state.draining) {
+            (Some(_), _) => Readiness::Closed,
+            (None, true) => Readiness::Draining,
+            (None, false) => Readiness::Ready,
+        }
+    }
+
+    fn min_rtt(&self) -> Option<Duration> {
+        let us = self.shared.min_rtt_us.load(Ordering::Relaxed);
+        (us != u64::MAX).then(|| Duration::from_micros(us))
+    }
+}
+
+impl ClientSession {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Encodes the call and puts it on a lane, or on a stream of its own if it is large or no lane is open.
+    fn start(self: Arc<Self>, mut outgoing: Outgoing<'_>, scratch: &mut Vec<u8>) -> Pending {
+        outgoing.head.encode(scratch);
+        let head_len = scratch.len();
+        if let Err(error) = outgoing.arguments.encode(outgoing.head.codec, scratch) {
+            return Pending::Failed(Some(unencodable(&error)));
+        }
+        let body_len = scratch.len() - head_len;
+        if body_len > limits::MESSAGE_MAX {
+            return Pending::Failed(Some(request_too_large(body_len)));
+        }
+        if body_len <= limits::LANE_MESSAGE_MAX {
+            match self.shared.submit(outgoing.deadline, scratch) {
+                Submitted::Sent(id, waker) => {
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                    return Pending::Lane(LanePending {
+                        session: self,
+                        id,
+                        deadline: outgoing.deadline,
+                        over: false,
+                    });
+                }
+                Submitted::Refused(status) => return Pending::Failed(Some(*status)),
+                Submitted::NoLane => {}
+            }
+        }
+        self.shared.note_call(Instant::now());
+        let body = scratch.split_off(head_len);
+        outgoing.head.input_stream = false;
+        Pending::Boxed(Box::pin(calls::unary(self, outgoing.head, body, outgoing.deadline)))
+    }
+}
+
+/// How putting a call on a lane ended.
+enum Submitted {
+    Sent(u64, Option<Waker>),
+    Refused(Box<Status>),
+    /// The lane died and the next one is being opened, or it is full of unsent bytes.
+    NoLane,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_call(&self, now: Instant) {
+        self.last_call_us.store(micros_between(self.epoch, now), Ordering::Relaxed);
+    }
+
+    /// Whether the link is gone, as the status of a call that finds it so.
+    pub(super) fn refused(&self) -> Option<Status> {
+        self.lock().closed.as_ref().map(|why| lost(why, false))
+    }
+
+    fn submit(&self, deadline: Option<Instant>, rest: &[u8]) -> Submitted {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(why) = &state.closed {
+            return Submitted::Refused(Box::new(lost(why, false)));
+        }
+        let Some(lane) = state.lanes.last_mut() else { return Submitted::NoLane };
+        if lane.outbox.len() > limits::LANE_OUTBOX_MAX {
+            return Submitted::NoLane;
+        }
+        let Some(id) = state.slots.insert(lane.id, lane.outbox.batch()) else {
+            return Submitted::Refused(Box::new(Status::not_sent(
+                Code::ResourceExhausted,
+                Reason::TooManyInFlight,
+                format!("{} calls are in flight on this connection already", limits::CLIENT_SLOTS),
+            )));
+        };
+        Submitted::Sent(id, lane.outbox.push(CallKind::Request, id, deadline, rest))
+    }
+
+    /// A call id for a call on a stream of its own: such calls have no slot, and their ids need only be unused.
+    pub(super) fn stream_call_id(&self) -> Option<u64> {
+        let mut state = self.lock();
+        let id = state.slots.insert(u32::MAX, 0)?;
+        Some(id)
+    }
+
+    pub(super) fn release(&self, id: u64) {
+        self.lock().slots.abandon(id);
+    }
+
+    /// Gives a lane's call up and says so to the server.
+    fn abandon(&self, id: u64, reason: CancelReason) {
+        let waker = {
+            let mut state = self.lock();
+            let Some(lane) = state.slots.abandon(id) else { return };
+            let Some(lane) = state.lanes.iter_mut().find(|known| known.id == lane) else { return };
+            lane.outbox.push(CallKind::Cancel, id, None, &[reason.to_u8()])
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn lane_died(&self, id: u32, status: impl Fn(bool) -> Status) {
+        let wakers = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            let Some(at) = state.lanes.iter().position(|lane| lane.id == id) else { return };
+            let mut lane = state.lanes.remove(at);
+            let taken = lane.outbox.batch();
+            let mut wakers = state.slots.fail(Some(id), |_| taken, status);
+            wakers.extend(lane.outbox.close());
+            wakers
+        };
+        wake_all(wakers);
+    }
+
+    fn closed(&self, why: &LinkError) {
+        let wakers = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            if state.closed.is_none() {
+                state.closed = Some(why.clone());
+            }
+            let lanes = &state.lanes;
+            let taken = |id| {
+                lanes.iter().find(|lane| lane.id == id).map_or(u64::MAX, |lane| lane.outbox.batch())
+            };
+            let mut wakers = state.slots.fail(None, taken, |sent| lost(why, sent));
+            for mut lane in state.lanes.drain(..) {
+                wakers.extend(lane.outbox.close());
+            }
+            wakers
+        };
+        wake_all(wakers);
+    }
+
+    /// Puts one answer in its slot.
+    fn deliver(&self, frame: CallFrame, wakers: &mut Vec<Waker>) -> Result<(), ReadError> {
+        let answer = AnswerHead::decode(frame.rest);
+        let draining = answer.as_ref().is_ok_and(|(head, _)| head.draining);
+        let answer = match answer {
+            Ok((head, body)) => Ok(Answer { head, left: frame.time, body }),
+            Err(why) => Err(bad_answer(&why.to_string())),
+        };
+        let mut state = self.lock();
+        state.draining |= draining;
+        match state.slots.deliver(frame.call, answer) {
+            Delivered::Wake(waker) => wakers.push(waker),
+            Delivered::Stored => {}
+            Delivered::Late => {
+                self.late_answers.fetch_add(1, Ordering::Relaxed);
+            }
+            Delivered::Unknown => {
+                return Err(ReadError::Link(LinkError::Transport(format!(
+                    "the server answered call {}, which was never made",
+                    frame.call
+                ))));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A lane's answer, some time. Dropping it before it came cancels the call on the server.
+pub(crate) struct LanePending {
+    session: Arc<ClientSession>,
+    id: u64,
+    deadline: Option<Instant>,
+    over: bool,
+}
+
+impl Future for LanePending {
+    type Output = Result<Answer, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.session.shared.lock().slots.poll(self.id, cx.waker());
+        match polled {
+            Polled::Pending => Poll::Pending,
+            Polled::Ready(answer) => {
+                self.over = true;
+                Poll::Ready(answer)
+            }
+        }
+    }
+}
+
+impl Drop for LanePending {
+    fn drop(&mut self) {
+        if !self.over {
+            let expired = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
+            let reason = if expired { CancelReason::Deadline } else { CancelReason::Dropped };
+            self.session.shared.abandon(self.id, reason);
+        }
+    }
+}
+
+/// Opens a lane and starts its two tasks. Boxed: the reader of a lane that dies opens the next one.
+fn open_lane(shared: Arc<Shared>) -> BoxFuture<'static, Result<(), LinkError>> {
+    Box::pin(open_lane_inner(shared))
+}
+
+async fn open_lane_inner(shared: Arc<Shared>) -> Result<(), LinkError> {
+    let (send, recv) = shared.link.open_bi().await?;
+    let id = {
+        let mut state = shared.lock();
+        if let Some(why) = &state.closed {
+            return Err(why.clone());
+        }
+        let id = state.next_lane;
+        state.next_lane += 1;
+        let mut outbox = Outbox::new(shared.epoch);
+        outbox.begin_stream(StreamType::Lane);
+        state.lanes.push(Lane { id, outbox });
+        id
+    };
+    tokio::spawn(write_lane(Arc::clone(&shared), id, send));
+    tokio::spawn(read_lane(shared, id, recv));
+    Ok(())
+}
+
+async fn write_lane(shared: Arc<Shared>, id: u32, mut send: Box<dyn LinkSend>) {
+    loop {
+        let batch = std::future::poll_fn(|cx| {
+            let mut state = shared.lock();
+            match state.lanes.iter_mut().find(|lane| lane.id == id) {
+                Some(lane) => lane.outbox.poll_take(cx),
+                None => Poll::Ready(None),
+            }
+        })
+        .await;
+        let Some((batch, room)) = batch else { break };
+        wake_all(room);
+        shared.note_call(Instant::now());
+        if let Err(error) = write_all(&mut *send, batch).await {
+            shared.lane_died(id, |sent| lost(&error, sent));
+            return;
+        }
+    }
+    // The lane was given up by its reader.
+    send.reset(kinds::STREAM_LANE_STALLED);
+}
+
+async fn read_lane(shared: Arc<Shared>, id: u32, recv: Box<dyn LinkRecv>) {
+    let mut reader = FrameReader::new(recv, Parser::new(limits::LANE_FRAME_MAX));
+    let mut wakers = Vec::new();
+    let error = loop {
+        let filled = reader.fill().await;
+        let taken = filled.and_then(|()| take_answers(&shared, &mut reader, &mut wakers));
+        wake_all(wakers.drain(..));
+        if let Err(error) = taken {
+            break error;
+        }
+    };
+    let stalled = matches!(error, ReadError::Stalled);
+    let code = if stalled { kinds::STREAM_LANE_STALLED } else { kinds::STREAM_FRAME_ERROR };
+    reader.recv.stop(code);
+    shared.lane_died(id, |sent| lane_lost(&error, sent));
+    if shared.refused().is_none() {
+        tracing::debug!(%error, "a lane ended, opening another");
+        // Without a lane, calls go on streams of their own: slower, and nothing else.
+        let _ = open_lane(shared).await;
+    }
+}
+
+/// Every answer that has arrived whole.
+fn take_answers(
+    shared: &Shared,
+    reader: &mut FrameReader,
+    wakers: &mut Vec<Waker>,
+) -> Result<(), ReadError> {
+    while let Some(frame) = reader.ready()? {
+        reader.progressed();
+        match frame {
+            Frame::Call(call) if call.kind == CallKind::Answer => shared.deliver(call, wakers)?,
+            Frame::Bad { call: Some(call), why, .. } => {
+                let failed = shared.lock().slots.deliver(call, Err(bad_answer(&why.to_string())));
+                if let Delivered::Wake(waker) = failed {
+                    wakers.push(waker);
+                }
+            }
+            Frame::Connection(_) | Frame::Skipped { .. } => {}
+            Frame::Call(_) | Frame::Bad { .. } => {
+                return Err(ReadError::Link(LinkError::Transport(
+                    "the server sent a frame that only a client sends".into(),
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Large answers come on streams of their own, opened by the server.
+async fn accept_moved_answers(shared: Arc<Shared>) {
+    while let Ok((mut send, recv)) = shared.link.accept_bi().await {
+        send.finish();
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let reader = FrameReader::new(recv, Parser::with_stream_type(limits::STREAM_FRAME_MAX));
+            match calls::read_moved_answer(reader).await {
+                Ok((call, answer)) => {
+                    let delivered = shared.lock().slots.deliver(call, answer);
+                    if let Delivered::Wake(waker) = delivered {
+                        waker.wake();
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "a large answer broke off"),
+            }
+        });
+    }
+}
+
+/// The control stream: ours out, the server's in.
+async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
+    let on_frame = |frame: Control| match frame {
+        Control::GoAway => shared.lock().draining = true,
+        Control::Settings(_) | Control::GoAwayAck | Control::Stamp { .. } => {}
+    };
+    let alive = || {
+        if let Some(rtt) = shared.link.min_rtt() {
+            let us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+            shared.min_rtt_us.fetch_min(us, Ordering::Relaxed);
+        }
+        let last = Duration::from_micros(shared.last_call_us.load(Ordering::Relaxed));
+        (shared.epoch + last).elapsed() < limits::KEEP_ALIVE_AFTER_CALL
+            || shared.lock().slots.waiting() > 0
+    };
+    let settings = Settings::default();
+    if let Err(error) =
+        control::run(&*shared.link, send, shared.epoch, settings, None, on_frame, alive).await
+    {
+        tracing::debug!(%error, "the control stream ended");
+        shared.link.close(error.code(), &error.to_string());
+    }
+}
+
+fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        waker.wake();
+    }
+}
+
+pub(super) fn unencodable(error: &crate::codec::CodecError) -> Status {
+    Status::not_sent(Code::InvalidArgument, Reason::Malformed, format!("the arguments: {error}"))
+}
+
+fn request_too_large(len: usize) -> Status {
+    Status::not_sent(
+        Code::ResourceExhausted,
+        Reason::TooLarge,
+        format!(
+            "the arguments take {len} bytes, a message may have {}; send them as a stream",
+            limits::MESSAGE_MAX
+        ),
+    )
+}
+
+pub(super) fn bad_answer(why: &str) -> Status {
+    Status::runtime(
+        Code::Internal,
+        Reason::Malformed,
+        Disposition::Unknown,
+        Origin::Transport,
+        format!("the answer is malformed: {why}"),
+    )
+}
+
+/// The status of a call whose connection is gone.
+pub(super) fn lost(why: &LinkError, sent: bool) -> Status {
+    let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
+    Status::runtime(
+        Code::Unavailable,
+        Reason::ConnectionLost,
+        disposition,
+        Origin::Transport,
+        format!("the connection broke: {why}"),
+    )
+}
+
+fn lane_lost(why: &ReadError, sent: bool) -> Status {
+    let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
+    let reason = match why {
+        ReadError::Stalled => Reason::LaneStalled,
+        ReadError::Frame(_) => Reason::Malformed,
+        _ => Reason::ConnectionLost,
+    };
+    Status::runtime(
+        Code::Unavailable,
+        reason,
+        disposition,
+        Origin::Transport,
+        format!("the lane of this call ended: {why}"),
+    )
+}
+

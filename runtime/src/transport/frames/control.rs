@@ -1,0 +1,247 @@
+//! The control stream: what two ends of a connection say of themselves, whether they are alive, and goodbye.
+//!
+//! # Why
+//! QUIC's own keep-alive is fixed for all connections of a configuration; ours is wanted only where calls ran lately.
+//! And a connection that ends must say so before it refuses: GOAWAY 1 asks for no more calls, its acknowledgement or a
+//! second of patience makes the refusal that follows (GOAWAY 2) one that no call runs into.
+
+use std::{fmt, time::Duration};
+
+use bytes::Bytes;
+use sinew_core::{
+    limits,
+    wire::{
+        StreamType,
+        frame::{ConnectionFrame, Frame, put_connection_frame, put_stamp},
+        kinds,
+        parser::Parser,
+        settings::Settings,
+    },
+};
+use tokio::{sync::watch, time::Instant};
+
+use super::{
+    io::{FrameReader, ReadError, write_all},
+    outbox::micros_between,
+};
+use crate::transport::link::{Link, LinkError, LinkSend};
+
+/// What the peer says that concerns the connection as a whole.
+#[derive(Debug)]
+pub(super) enum Control {
+    /// Its settings.
+    Settings(Settings),
+    /// It wants no more calls.
+    GoAway,
+    /// It knows that we want no more.
+    GoAwayAck,
+    /// A sample of its clock: sent, and read, each in microseconds of its side's connection.
+    Stamp { sent_at_us: u64, read_at_us: u64 },
+}
+
+/// Why the control stream, and with it the connection, cannot go on.
+#[derive(Debug)]
+pub(super) enum ControlError {
+    /// The connection is gone.
+    Link(LinkError),
+    /// The peer broke the protocol.
+    Protocol(String),
+    /// The peer sends more than anybody needs.
+    Flood,
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(error) => error.fmt(f),
+            Self::Protocol(why) => f.write_str(why),
+            Self::Flood => write!(
+                f,
+                "more than {} control frames in a second",
+                limits::IDLE_FRAMES_PER_SECOND
+            ),
+        }
+    }
+}
+
+impl ControlError {
+    /// The code that the connection is closed with.
+    pub(super) fn code(&self) -> u32 {
+        match self {
+            Self::Link(_) => kinds::CLOSE_DONE,
+            Self::Protocol(_) => kinds::CLOSE_PROTOCOL,
+            Self::Flood => kinds::CLOSE_EXCESSIVE_LOAD,
+        }
+    }
+}
+
+impl From<LinkError> for ControlError {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+/// Which GOAWAY has been said: 0, 1 or 2.
+pub(super) type Phase = watch::Receiver<u8>;
+
+/// Runs both directions until the connection ends.
+///
+/// `alive` is asked every 2 s whether this side wants the connection kept; a PING then keeps it.
+pub(super) async fn run(
+    link: &dyn Link,
+    mut send: Box<dyn LinkSend>,
+    epoch: Instant,
+    settings: Settings,
+    mut phase: Option<Phase>,
+    mut on_frame: impl FnMut(Control),
+    alive: impl Fn() -> bool,
+) -> Result<(), ControlError> {
+    let mut hello = Vec::new();
+    StreamType::Control.put(&mut hello);
+    write_all(&mut *send, Bytes::from(hello)).await?;
+    say(&mut *send, epoch, &ConnectionFrame::Settings(settings)).await?;
+
+    let recv = link.accept_uni().await?;
+    let mut reader = FrameReader::new(recv, Parser::with_stream_type(limits::CONTROL_FRAME_MAX));
+    let mut tick = tokio::time::interval(limits::KEEP_ALIVE);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut nonce = 0;
+    let mut meter = Meter::new();
+    let mut typed = false;
+    loop {
+        if !typed {
+            typed = begun(&mut reader)?;
+        }
+        if typed && let Some(frame) = reader.ready().map_err(protocol)? {
+            reader.progressed();
+            meter.charge()?;
+            let read_at_us = micros_between(epoch, reader.read_at);
+            if let Some(reply) = understand(frame, read_at_us, &mut on_frame)? {
+                say(&mut *send, epoch, &reply).await?;
+            }
+            continue;
+        }
+        tokio::select! {
+            filled = reader.fill() => filled.map_err(|error| match error {
+                ReadError::Link(error) => ControlError::Link(error),
+                other => protocol(other),
+            })?,
+            _ = tick.tick() => if alive() {
+                nonce += 1;
+                say(&mut *send, epoch, &ConnectionFrame::Ping { nonce }).await?;
+            },
+            Some(phase) = changed(&mut phase) => {
+                say(&mut *send, epoch, &ConnectionFrame::GoAway { phase }).await?;
+            },
+            extra = link.accept_uni() => {
+                extra?.stop(kinds::STREAM_REFUSED);
+            }
+        }
+    }
+}
+
+/// The next phase, if this side ever says goodbye.
+async fn changed(phase: &mut Option<Phase>) -> Option<u8> {
+    match phase {
+        Some(watch) => match watch.changed().await {
+            Ok(()) => Some(*watch.borrow_and_update()),
+            Err(_) => {
+                *phase = None;
+                None
+            }
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether the stream's type has arrived; it must be a control stream.
+fn begun(reader: &mut FrameReader) -> Result<bool, ControlError> {
+    match reader.parser.stream_type() {
+        Ok(Some(StreamType::Control)) => Ok(true),
+        Ok(Some(other)) => {
+            Err(ControlError::Protocol(format!("a {other:?} stream came where the control stream belongs")))
+        }
+        Ok(None) => Ok(false),
+        Err(error) => Err(protocol(ReadError::Frame(error))),
+    }
+}
+
+/// What a frame means, and what is to be said to it.
+fn understand(
+    frame: Frame,
+    read_at_us: u64,
+    on_frame: &mut impl FnMut(Control),
+) -> Result<Option<ConnectionFrame>, ControlError> {
+    let frame = match frame {
+        Frame::Connection(frame) => frame,
+        Frame::Skipped { .. } => return Ok(None),
+        Frame::Call(call) => {
+            return Err(ControlError::Protocol(format!(
+                "a {:?} frame came on the control stream",
+                call.kind
+            )));
+        }
+        Frame::Bad { why, .. } => {
+            return Err(ControlError::Protocol(format!("a control frame is malformed: {why}")));
+        }
+    };
+    Ok(match frame {
+        ConnectionFrame::Stamp { sent_at_us } => {
+            on_frame(Control::Stamp { sent_at_us, read_at_us });
+            None
+        }
+        ConnectionFrame::Settings(settings) => {
+            on_frame(Control::Settings(settings));
+            None
+        }
+        ConnectionFrame::GoAway { phase } => {
+            on_frame(Control::GoAway);
+            Some(ConnectionFrame::GoAwayAck { phase })
+        }
+        ConnectionFrame::GoAwayAck { .. } => {
+            on_frame(Control::GoAwayAck);
+            None
+        }
+        ConnectionFrame::Ping { nonce } => Some(ConnectionFrame::Pong { nonce }),
+        ConnectionFrame::Pong { .. } | ConnectionFrame::Health { .. } => None,
+    })
+}
+
+async fn say(
+    send: &mut dyn LinkSend,
+    epoch: Instant,
+    frame: &ConnectionFrame,
+) -> Result<(), LinkError> {
+    let mut out = Vec::with_capacity(64);
+    put_stamp(&mut out, micros_between(epoch, Instant::now()));
+    put_connection_frame(&mut out, frame);
+    write_all(send, Bytes::from(out)).await
+}
+
+fn protocol(error: ReadError) -> ControlError {
+    ControlError::Protocol(format!("the control stream is broken: {error}"))
+}
+
+/// Counts frames that cost work and move nothing.
+struct Meter {
+    window: Instant,
+    frames: u32,
+}
+
+impl Meter {
+    fn new() -> Self {
+        Self { window: Instant::now(), frames: 0 }
+    }
+
+    fn charge(&mut self) -> Result<(), ControlError> {
+        self.frames += 1;
+        if self.frames < limits::IDLE_FRAMES_PER_SECOND {
+            return Ok(());
+        }
+        if self.window.elapsed() < Duration::from_secs(1) {
+            return Err(ControlError::Flood);
+        }
+        *self = Self::new();
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Small futures over the polled halves of a link's stream, and what each reader of frames needs.
+
+use std::{future::poll_fn, time::Duration};
+
+use bytes::Bytes;
+use sinew_core::{
+    codes::CancelReason,
+    limits,
+    wire::{
+        frame::{Frame, FrameError},
+        kinds,
+        parser::Parser,
+    },
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::super::link::{LinkError, LinkRecv, LinkSend};
+
+/// Writes all of `data`.
+pub(super) async fn write_all(send: &mut dyn LinkSend, mut data: Bytes) -> Result<(), LinkError> {
+    while !data.is_empty() {
+        poll_fn(|cx| send.poll_write(cx, &mut data)).await?;
+    }
+    Ok(())
+}
+
+/// The next chunk of a stream. Cancel safe.
+pub(super) async fn next_chunk(recv: &mut dyn LinkRecv) -> Result<Option<Bytes>, LinkError> {
+    poll_fn(|cx| recv.poll_chunk(cx)).await
+}
+
+/// The code that a stream is reset or stopped with when its call is cancelled.
+pub(super) fn cancel_code(reason: CancelReason) -> u64 {
+    kinds::STREAM_CANCEL_BASE + u64::from(reason.to_u8())
+}
+
+/// The reason in such a code; anything else is a caller that went away without a word.
+pub(super) fn reason_of(code: u64) -> CancelReason {
+    code.checked_sub(kinds::STREAM_CANCEL_BASE)
+        .and_then(|reason| u8::try_from(reason).ok())
+        .map_or(CancelReason::Dropped, CancelReason::from_u8)
+}
+
+/// Why no further frame can be read from a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ReadError {
+    /// The peer is done.
+    Finished,
+    /// The peer is done in the middle of a frame.
+    Truncated,
+    /// A frame began and did not end in time.
+    Stalled,
+    /// An outer length or kind that cannot be.
+    Frame(FrameError),
+    /// The stream or its connection broke.
+    Link(LinkError),
+}
+
+impl std::fmt::Display for ReadError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Finished => f.write_str("the peer ended the stream"),
+            Self::Truncated => f.write_str("the peer ended the stream in the middle of a frame"),
+            Self::Stalled => f.write_str("a frame began and did not end in time"),
+            Self::Frame(error) => error.fmt(f),
+            Self::Link(error) => error.fmt(f),
+        }
+    }
+}
+
+/// A stream read frame by frame, and when its last bytes arrived.
+#[derive(Debug)]
+pub(super) struct FrameReader {
+    pub(super) recv: Box<dyn LinkRecv>,
+    pub(super) parser: Parser,
+    /// When the bytes of the frames that `next` gives out were read.
+    pub(super) read_at: Instant,
+    /// When the frame that is incomplete must be complete.
+    stall_limit: Option<Instant>,
+}
+
+impl FrameReader {
+    pub(super) fn new(recv: Box<dyn LinkRecv>, parser: Parser) -> Self {
+        Self { recv, parser, read_at: Instant::now(), stall_limit: None }
+    }
+
+    /// A frame that has arrived whole, without waiting.
+    pub(super) fn ready(&mut self) -> Result<Option<Frame>, ReadError> {
+        self.parser.next().map_err(ReadError::Frame)
+    }
+
+    /// Waits for more bytes: at most until a frame that has begun must have ended.
+    ///
+    /// Cancel safe.
+    pub(super) async fn fill(&mut self) -> Result<(), ReadError> {
+        // A frame may trickle: what counts is when it began, not when its last byte came.
+        let limit = self.parser.is_mid_frame().then(|| {
+            *self.stall_limit.get_or_insert_with(|| Instant::now() + stall_time(&self.parser))
+        });
+        let chunk = match limit {
+            Some(limit) => timeout_at(limit, next_chunk(&mut *self.recv))
+                .await
+                .map_err(|_| ReadError::Stalled)?,
+            None => next_chunk(&mut *self.recv).await,
+        };
+        match chunk.map_err(ReadError::Link)? {
+            Some(chunk) => {
+                self.read_at = Instant::now();
+                self.parser.feed(chunk);
+                Ok(())
+            }
+            None if self.parser.is_mid_frame() => Err(ReadError::Truncated),
+            None => Err(ReadError::Finished),
+        }
+    }
+
+    /// To be called whenever a frame was complete: the next one has its own time.
+    pub(super) fn progressed(&mut self) {
+        self.stall_limit = None;
+    }
+
+    /// The next frame, waiting for it.
+    ///
+    /// Cancel safe.
+    pub(super) async fn next(&mut self) -> Result<Frame, ReadError> {
+        loop {
+            if let Some(frame) = self.ready()? {
+                self.progressed();
+                return Ok(frame);
+            }
+            self.fill().await?;
+        }
+    }
+}
+
+/// min(the deadline that the incomplete frame names, 10 s).
+fn stall_time(parser: &Parser) -> Duration {
+    parser
+        .partial_time_left()
+        .map_or(limits::LANE_STALL, |left| Duration::from_micros(left).min(limits::LANE_STALL))
+}

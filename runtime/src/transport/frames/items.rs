@@ -1,0 +1,287 @@
+//! The items of a stream: read from one half of a call stream, written to the other, the same on both sides.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use futures_core::Stream;
+use sinew_core::{
+    codes::{CancelReason, Code, Disposition, Origin, Reason},
+    limits,
+    wire::{
+        answer::{AnswerHead, AnswerOutcome},
+        data::DataHead,
+        frame::{CallFrame, CallKind, Frame, put_call_frame, put_stamp},
+    },
+};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    io::{FrameReader, ReadError, cancel_code, write_all},
+    outbox::{micros_between, time_left},
+};
+use crate::{
+    call::{
+        failure::{AppError, Failure},
+        streaming::{EncodeItems, cut},
+    },
+    error::{Status, millis},
+    transport::link::{LinkError, LinkSend},
+};
+
+/// Reads items until the explicit end; dropping it stops the writer.
+pub(super) struct ItemReader {
+    reader: Option<FrameReader>,
+    partial: BytesMut,
+    /// The longest silence.
+    idle: Duration,
+    until: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Something to keep alive, and drop, with the stream.
+    _held: Option<Box<dyn Send>>,
+}
+
+impl ItemReader {
+    pub(super) fn new(
+        reader: FrameReader,
+        idle: Duration,
+        until: Option<Instant>,
+        held: Option<Box<dyn Send>>,
+    ) -> Self {
+        Self { reader: Some(reader), partial: BytesMut::new(), idle, until, timer: None, _held: held }
+    }
+
+    /// Ends the stream; what is left of it is not wanted.
+    fn end(&mut self, stop: Option<CancelReason>) {
+        if let Some(mut reader) = self.reader.take()
+            && let Some(reason) = stop
+        {
+            reader.recv.stop(cancel_code(reason));
+        }
+        self.timer = None;
+        self._held = None;
+    }
+
+    fn fail(&mut self, status: Status) -> Option<Result<Bytes, Failure>> {
+        self.end(Some(CancelReason::StreamDropped));
+        Some(Err(Failure::Status(status)))
+    }
+
+    /// What a frame means: `Ready` with an item or the end, `Pending` when more is needed.
+    fn take(&mut self, frame: Frame) -> Poll<Option<Result<Bytes, Failure>>> {
+        let call = match frame {
+            Frame::Call(call) => call,
+            Frame::Connection(_) | Frame::Skipped { .. } => return Poll::Pending,
+            Frame::Bad { why, .. } => {
+                return Poll::Ready(self.fail(malformed(format!("a frame of the stream is malformed: {why}"))));
+            }
+        };
+        match call.kind {
+            CallKind::Data => self.item(call.rest),
+            CallKind::End => {
+                self.end(None);
+                Poll::Ready(None)
+            }
+            CallKind::Answer => Poll::Ready(self.trailer(call)),
+            CallKind::Request | CallKind::Cancel | CallKind::Open => Poll::Ready(self.fail(malformed(
+                format!("a {:?} frame stands between the items of a stream", call.kind),
+            ))),
+        }
+    }
+
+    fn item(&mut self, rest: Bytes) -> Poll<Option<Result<Bytes, Failure>>> {
+        let (head, bytes) = match DataHead::decode(rest) {
+            Ok(parts) => parts,
+            Err(why) => {
+                return Poll::Ready(self.fail(malformed(format!("an item is malformed: {why}"))));
+            }
+        };
+        if self.partial.len() + bytes.len() > limits::MESSAGE_MAX {
+            return Poll::Ready(self.fail(too_large("an item of the stream")));
+        }
+        if head.more {
+            self.partial.extend_from_slice(&bytes);
+            return Poll::Pending;
+        }
+        if self.partial.is_empty() {
+            return Poll::Ready(Some(Ok(bytes)));
+        }
+        self.partial.extend_from_slice(&bytes);
+        Poll::Ready(Some(Ok(self.partial.split().freeze())))
+    }
+
+    fn trailer(&mut self, call: CallFrame) -> Option<Result<Bytes, Failure>> {
+        let (head, body) = match AnswerHead::decode(call.rest) {
+            Ok(parts) => parts,
+            Err(why) => return self.fail(malformed(format!("the end of the stream is malformed: {why}"))),
+        };
+        self.end(None);
+        match head.outcome {
+            AnswerOutcome::Ok => None,
+            AnswerOutcome::App => Some(Err(Failure::App(AppError::encoded(head.codec, body)))),
+            AnswerOutcome::Status(status) => {
+                Some(Err(Failure::Status(Status::from_wire(status, head.directive))))
+            }
+        }
+    }
+
+    /// Whether the silence or the stream as a whole has lasted too long.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
+        let now = Instant::now();
+        let silence = now + self.idle;
+        let limit = self.until.map_or(silence, |until| until.min(silence));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(limit)));
+        std::task::ready!(timer.as_mut().poll(cx));
+        let over = self.until.is_some_and(|until| Instant::now() >= until);
+        Poll::Ready(Status::runtime(
+            Code::DeadlineExceeded,
+            Reason::Expired,
+            Disposition::Unknown,
+            Origin::Local,
+            if over {
+                "the deadline of the stream passed between two items".to_owned()
+            } else {
+                format!(
+                    "no item came for {}; `CallOptions::stream_idle` allows a longer silence",
+                    millis(self.idle)
+                )
+            },
+        ))
+    }
+}
+
+impl Stream for ItemReader {
+    type Item = Result<Bytes, Failure>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            let Some(reader) = &mut this.reader else { return Poll::Ready(None) };
+            match reader.ready() {
+                Ok(Some(frame)) => {
+                    reader.progressed();
+                    this.timer = None;
+                    if let Poll::Ready(item) = this.take(frame) {
+                        return Poll::Ready(item);
+                    }
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(this.fail(broken(&error))),
+            }
+            let filled = {
+                let fill = std::pin::pin!(reader.fill());
+                fill.poll(cx)
+            };
+            match filled {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(this.fail(broken(&error))),
+                Poll::Pending => {
+                    if let Poll::Ready(status) = this.poll_timer(cx) {
+                        return Poll::Ready(this.fail(status));
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for ItemReader {
+    fn drop(&mut self) {
+        self.end(Some(CancelReason::StreamDropped));
+    }
+}
+
+fn malformed(why: String) -> Status {
+    Status::runtime(Code::Internal, Reason::Malformed, Disposition::Unknown, Origin::Transport, why)
+}
+
+pub(super) fn too_large(what: &str) -> Status {
+    Status::runtime(
+        Code::ResourceExhausted,
+        Reason::TooLarge,
+        Disposition::Unknown,
+        Origin::Local,
+        format!("{what} is larger than the {} bytes that a message may have", limits::MESSAGE_MAX),
+    )
+}
+
+/// A stream that broke before its explicit end.
+pub(super) fn broken(error: &ReadError) -> Status {
+    match error {
+        ReadError::Finished | ReadError::Truncated => {
+            cut("the stream ended before its writer said that it was done")
+        }
+        ReadError::Stalled => cut("a frame of the stream began and did not end in time"),
+        ReadError::Frame(error) => malformed(format!("the stream is malformed: {error}")),
+        ReadError::Link(LinkError::StreamReset(code)) => cut(format!(
+            "the other side cut the stream ({})",
+            super::io::reason_of(*code)
+        )),
+        ReadError::Link(error) => cut(format!("the connection broke: {error}")),
+    }
+}
+
+/// How the writing of items ended.
+pub(super) enum Written {
+    /// Every item is on its way, and the writer said that this was all.
+    Ended,
+    /// The writer failed.
+    Failed(Failure),
+}
+
+/// Writes items one by one as DATA frames, as flow control allows. The end is left to the caller.
+pub(super) async fn write_items(
+    send: &mut dyn LinkSend,
+    items: &mut dyn EncodeItems,
+    codec: u8,
+    call: u64,
+    epoch: Instant,
+    deadline: Option<Instant>,
+) -> Result<Written, LinkError> {
+    let mut item = Vec::new();
+    loop {
+        item.clear();
+        let next = std::future::poll_fn(|cx| items.poll_encode(cx, codec, &mut item)).await;
+        match next {
+            None => return Ok(Written::Ended),
+            Some(Err(failure)) => return Ok(Written::Failed(failure)),
+            Some(Ok(())) if item.len() > limits::MESSAGE_MAX => {
+                return Ok(Written::Failed(Failure::Status(too_large("an item of the stream"))));
+            }
+            Some(Ok(())) => write_data(send, &item, call, epoch, deadline).await?,
+        }
+    }
+}
+
+/// Writes one message as DATA frames of a bounded size.
+pub(super) async fn write_data(
+    send: &mut dyn LinkSend,
+    message: &[u8],
+    call: u64,
+    epoch: Instant,
+    deadline: Option<Instant>,
+) -> Result<(), LinkError> {
+    let mut rest = message;
+    let mut data = Vec::new();
+    loop {
+        let (now, later) = rest.split_at(rest.len().min(limits::DATA_FRAME_MAX));
+        data.clear();
+        DataHead { more: !later.is_empty() }.encode(&mut data);
+        data.extend_from_slice(now);
+        let stamp = Instant::now();
+        let mut out = Vec::with_capacity(data.len() + 32);
+        put_stamp(&mut out, micros_between(epoch, stamp));
+        put_call_frame(&mut out, CallKind::Data, call, time_left(deadline, stamp), &data);
+        write_all(send, Bytes::from(out)).await?;
+        if later.is_empty() {
+            return Ok(());
+        }
+        rest = later;
+    }
+}

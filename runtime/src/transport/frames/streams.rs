@@ -1,0 +1,449 @@
+//! The streams that a client opens on a server: lanes, and calls on streams of their own; and what an answer is.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use sinew_core::{
+    codes::{CancelReason, Code, Reason},
+    limits,
+    wire::{
+        StreamType,
+        answer::{AnswerHead, AnswerOutcome, OpenHead},
+        frame::{CallFrame, CallKind, ConnectionFrame, Frame, put_call_frame, put_stamp},
+        kinds,
+        parser::Parser,
+        request::RequestHead,
+    },
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    super::{
+        Incoming, Reply,
+        link::{LinkError, LinkRecv, LinkSend},
+    },
+    calls::read_message,
+    io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
+    items::{ItemReader, Written, write_data, write_items},
+    outbox::{micros_between, time_left},
+    server::{Conn, Encoded, ServerLane},
+};
+use crate::{
+    call::{
+        context::Context,
+        failure::Failure,
+        served::{Ended, Served},
+        streaming::{EncodeItems, RawItems},
+    },
+    error::Status,
+};
+
+/// Finds out what a stream is and serves it.
+pub(super) async fn accept(conn: Arc<Conn>, mut send: Box<dyn LinkSend>, recv: Box<dyn LinkRecv>) {
+    let parser = Parser::with_stream_type(limits::STREAM_FRAME_MAX);
+    let mut reader = FrameReader::new(recv, parser);
+    let limit = Instant::now() + limits::LANE_STALL;
+    let kind = timeout_at(limit, stream_type(&mut reader)).await;
+    match kind {
+        Ok(Ok(StreamType::Lane)) => {
+            ServerLane::run(conn, send, reader).await;
+            return;
+        }
+        Ok(Ok(StreamType::Call)) => serve_call(&conn, send, reader, limit).await,
+        Ok(Ok(StreamType::Control | StreamType::Answer) | Err(ReadError::Frame(_))) => {
+            conn.note_error();
+            reader.recv.stop(kinds::STREAM_FRAME_ERROR);
+            send.reset(kinds::STREAM_FRAME_ERROR);
+        }
+        Ok(Err(_)) => {}
+        Err(_) => {
+            conn.note_error();
+            reader.recv.stop(kinds::STREAM_LANE_STALLED);
+            send.reset(kinds::STREAM_LANE_STALLED);
+        }
+    }
+    conn.stream_closed();
+}
+
+async fn stream_type(reader: &mut FrameReader) -> Result<StreamType, ReadError> {
+    loop {
+        match reader.parser.stream_type().map_err(ReadError::Frame)? {
+            Some(kind) => return Ok(kind),
+            None => reader.fill().await?,
+        }
+    }
+}
+
+/// A call on a stream of its own.
+async fn serve_call(
+    conn: &Arc<Conn>,
+    mut send: Box<dyn LinkSend>,
+    mut reader: FrameReader,
+    limit: Instant,
+) {
+    let request = match timeout_at(limit, read_request(conn, &mut reader)).await {
+        Ok(Ok(request)) => request,
+        Ok(Err(error)) => {
+            if matches!(error, ReadError::Frame(_) | ReadError::Stalled | ReadError::Truncated) {
+                conn.note_error();
+            }
+            reader.recv.stop(kinds::STREAM_FRAME_ERROR);
+            return send.reset(kinds::STREAM_FRAME_ERROR);
+        }
+        Err(_) => {
+            conn.note_error();
+            reader.recv.stop(kinds::STREAM_LANE_STALLED);
+            return send.reset(kinds::STREAM_LANE_STALLED);
+        }
+    };
+    let mut answering = Answering { conn, send, call: request.call, deadline: request.deadline };
+    let ready = prepare(conn, request, reader, limit).await;
+    let (served, reader) = match ready {
+        Ok(ready) => ready,
+        Err(status) => {
+            let head = status_head(&status, conn);
+            return answering.finish(head, Vec::new()).await;
+        }
+    };
+    let Some(ended) = answering.run(served).await else { return };
+    answering.reply(ended).await;
+    drop(reader);
+}
+
+/// A request as it stands at the beginning of a stream.
+struct Request {
+    call: u64,
+    deadline: Option<Instant>,
+    invalid_deadline: bool,
+    parts: Result<(RequestHead, Bytes), Status>,
+    read_at: Instant,
+}
+
+async fn read_request(conn: &Conn, reader: &mut FrameReader) -> Result<Request, ReadError> {
+    let mut age = Duration::ZERO;
+    loop {
+        match reader.next().await? {
+            Frame::Connection(ConnectionFrame::Stamp { sent_at_us }) => {
+                age = conn.age(sent_at_us, reader.read_at);
+            }
+            Frame::Call(frame) if frame.kind == CallKind::Request => {
+                return Ok(understand(conn, frame, reader.read_at, age));
+            }
+            Frame::Bad { call: Some(call), why, .. } => {
+                return Ok(Request {
+                    call,
+                    deadline: None,
+                    invalid_deadline: false,
+                    parts: Err(malformed(&why.to_string())),
+                    read_at: reader.read_at,
+                });
+            }
+            Frame::Connection(_) | Frame::Skipped { .. } => {}
+            Frame::Call(_) | Frame::Bad { .. } => {
+                return Err(ReadError::Link(LinkError::Transport(
+                    "the stream of a call begins with something else".into(),
+                )));
+            }
+        }
+    }
+}
+
+fn understand(conn: &Conn, frame: CallFrame, read_at: Instant, age: Duration) -> Request {
+    let (deadline, invalid_deadline) = conn.deadline(frame.time, read_at, age);
+    Request {
+        call: frame.call,
+        deadline,
+        invalid_deadline,
+        parts: RequestHead::decode(frame.rest).map_err(|why| malformed(&why.to_string())),
+        read_at,
+    }
+}
+
+/// Reads what is missing of the request and admits it. The reader comes back where it is not the call's input.
+async fn prepare(
+    conn: &Arc<Conn>,
+    request: Request,
+    mut reader: FrameReader,
+    limit: Instant,
+) -> Result<(RunningCall, Option<FrameReader>), Status> {
+    let (head, body) = request.parts.inspect_err(|_| conn.note_error())?;
+    let place = conn.admit()?;
+    let body = match head.total {
+        Some(total) => {
+            let limit = request.deadline.map_or(limit, |deadline| deadline.min(limit));
+            timeout_at(limit, read_message(&mut reader, total, body)).await.unwrap_or_else(|_| {
+                Err(Status::rejected(
+                    Code::DeadlineExceeded,
+                    Reason::Expired,
+                    "the request did not arrive whole in time",
+                ))
+            })?
+        }
+        None => body,
+    };
+    let (input, reader): (Option<RawItems>, _) = if head.input_stream {
+        let items = ItemReader::new(reader, limits::STREAM_FRAME_GAP, request.deadline, None);
+        (Some(Box::pin(items)), None)
+    } else {
+        (None, Some(reader))
+    };
+    let begun = conn.serve.begin(Incoming {
+        head,
+        body,
+        deadline: request.deadline,
+        invalid_deadline: request.invalid_deadline,
+        peer: Arc::clone(&conn.peer),
+        input,
+    })?;
+    let context = begun.context.clone();
+    Ok((RunningCall { context, served: Served::new(begun, request.read_at), _place: place }, reader))
+}
+
+/// A handler at work on a stream of its own. Dropping it cancels what it started.
+struct RunningCall {
+    context: Context,
+    served: Served,
+    _place: super::server::Place,
+}
+
+/// The sending half of a call's stream.
+struct Answering<'a> {
+    conn: &'a Arc<Conn>,
+    send: Box<dyn LinkSend>,
+    call: u64,
+    deadline: Option<Instant>,
+}
+
+impl Answering<'_> {
+    /// Runs the handler for as long as the caller waits.
+    async fn run(&mut self, running: RunningCall) -> Option<(Ended, super::server::Place)> {
+        let RunningCall { context, served, _place: place } = running;
+        let mut served = std::pin::pin!(served);
+        tokio::select! {
+            biased;
+            ended = &mut served => Some((ended, place)),
+            stopped = std::future::poll_fn(|cx| self.send.poll_stopped(cx)) => {
+                let code = stopped.ok().flatten();
+                context.cancel(code.map_or(CancelReason::Dropped, reason_of));
+                // It drops the handler; what it was about to say, nobody waits for.
+                let _ = served.await;
+                None
+            }
+        }
+    }
+
+    async fn reply(mut self, (ended, place): (Ended, super::server::Place)) {
+        let context = ended.context.clone();
+        match ended.reply {
+            Some(Reply::Stream { codec, items }) => {
+                self.stream(codec, items, context, ended.queued, ended.worked).await;
+            }
+            _ => {
+                if let Some((head, body)) = answer_of(ended, self.conn) {
+                    self.finish(head, body).await;
+                }
+            }
+        }
+        drop(place);
+    }
+
+    /// OPEN, the items, and the trailer that says how it ended.
+    async fn stream(
+        mut self,
+        codec: u8,
+        mut items: Box<dyn EncodeItems>,
+        context: Context,
+        queued: Duration,
+        worked: Duration,
+    ) {
+        let open = OpenHead { codec, metadata: context.take_answer_metadata() };
+        let mut rest = Vec::new();
+        open.encode(&mut rest);
+        let (epoch, call, deadline) = (self.conn.epoch, self.call, self.deadline);
+        if self.write_frame(CallKind::Open, &rest).await.is_err() {
+            return context.cancel(CancelReason::StreamDropped);
+        }
+        // The stream is the handler's work: it is polled in its context and ends with its deadline.
+        let writing = write_items(&mut *self.send, &mut *items, codec, call, epoch, deadline);
+        let writing = context.clone().scope(Bounded { writing: Box::pin(writing), context: &context });
+        let written = match deadline {
+            Some(deadline) => timeout_at(deadline, writing).await.unwrap_or_else(|_| {
+                Ok(Written::Failed(Failure::Status(Status::new(
+                    Code::DeadlineExceeded,
+                    "the deadline passed in the middle of the stream",
+                ))))
+            }),
+            None => writing.await,
+        };
+        drop(items);
+        let (outcome, codec, body) = match written {
+            Ok(Written::Ended) => (AnswerOutcome::Ok, codec, Vec::new()),
+            Ok(Written::Failed(failure)) => failed(failure, codec),
+            // The reader does not want it any more.
+            Err(_) => return context.cancel(CancelReason::StreamDropped),
+        };
+        let mut head = AnswerHead::new(outcome, codec);
+        head.queue_us = whole_micros(queued);
+        head.work_us = whole_micros(worked);
+        head.draining = self.conn.drain.phase() > 0;
+        self.finish(head, body).await;
+    }
+
+    async fn write_frame(&mut self, kind: CallKind, rest: &[u8]) -> Result<(), LinkError> {
+        let stamp = Instant::now();
+        let mut out = Vec::with_capacity(rest.len() + 32);
+        put_stamp(&mut out, micros_between(self.conn.epoch, stamp));
+        put_call_frame(&mut out, kind, self.call, time_left(self.deadline, stamp), rest);
+        write_all(&mut *self.send, Bytes::from(out)).await
+    }
+
+    /// The answer, whole, and the end of the stream.
+    async fn finish(mut self, head: AnswerHead, body: Vec<u8>) {
+        let written = write_answer(self.conn, &mut *self.send, self.call, self.deadline, head, body);
+        match written.await {
+            Ok(()) => {
+                self.send.finish();
+                // The connection may be closed as soon as this call is over: not before it has been taken.
+                let taken = std::future::poll_fn(|cx| self.send.poll_stopped(cx));
+                let _ = tokio::time::timeout(limits::DRAIN_FLUSH, taken).await;
+            }
+            Err(_) => self.send.reset(cancel_code(CancelReason::Shutdown)),
+        }
+    }
+}
+
+/// Ends the writing of a stream when its call is cancelled.
+struct Bounded<'a, F> {
+    writing: std::pin::Pin<Box<F>>,
+    context: &'a Context,
+}
+
+impl<F: Future<Output = Result<Written, LinkError>>> Future for Bounded<'_, F> {
+    type Output = Result<Written, LinkError>;
+
+    fn poll(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        if self.context.poll_cancelled(cx.waker()) {
+            return std::task::Poll::Ready(Err(LinkError::LocallyClosed));
+        }
+        self.writing.as_mut().poll(cx)
+    }
+}
+
+/// A large answer to a call on a lane: a stream of its own, so that it holds up nothing.
+pub(super) async fn move_answer(
+    conn: Arc<Conn>,
+    call: u64,
+    deadline: Option<Instant>,
+    head: AnswerHead,
+    body: Vec<u8>,
+) {
+    let moved = async {
+        let (mut send, mut recv) = conn.link.open_bi().await?;
+        recv.stop(0);
+        let mut first = Vec::new();
+        StreamType::Answer.put(&mut first);
+        write_all(&mut *send, Bytes::from(first)).await?;
+        write_answer(&conn, &mut *send, call, deadline, head, body).await?;
+        send.finish();
+        let taken = std::future::poll_fn(|cx| send.poll_stopped(cx));
+        let _ = tokio::time::timeout(limits::DRAIN_FLUSH, taken).await;
+        Ok::<(), LinkError>(())
+    };
+    if let Err(error) = moved.await {
+        tracing::debug!(%error, "a large answer could not be written");
+    }
+}
+
+async fn write_answer(
+    conn: &Conn,
+    send: &mut dyn LinkSend,
+    call: u64,
+    deadline: Option<Instant>,
+    mut head: AnswerHead,
+    body: Vec<u8>,
+) -> Result<(), LinkError> {
+    let inline = body.len() <= limits::DATA_FRAME_MAX;
+    head.total = (!inline).then_some(body.len() as u64);
+    let mut rest = Vec::with_capacity(64 + if inline { body.len() } else { 0 });
+    head.encode(&mut rest);
+    if inline {
+        rest.extend_from_slice(&body);
+    }
+    let stamp = Instant::now();
+    let mut out = Vec::with_capacity(rest.len() + 32);
+    put_stamp(&mut out, micros_between(conn.epoch, stamp));
+    put_call_frame(&mut out, CallKind::Answer, call, time_left(deadline, stamp), &rest);
+    write_all(send, Bytes::from(out)).await?;
+    if !inline {
+        write_data(send, &body, call, conn.epoch, deadline).await?;
+    }
+    Ok(())
+}
+
+/// What a handler's end says on the wire; `None` when nobody waits for it.
+pub(super) fn answer_of(ended: Ended, conn: &Conn) -> Option<Encoded> {
+    let (mut head, body) = match ended.reply? {
+        Reply::Value { codec, body } if body.len() > limits::MESSAGE_MAX => {
+            let status = Status::new(
+                Code::ResourceExhausted,
+                format!(
+                    "the answer takes {} bytes, a message may have {}; return a stream",
+                    body.len(),
+                    limits::MESSAGE_MAX
+                ),
+            );
+            (AnswerHead::new(AnswerOutcome::Status(status.to_wire()), codec), Vec::new())
+        }
+        Reply::Value { codec, body } => (AnswerHead::new(AnswerOutcome::Ok, codec), body),
+        Reply::App { codec, body } => (AnswerHead::new(AnswerOutcome::App, codec), body),
+        Reply::Status(status) => {
+            let mut head = status_head(&status, conn);
+            head.ledger = ended.context.take_calls();
+            (head, Vec::new())
+        }
+        Reply::Stream { codec, .. } => {
+            let status = Status::new(Code::Internal, "a method on a lane cannot answer with a stream");
+            (AnswerHead::new(AnswerOutcome::Status(status.to_wire()), codec), Vec::new())
+        }
+    };
+    head.queue_us = whole_micros(ended.queued);
+    head.work_us = whole_micros(ended.worked);
+    head.draining = conn.drain.phase() > 0;
+    head.metadata = ended.context.take_answer_metadata();
+    Some((head, body))
+}
+
+/// The head of an answer that is a status.
+pub(super) fn status_head(status: &Status, conn: &Conn) -> AnswerHead {
+    let mut head = AnswerHead::new(AnswerOutcome::Status(status.to_wire()), 0);
+    head.directive = status.directive();
+    head.draining = conn.drain.phase() > 0;
+    head
+}
+
+fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {
+    match failure {
+        Failure::Status(status) => (AnswerOutcome::Status(status.to_wire()), codec, Vec::new()),
+        Failure::App(error) => {
+            let mut body = Vec::new();
+            match error.encode(codec, &mut body) {
+                Ok(codec) => (AnswerOutcome::App, codec, body),
+                Err(error) => {
+                    let status = Status::new(Code::Internal, error.to_string());
+                    (AnswerOutcome::Status(status.to_wire()), codec, Vec::new())
+                }
+            }
+        }
+    }
+}
+
+fn malformed(why: &str) -> Status {
+    Status::rejected(Code::InvalidArgument, Reason::Malformed, format!("the call is malformed: {why}"))
+}
+
+fn whole_micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+}

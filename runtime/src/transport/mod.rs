@@ -1,0 +1,169 @@
+//! How an attempt reaches an endpoint: a transport takes a *call*, not bytes.
+//!
+//! # Why
+//! Which codec or binding applies belongs to the endpoint that an attempt goes to, so a session is handed the method,
+//! the arguments as a value and the deadline, and does with them what its protocol asks. The frames of docs/wire.md are
+//! one such protocol ([`frames`]), over any [`link`]: QUIC or memory.
+//!
+//! # Not here
+//! Which endpoint, how often, for how long: the client's stack decides. Which handler: the server's.
+
+pub(crate) mod connect;
+pub(crate) mod frames;
+pub(crate) mod link;
+pub(crate) mod memory;
+pub(crate) mod quic;
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use sinew_core::{
+    metadata::Metadata,
+    wire::{answer::AnswerHead, frame::TimeLeft, request::RequestHead, settings::Settings},
+};
+use tokio::time::Instant;
+
+use crate::{
+    call::{
+        context::{Context, Peer},
+        streaming::{EncodeItems, RawItems},
+    },
+    codec::Encode,
+    error::Status,
+};
+
+/// A boxed future: handed out per connection or per stream, never per small call.
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One attempt, ready to be sent.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) head: RequestHead,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) arguments: &'a mut dyn Encode,
+}
+
+/// What came back: the answer's head, what its sender believed to be left, and the encoded value.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: AnswerHead,
+    pub(crate) left: TimeLeft,
+    pub(crate) body: Bytes,
+}
+
+/// What a streaming call came to.
+pub(crate) enum StreamAnswer {
+    /// No stream: the one answer of a call whose input streams, or a failure.
+    Single(Answer),
+    /// A stream of answers.
+    Items { codec: u8, metadata: Metadata, items: RawItems },
+}
+
+/// Whether a session takes another call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    /// The peer asked for no more; calls in flight go on.
+    Draining,
+    Closed,
+}
+
+/// A live connection to an endpoint, as the client's stack sees it.
+///
+/// Dropping the last handle, and the last call made on it, closes it.
+pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
+    /// Sends one unary attempt. Dropping what is returned cancels it on the other side.
+    fn call(self: Arc<Self>, outgoing: Outgoing<'_>) -> Pending;
+
+    /// Sends one streaming attempt. Dropping the future, or later the stream, cancels it on the other side.
+    fn stream(
+        self: Arc<Self>,
+        outgoing: Outgoing<'_>,
+        input: Option<Box<dyn EncodeItems>>,
+        idle: Duration,
+    ) -> BoxFuture<'static, Result<StreamAnswer, Status>>;
+
+    /// Whether it takes another call.
+    fn readiness(&self) -> Readiness;
+
+    /// The smallest round trip seen.
+    fn min_rtt(&self) -> Option<Duration>;
+}
+
+/// The answer of one unary attempt, some time.
+pub(crate) enum Pending {
+    /// On a lane.
+    Lane(frames::LanePending),
+    /// On its own.
+    Boxed(BoxFuture<'static, Result<Answer, Status>>),
+    /// It was never sent.
+    Failed(Option<Status>),
+}
+
+impl Future for Pending {
+    type Output = Result<Answer, Status>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Lane(pending) => Pin::new(pending).poll(cx),
+            Self::Boxed(pending) => pending.as_mut().poll(cx),
+            Self::Failed(status) => match status.take() {
+                Some(status) => Poll::Ready(Err(status)),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+/// Makes sessions to one endpoint.
+pub(crate) trait Connector: Send + Sync + fmt::Debug + 'static {
+    /// Connects, authenticates both sides and is ready for calls.
+    ///
+    /// The status says "not sent" and what to do. Cancel safe: dropping the future abandons the connection.
+    fn connect(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, Status>>;
+}
+
+/// A request as a server's transport hands it over.
+pub(crate) struct Incoming {
+    pub(crate) head: RequestHead,
+    pub(crate) body: Bytes,
+    /// When the caller stops waiting, by our clock, age and transit taken off; `None` if it never does.
+    pub(crate) deadline: Option<Instant>,
+    /// The frame said "zero left" and not "unbounded".
+    pub(crate) invalid_deadline: bool,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) input: Option<RawItems>,
+}
+
+/// A request that was admitted: its context, and the handler's work, not yet begun.
+pub(crate) struct Begun {
+    pub(crate) context: Context,
+    pub(crate) work: BoxFuture<'static, Reply>,
+}
+
+/// What a handler came to.
+pub(crate) enum Reply {
+    /// The encoded value.
+    Value { codec: u8, body: Vec<u8> },
+    /// The service's own error, encoded.
+    App { codec: u8, body: Vec<u8> },
+    /// A status, of the handler or of the runtime.
+    Status(Status),
+    /// A stream of values.
+    Stream { codec: u8, items: Box<dyn EncodeItems> },
+}
+
+/// The server behind a connection, as its transport sees it.
+pub(crate) trait Serve: Send + Sync + fmt::Debug + 'static {
+    /// Admits one request or says why not; nothing of the handler runs here.
+    fn begin(&self, request: Incoming) -> Result<Begun, Status>;
+
+    /// What this side says of itself when a connection opens.
+    fn settings(&self) -> Settings;
+}

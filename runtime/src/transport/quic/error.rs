@@ -1,0 +1,204 @@
+//! quinn's errors in the words of the link trait, and the reasons why there is no link.
+//!
+//! # Why
+//! Who reads "aborted by peer: the cryptographic handshake failed: error 46" looks in the wrong place.
+//! The words of a certificate verifier are what helps, so they are kept whole and come first, and
+//! each error says which side spoke.
+
+use std::time::Duration;
+
+use quinn::{ConnectionError, ReadError, StoppedError, TransportErrorCode, VarInt, WriteError};
+use sinew_core::limits;
+
+use crate::transport::link::LinkError;
+
+/// TLS alerts travel as transport errors from here on.
+const CRYPTO_FIRST: u64 = 0x100;
+const CRYPTO_LAST: u64 = 0x1ff;
+/// The alert of a peer with which no application protocol is shared.
+const NO_APPLICATION_PROTOCOL: u64 = 0x178;
+
+/// Why no link came about. Nothing of a call has been sent in any of these cases.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConnectError {
+    /// An address or a TLS configuration of ours cannot be used; nothing was sent.
+    #[error("cannot connect: {0}")]
+    Unusable(String),
+    /// No answer, or none that finished the handshake.
+    #[error("the handshake timed out after {0:?}")]
+    TimedOut(Duration),
+    /// The peer, or we, turned the connection away.
+    #[error("the connection was refused: {0}")]
+    Refused(String),
+    /// One side does not accept the other's certificate, or its TLS otherwise. The words are the
+    /// verifier's own.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
+    /// The two sides share no version of QUIC, or no application protocol (ALPN).
+    #[error("no common version: {0}")]
+    Version(String),
+    /// The certificate is sound but names no identity that can be used.
+    #[error("the peer has no usable identity: {0}")]
+    Identity(String),
+    /// The transport broke in some other way.
+    #[error("the connection broke during the handshake: {0}")]
+    Broken(String),
+}
+
+impl ConnectError {
+    /// From what quinn says when a handshake ends early, `waited` after it began at the latest.
+    pub(super) fn from_quinn(error: ConnectionError, waited: Duration) -> Self {
+        match error {
+            ConnectionError::TimedOut => Self::TimedOut(waited),
+            ConnectionError::VersionMismatch => {
+                Self::Version("the peer speaks no version of QUIC that we do".into())
+            }
+            ConnectionError::TransportError(error) => {
+                Self::from_code(error.code.into(), Side::Here, printable(error.reason.as_bytes()))
+                    .unwrap_or_else(|| Self::Broken(error.to_string()))
+            }
+            ConnectionError::ConnectionClosed(close) => {
+                let why = printable(&close.reason);
+                Self::from_code(close.error_code.into(), Side::Peer, why)
+                    .unwrap_or_else(|| Self::Broken(peer_aborted(&close)))
+            }
+            ConnectionError::ApplicationClosed(close) => {
+                Self::Refused(peer_closed(close.error_code, &close.reason).to_string())
+            }
+            ConnectionError::Reset => Self::Refused("the peer does not know the connection".into()),
+            ConnectionError::LocallyClosed => {
+                Self::Refused("the endpoint was closed on this side".into())
+            }
+            ConnectionError::CidsExhausted => Self::Unusable("out of connection ids".into()),
+        }
+    }
+
+    /// The codes of QUIC itself that mean something to the reader.
+    fn from_code(code: u64, side: Side, why: String) -> Option<Self> {
+        let refused = u64::from(TransportErrorCode::CONNECTION_REFUSED);
+        Some(match code {
+            NO_APPLICATION_PROTOCOL => {
+                Self::Version("the two sides share no application protocol (ALPN)".into())
+            }
+            CRYPTO_FIRST..=CRYPTO_LAST => Self::Tls(side.tells(code, why)),
+            _ if code == refused && why.is_empty() => {
+                Self::Refused("the peer takes no new connections".into())
+            }
+            _ if code == refused => Self::Refused(why),
+            _ => return None,
+        })
+    }
+}
+
+/// Which side ended a handshake.
+#[derive(Clone, Copy)]
+enum Side {
+    Here,
+    Peer,
+}
+
+impl Side {
+    fn tells(self, code: u64, why: String) -> String {
+        let alert = rustls::AlertDescription::from((code & 0xff) as u8);
+        match self {
+            Self::Here if why.is_empty() => format!("{alert:?}"),
+            Self::Here => why,
+            Self::Peer if why.is_empty() => format!("the peer answered {alert:?}"),
+            Self::Peer => format!("the peer answered {alert:?}: {why}"),
+        }
+    }
+}
+
+/// A whole connection's end, as the link reports it.
+pub(super) fn connection_lost(error: ConnectionError) -> LinkError {
+    match error {
+        ConnectionError::ApplicationClosed(close) => peer_closed(close.error_code, &close.reason),
+        ConnectionError::LocallyClosed => LinkError::LocallyClosed,
+        ConnectionError::TimedOut => LinkError::TimedOut,
+        ConnectionError::Reset => LinkError::Transport(
+            "the peer does not know the connection any more, it was probably restarted".into(),
+        ),
+        ConnectionError::ConnectionClosed(close) => LinkError::Transport(peer_aborted(&close)),
+        error => LinkError::Transport(error.to_string()),
+    }
+}
+
+pub(super) fn write_failed(error: WriteError) -> LinkError {
+    match error {
+        WriteError::Stopped(code) => LinkError::StreamReset(code.into()),
+        WriteError::ConnectionLost(error) => connection_lost(error),
+        WriteError::ClosedStream | WriteError::ZeroRttRejected => {
+            LinkError::Transport("the stream was finished or reset on this side".into())
+        }
+    }
+}
+
+pub(super) fn read_failed(error: ReadError) -> LinkError {
+    match error {
+        ReadError::Reset(code) => LinkError::StreamReset(code.into()),
+        ReadError::ConnectionLost(error) => connection_lost(error),
+        error => LinkError::Transport(error.to_string()),
+    }
+}
+
+pub(super) fn stopped_failed(error: StoppedError) -> LinkError {
+    match error {
+        StoppedError::ConnectionLost(error) => connection_lost(error),
+        error => LinkError::Transport(error.to_string()),
+    }
+}
+
+fn peer_closed(code: VarInt, reason: &[u8]) -> LinkError {
+    LinkError::PeerClosed {
+        code: code.into_inner(),
+        reason: printable(reason),
+    }
+}
+
+fn peer_aborted(close: &quinn::ConnectionClose) -> String {
+    let code = u64::from(close.error_code);
+    let why = printable(&close.reason);
+    if (CRYPTO_FIRST..=CRYPTO_LAST).contains(&code) {
+        return format!("TLS failed: {}", Side::Peer.tells(code, why));
+    }
+    let separator = if why.is_empty() { "" } else { ": " };
+    format!("the peer aborted the connection: {}{separator}{why}", close.error_code)
+}
+
+/// A peer's words, fit for a log: bounded, and without control characters.
+fn printable(words: &[u8]) -> String {
+    let words = &words[..words.len().min(limits::CLOSE_REASON_MAX)];
+    String::from_utf8_lossy(words)
+        .chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_peer_are_bounded_and_printable() {
+        assert_eq!(printable(b"a\x1b[31m\nb\xff"), "a\u{fffd}[31m\u{fffd}b\u{fffd}");
+        assert_eq!(printable(&[b'x'; 1000]).len(), limits::CLOSE_REASON_MAX);
+    }
+
+    #[test]
+    fn missing_protocol_is_said_in_words_whichever_side_noticed() {
+        for side in [Side::Here, Side::Peer] {
+            let error = ConnectError::from_code(0x178, side, "whatever".into());
+            assert!(matches!(error, Some(ConnectError::Version(_))), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn words_of_a_verifier_are_kept_whole() {
+        let words = "invalid peer certificate: Other(no SPIFFE id)".to_owned();
+        let here = ConnectError::from_code(0x12e, Side::Here, words.clone());
+        assert_eq!(here, Some(ConnectError::Tls(words.clone())));
+        let peer = ConnectError::from_code(0x12e, Side::Peer, words.clone());
+        let told = format!("the peer answered CertificateUnknown: {words}");
+        assert_eq!(peer, Some(ConnectError::Tls(told)));
+    }
+}

@@ -1,0 +1,8 @@
+//! A key of `#[service]` that does not exist.
+
+#[sinew::service(version = 1)]
+pub trait Inventory {
+    async fn count(&self) -> u64;
+}
+
+fn main() {}
