@@ -8,17 +8,19 @@ use proc_macro2::TokenStream;
 
 /// Expands `item` under `#[service(args)]`, formats it and compares it with the snapshot.
 fn check(args: &str, item: &str, snapshot: ExpectFile) {
-    let parse = |text: &str| {
-        text.parse::<TokenStream>()
-            .expect("the test's input is Rust")
-    };
-    let expanded = sinew_codegen::from_trait(parse(args), parse(item));
-    let file = syn::parse2(expanded).expect("the expansion is Rust");
+    let expanded = sinew_codegen::from_trait(tokens(args), tokens(item));
+    let file =
+        syn::parse2(expanded).unwrap_or_else(|why| panic!("the expansion is no Rust: {why}"));
     snapshot.assert_eq(&format!(
         "//! {}\n\n{}",
         header(args, item),
         prettyplease::unparse(&file)
     ));
+}
+
+fn tokens(text: &str) -> TokenStream {
+    text.parse()
+        .unwrap_or_else(|why| panic!("the test's input is no Rust: {why}"))
 }
 
 /// The input as inner docs, so that a snapshot can be read alone.

@@ -72,11 +72,11 @@ const _: () = {
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
             #[cfg(unix)]
-            METHOD_open.id(),
+            &METHOD_open,
             #[cfg(not(unix))]
-            METHOD_open.id(),
+            &METHOD_open,
             #[cfg(feature = "close")]
-            METHOD_close.id(),
+            &METHOD_close,
         ],
     );
     impl StoreClient {

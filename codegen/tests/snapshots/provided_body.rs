@@ -54,7 +54,7 @@ const _: () = {
         )
         .arguments(&["greeting"]);
     const _: () = ::sinew::private::assert_distinct_methods(
-        &[METHOD_name.id(), METHOD_greet.id()],
+        &[&METHOD_name, &METHOD_greet],
     );
     impl GreeterClient {
         /// The same client, with these options for each call that is made through it.

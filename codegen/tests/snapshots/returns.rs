@@ -116,14 +116,14 @@ const _: () = {
         .arguments(&[]);
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
-            METHOD_nothing.id(),
-            METHOD_plain.id(),
-            METHOD_own_error.id(),
-            METHOD_status.id(),
-            METHOD_call_error.id(),
-            METHOD_alias.id(),
-            METHOD_alias_of_stream.id(),
-            METHOD_type_named_result.id(),
+            &METHOD_nothing,
+            &METHOD_plain,
+            &METHOD_own_error,
+            &METHOD_status,
+            &METHOD_call_error,
+            &METHOD_alias,
+            &METHOD_alias_of_stream,
+            &METHOD_type_named_result,
         ],
     );
     impl FormsClient {

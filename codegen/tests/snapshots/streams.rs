@@ -79,7 +79,7 @@ const _: () = {
         )
         .arguments(&[]);
     const _: () = ::sinew::private::assert_distinct_methods(
-        &[METHOD_watch.id(), METHOD_restock.id(), METHOD_audit.id(), METHOD_ticks.id()],
+        &[&METHOD_watch, &METHOD_restock, &METHOD_audit, &METHOD_ticks],
     );
     impl InventoryClient {
         /// The same client, with these options for each call that is made through it.

@@ -73,7 +73,7 @@ const _: () = {
         )
         .arguments(&["from", "to"]);
     const _: () = ::sinew::private::assert_distinct_methods(
-        &[METHOD_stock.id(), METHOD_move_all.id()],
+        &[&METHOD_stock, &METHOD_move_all],
     );
     impl InventoryClient {
         /// The same client, with these options for each call that is made through it.

@@ -1,10 +1,11 @@
 //! How long bytes lay around before they were read, found without a wall clock.
 //!
 //! # Why
-//! A request that waited in the kernel while the process was frozen looks fresh when it is read: the time left that
-//! it carries was counted from when it was *written*. The transport shows no arrival times and the two sides share no
-//! clock. But each write says when it was made on the sender's clock, and the smallest difference between reading and
-//! writing seen lately is as near to "no delay" as the path gets. What a write exceeds that by is its age.
+//! A request that waited in the kernel while the process was frozen looks fresh when it is read:
+//! the time left that it carries was counted from when it was *written*. The transport shows no
+//! arrival times and the two sides share no clock. But each write says when it was made on the
+//! sender's clock, and the smallest difference between reading and writing seen lately is as near
+//! to "no delay" as the path gets. What a write exceeds that by is its age.
 //!
 //! ```text
 //!   offset = read - sent_at         unknown constant + delay
@@ -14,11 +15,12 @@
 //!
 //! # Invariants
 //! 1. Age is never negative, and the first sample's is zero.
-//! 2. The base is forgotten by newer samples only, never by silence: what is read first after a freeze of any
-//!    length is still compared with what came before.
+//! 2. The base is forgotten by newer samples only, never by silence: what is read first after a
+//!    freeze of any length is still compared with what came before.
 //!
 //! # Not here
-//! The least delay itself: half the smallest round trip stands for it, see [`deadline::transit`](crate::deadline).
+//! The least delay itself: half the smallest round trip stands for it, see
+//! [`deadline::transit`](crate::deadline).
 
 use crate::limits::AGE_WINDOW;
 
@@ -47,8 +49,9 @@ impl AgeTracker {
 
     /// Takes one write into account and says how old it is, in microseconds.
     ///
-    /// `read_us` is the reader's monotonic clock, `sent_at_us` the sender's as its STAMP gives it; each counts from a
-    /// moment of its own choice. A sender that lies harms the calls on its own connection and no others.
+    /// `read_us` is the reader's monotonic clock, `sent_at_us` the sender's as its STAMP gives it;
+    /// each counts from a moment of its own choice. A sender that lies harms the calls on its own
+    /// connection and no others.
     #[inline]
     pub fn observe(&mut self, read_us: u64, sent_at_us: u64) -> u64 {
         let offset = signed(read_us).saturating_sub(signed(sent_at_us));

@@ -1,8 +1,8 @@
 //! Pauses between attempts to connect: 50 ms, growing by 1.6 to 5 s, with 20 % of chance.
 //!
 //! # Why
-//! An endpoint that went away is usually back soon, so the first pause is short; one that stays away must not be
-//! hammered by a thousand clients in step, so pauses grow and chance spreads them.
+//! An endpoint that went away is usually back soon, so the first pause is short; one that stays
+//! away must not be hammered by a thousand clients in step, so pauses grow and chance spreads them.
 
 use std::time::Duration;
 

@@ -1,13 +1,17 @@
-//! What an outcome is called: code, reason, disposition, directive, origin, criticality, cancel reason.
+//! What an outcome is called: code, reason, disposition, directive, origin, criticality, cancel
+//! reason.
 //!
 //! # Why
-//! Peers answer "may I try again?" with one ambiguous `UNAVAILABLE`. Here three facts stay apart: the *code* says
-//! what is wrong, the *disposition* whether the handler may have run, the *directive* what the answering side asks
-//! for. `Reason` refines a code for metrics and messages without growing the set of codes.
+//! Peers answer "may I try again?" with one ambiguous `UNAVAILABLE`. Here three facts stay apart:
+//! the *code* says what is wrong, the *disposition* whether the handler may have run, the
+//! *directive* what the answering side asks for. `Reason` refines a code for metrics and messages
+//! without growing the set of codes.
 //!
 //! # Invariants
-//! 1. The numbers are frozen: they are on the wire. A new one is appended, and an old peer reads it as `Other`.
-//! 2. Only a runtime says `NotSent`, `Rejected` or `Unknown`; what a handler returns is `Processed`.
+//! 1. The numbers are frozen: they are on the wire. A new one is appended, and an old peer reads it
+//!    as `Other`.
+//! 2. Only a runtime says `NotSent`, `Rejected` or `Unknown`; what a handler returns is
+//!    `Processed`.
 
 use std::{fmt, time::Duration};
 
@@ -236,7 +240,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What matters less is shed first. Smaller is more critical: a call is only ever lowered on its way.
+/// What matters less is shed first. Smaller is more critical: a call is only ever lowered on its
+/// way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Criticality {
@@ -293,7 +298,9 @@ impl fmt::Display for Criticality {
 
 /// Declares an enum of numbered words that an old peer may not know all of.
 macro_rules! open_words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $number:literal $text:literal,)+ }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$vdoc:meta])* $variant:ident = $number:literal $text:literal,)+
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum $name {

@@ -1,8 +1,9 @@
 //! Arithmetic of deadlines: how a caller's time becomes a callee's.
 //!
 //! # Why
-//! A deadline crosses the wire as time left, and at each hop a little is taken off so that there is time to answer
-//! upstream. Written once, as pure functions, the rule cannot drift between client, server and streams.
+//! A deadline crosses the wire as time left, and at each hop a little is taken off so that there is
+//! time to answer upstream. Written once, as pure functions, the rule cannot drift between client,
+//! server and streams.
 //!
 //! ```text
 //!   caller's deadline ----------------------------------------|
@@ -11,11 +12,14 @@
 //! ```
 //!
 //! # Invariants
-//! 1. A deadline only shrinks on its way down: no function here returns one later than the parent's.
-//! 2. Nothing here panics or wraps, whatever the durations: overflow reads as "very far", underflow as "now".
+//! 1. A deadline only shrinks on its way down: no function here returns one later than the
+//!    parent's.
+//! 2. Nothing here panics or wraps, whatever the durations: overflow reads as "very far", underflow
+//!    as "now".
 //!
 //! # Not here
-//! Who measures `min_rtt` and `age`: the transport and [`age`](crate::age). A round trip that is not known is zero.
+//! Who measures `min_rtt` and `age`: the transport and [`age`](crate::age). A round trip that is
+//! not known is zero.
 
 use std::time::{Duration, Instant};
 
@@ -32,8 +36,8 @@ pub fn reserve(left: Duration, min_rtt: Duration) -> Duration {
     min_rtt.min(left / 20).max(RESERVE_MIN)
 }
 
-/// Time that a request has spent on the way: `min(min_rtt / 2, 10 % of sent)`, where `sent` is the time left that it
-/// carried. The bound keeps a bad estimate from eating a short deadline.
+/// Time that a request has spent on the way: `min(min_rtt / 2, 10 % of sent)`, where `sent` is the
+/// time left that it carried. The bound keeps a bad estimate from eating a short deadline.
 #[inline]
 pub fn transit(sent: Duration, min_rtt: Duration) -> Duration {
     (min_rtt / 2).min(sent / 10)
@@ -41,8 +45,8 @@ pub fn transit(sent: Duration, min_rtt: Duration) -> Duration {
 
 /// The deadline of a call made at `now` with `own_limit`, on behalf of one that ends at `parent`.
 ///
-/// The parent always wins, less its [`reserve`]. `Duration::MAX` as limit means "the parent's alone". A result at or
-/// before `now` means that no time is left: send nothing.
+/// The parent always wins, less its [`reserve`]. `Duration::MAX` as limit means "the parent's
+/// alone". A result at or before `now` means that no time is left: send nothing.
 #[inline]
 pub fn child_deadline(
     now: Instant,
@@ -56,7 +60,8 @@ pub fn child_deadline(
     own.min(earlier(parent, reserve(left, min_rtt)))
 }
 
-/// Holds a limit to the policy's maximum. True where it was longer, so that the caller can count it.
+/// Holds a limit to the policy's maximum. True where it was longer, so that the caller can count
+/// it.
 #[inline]
 pub fn clamp(limit: Duration, maximum: Duration) -> (Duration, bool) {
     (limit.min(maximum), limit > maximum)
@@ -68,7 +73,8 @@ pub fn clamp_to_default(limit: Duration) -> (Duration, bool) {
     clamp(limit, DEADLINE_MAX)
 }
 
-/// How long a call with `left` to go may wait for an endpoint that can take it: `min(3 s, 25 % of left)`.
+/// How long a call with `left` to go may wait for an endpoint that can take it: `min(3 s, 25 % of
+/// left)`.
 #[inline]
 pub fn wait_for_ready(left: Duration) -> Duration {
     (left / 4).min(WAIT_FOR_READY_MAX)
@@ -86,9 +92,11 @@ pub fn worth_sending(left: Duration) -> bool {
     left >= SEND_MIN
 }
 
-/// The deadline of a call that was read at `now`, carried `left`, and had lain around for `age` since it was written.
+/// The deadline of a call that was read at `now`, carried `left`, and had lain around for `age`
+/// since it was written.
 ///
-/// `now - age + left - transit`. At or before `now` means that it expired on its way; no handler starts.
+/// `now - age + left - transit`. At or before `now` means that it expired on its way; no handler
+/// starts.
 #[inline]
 pub fn on_arrival(now: Instant, left: Duration, age: Duration, min_rtt: Duration) -> Instant {
     let spent = age.saturating_add(transit(left, min_rtt));
@@ -100,7 +108,8 @@ pub fn on_arrival(now: Instant, left: Duration, age: Duration, min_rtt: Duration
 
 #[inline]
 fn later(from: Instant, by: Duration) -> Instant {
-    // One of the two additions fits on every platform: instants start near zero and count in 64 bits.
+    // One of the two additions fits on every platform: instants start near zero and count in 64
+    // bits.
     from.checked_add(by.min(FAR)).unwrap_or(from)
 }
 

@@ -1,9 +1,10 @@
 //! Ids that travel: which method, and of which shape.
 //!
 //! # Why
-//! A method is named on the wire by a number that both sides compute from the same words, so that nobody parses a
-//! path and authorization sees exactly what dispatch resolved. Structure is a second number: where the two sides
-//! disagree about it, a compact codec would misread, and they find out before decoding.
+//! A method is named on the wire by a number that both sides compute from the same words, so that
+//! nobody parses a path and authorization sees exactly what dispatch resolved. Structure is a
+//! second number: where the two sides disagree about it, a compact codec would misread, and they
+//! find out before decoding.
 
 use std::fmt;
 
@@ -11,7 +12,8 @@ use crate::sha256::Sha256;
 
 /// Names one method of one service: the first 64 bits (big endian) of SHA-256 of `service/method`.
 ///
-/// Two methods of one server with the same id are refused where they are declared, never on the wire.
+/// Two methods of one server with the same id are refused where they are declared, never on the
+/// wire.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MethodId(pub u64);
 

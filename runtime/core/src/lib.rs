@@ -1,8 +1,10 @@
-//! The decisions and the bytes of sinew: everything that can be said without a clock, a socket or chance.
+//! The decisions and the bytes of sinew: everything that can be said without a clock, a socket or
+//! chance.
 //!
 //! # Why
-//! What decides must be testable by the thousand, in virtual time, under one seed. So the crate that decides cannot
-//! even name a runtime: the moment and the randomness are arguments, and the shell in crate `sinew` brings them.
+//! What decides must be testable by the thousand, in virtual time, under one seed. So the crate
+//! that decides cannot even name a runtime: the moment and the randomness are arguments, and the
+//! shell in crate `sinew` brings them.
 //!
 //! # Reading order
 //! ```text

@@ -1,8 +1,9 @@
 //! Every bound and every default time of the protocol, in one place.
 //!
 //! # Why
-//! A peer that can make something grow will, by malice or by a loop. Each such thing has its number here, so that a
-//! reviewer reads one file. docs/defaults.md gives the reasons at length; sizes are bytes unless a name says otherwise.
+//! A peer that can make something grow will, by malice or by a loop. Each such thing has its number
+//! here, so that a reviewer reads one file. docs/defaults.md gives the reasons at length; sizes are
+//! bytes unless a name says otherwise.
 
 use std::time::Duration;
 
@@ -19,14 +20,16 @@ pub const RETRY_BODY_MAX: usize = 64 * KIB;
 pub const RETRY_BODIES_MAX: usize = 16 * MIB;
 /// Messages up to this size share a lane; larger ones get a stream of their own: 16 KiB.
 pub const LANE_MESSAGE_MAX: usize = 16 * KIB;
-/// Room for a frame's head beside its body: full metadata, ledger and status message together take 14 KiB at most.
+/// Room for a frame's head beside its body: full metadata, ledger and status message together take
+/// 14 KiB at most.
 pub const HEAD_ROOM: usize = 16 * KIB;
 /// Bytes that may wait for a lane's writer before calls go elsewhere: what the peer's stream window
 /// lets go at once, more would only wait.
 pub const LANE_OUTBOX_MAX: usize = STREAM_WINDOW;
 /// Largest frame on a lane: 32 KiB.
 pub const LANE_FRAME_MAX: usize = LANE_MESSAGE_MAX + HEAD_ROOM;
-/// Most message bytes in one frame of a call's or answer's own stream: 64 KiB, so that streams interleave fairly.
+/// Most message bytes in one frame of a call's or answer's own stream: 64 KiB, so that streams
+/// interleave fairly.
 pub const DATA_FRAME_MAX: usize = 64 * KIB;
 /// Largest frame on a call's or answer's own stream: 80 KiB.
 pub const STREAM_FRAME_MAX: usize = DATA_FRAME_MAX + HEAD_ROOM;
@@ -100,11 +103,12 @@ pub const DECODE_MEMORY_FACTOR: usize = 8;
 
 // -- streams, windows, abuse --
 
-/// Bidirectional streams a peer may have open at the start: each one costs memory whether it is used or not.
+/// Bidirectional streams a peer may have open at the start: each one costs memory whether it is
+/// used or not.
 pub const PEER_BI_STREAMS_START: u32 = 16;
 /// Bidirectional streams a peer may have open once it uses them.
 pub const PEER_BI_STREAMS_MAX: u32 = 256;
-/// Unidirectional streams a peer may have open: its control stream and two moved answers.
+/// Unidirectional streams a peer may have open: its control stream, and room for what comes later.
 pub const PEER_UNI_STREAMS_MAX: u32 = 3;
 /// Receive window of a stream: 256 KiB.
 pub const STREAM_WINDOW: usize = 256 * KIB;
@@ -182,6 +186,17 @@ pub const DRAIN_ACK: Duration = Duration::from_secs(1);
 /// What runs may finish for this long once a drain began.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(30);
 
+// -- attempts and goodbye --
+
+/// Attempts per call, the first included, unless the call says otherwise.
+pub const ATTEMPTS: u8 = 3;
+/// The most attempts that a call may ask for.
+pub const ATTEMPTS_MAX: u8 = 5;
+/// First step of the backoff between attempts.
+pub const RETRY_BACKOFF_FIRST: Duration = Duration::from_millis(25);
+/// How long answers may take to be acknowledged when a connection is closed.
+pub const DRAIN_FLUSH: Duration = Duration::from_secs(1);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,14 +217,3 @@ mod tests {
         assert!(varint::len(CONTROL_FRAME_MAX as u64) <= 4);
     }
 }
-
-// -- attempts and goodbye --
-
-/// Attempts per call, the first included, unless the call says otherwise.
-pub const ATTEMPTS: u8 = 3;
-/// The most attempts that a call may ask for.
-pub const ATTEMPTS_MAX: u8 = 5;
-/// First step of the backoff between attempts.
-pub const RETRY_BACKOFF_FIRST: Duration = Duration::from_millis(25);
-/// How long answers may take to be acknowledged when a connection is closed.
-pub const DRAIN_FLUSH: Duration = Duration::from_secs(1);

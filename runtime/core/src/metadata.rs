@@ -1,12 +1,14 @@
 //! Metadata: what a call or an answer carries beside its message, bounded.
 //!
 //! # Why
-//! Tracing, tenants and flags travel beside the argument. A header block without bounds is the best known way to make a
-//! server work for nothing, so the bounds hold where the value is made: whatever exists can be sent, and whatever is
-//! read was charged at its decoded size before anything was allocated.
+//! Tracing, tenants and flags travel beside the argument. A header block without bounds is the best
+//! known way to make a server work for nothing, so the bounds hold where the value is made:
+//! whatever exists can be sent, and whatever is read was charged at its decoded size before
+//! anything was allocated.
 //!
 //! # Invariants
-//! 1. Keys are `[a-z0-9._-]{1,64}` and unique, so that no two readers pick different values of one key.
+//! 1. Keys are `[a-z0-9._-]{1,64}` and unique, so that no two readers pick different values of one
+//!    key.
 //! 2. At most 64 entries; a value at most 4 KiB; keys and values together at most 8 KiB.
 //! 3. Keys that begin with `sinew-` are the protocol's own: refused from users and from the wire.
 //! 4. An empty one allocates nothing.
@@ -133,7 +135,8 @@ impl Metadata {
         self.size
     }
 
-    /// Appends the block of docs/wire.md: how many, then for each the key and the value with their lengths.
+    /// Appends the block of docs/wire.md: how many, then for each the key and the value with their
+    /// lengths.
     pub fn encode(&self, out: &mut Vec<u8>) {
         varint::put(out, self.entries.len() as u64);
         for (key, value) in &self.entries {
@@ -152,7 +155,8 @@ impl Metadata {
         let count = read::count(buf, METADATA_ENTRIES_MAX, ENTRY_MIN)?;
         let start = *buf;
         let size = walk(buf, count)?;
-        // One copy for all values: a view of the frame would keep the whole receive buffer alive as long as the call.
+        // One copy for all values: a view of the frame would keep the whole receive buffer alive as
+        // long as the call.
         let block = Bytes::copy_from_slice(&start[..start.len() - buf.len()]);
         let mut entries: Vec<(Box<str>, Bytes)> = Vec::with_capacity(count);
         let mut rest: &[u8] = &block;

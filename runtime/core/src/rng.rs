@@ -1,8 +1,8 @@
 //! Chance as an argument.
 //!
 //! # Why
-//! Jitter, random picks and sampling must repeat under a seed, so nothing here draws its own numbers. The shell
-//! passes its generator; a test passes a counter.
+//! Jitter, random picks and sampling must repeat under a seed, so nothing here draws its own
+//! numbers. The shell passes its generator; a test passes a counter.
 
 /// A source of random numbers. It need not be cryptographic: nothing secret is made of it.
 pub trait Rng {
@@ -20,7 +20,8 @@ impl<R: Rng + ?Sized> Rng for &mut R {
 /// A uniform number in `0.0 .. 1.0`, never `1.0` itself.
 #[inline]
 pub fn unit_f64(rng: &mut (impl Rng + ?Sized)) -> f64 {
-    // 53 bits are what an f64 holds exactly, so every value is equally likely and 1.0 is out of reach.
+    // 53 bits are what an f64 holds exactly, so every value is equally likely and 1.0 is out of
+    // reach.
     (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 

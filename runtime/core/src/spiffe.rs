@@ -1,9 +1,9 @@
 //! SPIFFE ids, read strictly: who a certificate says it is.
 //!
 //! # Why
-//! Two readers that disagree about one identity are a hole, so there is one grammar, nothing is normalised and nothing
-//! is forgiven: no case folding, no percent-encoding, no empty, `.` or `..` segments, no trailing slash. Equality is
-//! equality of the text.
+//! Two readers that disagree about one identity are a hole, so there is one grammar, nothing is
+//! normalised and nothing is forgiven: no case folding, no percent-encoding, no empty, `.` or `..`
+//! segments, no trailing slash. Equality is equality of the text.
 //!
 //! # Invariants
 //! 1. Every value holds a valid id: `spiffe://` trust domain, then at least one path segment.
@@ -100,7 +100,8 @@ impl SpiffeId {
         })
     }
 
-    /// The id that answers for `service` where nothing else names one: `spiffe://<domain>/<service>`.
+    /// The id that answers for `service` where nothing else names one:
+    /// `spiffe://<domain>/<service>`.
     ///
     /// # Errors
     /// [`SpiffeError::ServiceName`] where the name cannot be one path segment.
@@ -141,8 +142,9 @@ impl SpiffeId {
         self.whole.get(self.path_at..).unwrap_or_default()
     }
 
-    /// The TLS server name under which a client asks for this identity: the first 16 bytes of SHA-256 of the id in hex,
-    /// then `.sinew`. Ids may hold what a DNS name may not, so the id itself cannot be sent.
+    /// The TLS server name under which a client asks for this identity: the first 16 bytes of
+    /// SHA-256 of the id in hex, then `.sinew`. Ids may hold what a DNS name may not, so the id
+    /// itself cannot be sent.
     pub fn server_name(&self) -> String {
         const HEX: &[u8; 16] = b"0123456789abcdef";
         let digest = sha256::digest(self.whole.as_bytes());
@@ -158,7 +160,8 @@ impl SpiffeId {
 
 /// Whether `name` may name a service: 1 to 256 of `a-z A-Z 0-9 . - _`, and neither `.` nor `..`.
 ///
-/// The same string stands in discovery, policy, metrics, identities and on the wire, so it takes what all of them can.
+/// The same string stands in discovery, policy, metrics, identities and on the wire, so it takes
+/// what all of them can.
 pub fn is_service_name(name: &str) -> bool {
     name.len() <= SERVICE_NAME_MAX && is_segment(name)
 }

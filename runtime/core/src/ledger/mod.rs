@@ -1,9 +1,10 @@
 //! The ledger of a call: where its time went, as its caller saw it, down the tree of calls below.
 //!
 //! # Why
-//! "Deadline exceeded" tells an operator nothing. The answer of each hop carries what the calls below it took, so the
-//! caller's error names the hop that used up the time. It rides on answers, so it must stay small: depth, nodes and
-//! bytes are bounded, and what took least is left out first.
+//! "Deadline exceeded" tells an operator nothing. The answer of each hop carries what the calls
+//! below it took, so the caller's error names the hop that used up the time. It rides on answers,
+//! so it must stay small: depth, nodes and bytes are bounded, and what took least is left out
+//! first.
 //!
 //! ```text
 //!   LedgerCall     one logical call     waited for an endpoint, then tried
@@ -70,7 +71,8 @@ pub struct LedgerServer {
     pub queue_us: u64,
     /// Microseconds the handler ran.
     pub work_us: u64,
-    /// Microseconds that the server believed to be left when it answered; `None` without a deadline.
+    /// Microseconds that the server believed to be left when it answered; `None` without a
+    /// deadline.
     pub left_us: Option<u64>,
     /// The calls that the handler made.
     pub calls: Vec<LedgerCall>,

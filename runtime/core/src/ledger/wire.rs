@@ -4,9 +4,10 @@
 //! ```text
 //!   ledger   length, varint | calls
 //!   calls    how many, varint | each
-//!   call     method, text | total us | waited us | code 1 | flags 1 (bit 0 unfinished) | left out, varint
-//!            | attempts: how many, varint | each
-//!   attempt  endpoint, text | started us | took us | code 1 | flags 1 (bit 0 answered, bit 1 left known)
+//!   call     method, text | total us | waited us | code 1 | flags 1 (bit 0 unfinished)
+//!            | left out, varint | attempts: how many, varint | each
+//!   attempt  endpoint, text | started us | took us | code 1
+//!            | flags 1 (bit 0 answered, bit 1 left known)
 //!            | answered: queue us | work us | left us, if known | calls
 //! ```
 
@@ -101,7 +102,8 @@ fn put_name(out: &mut Vec<u8>, name: &str) {
 
 // -- cutting --
 
-/// Leaves out what took least, until the calls are within the bounds of the wire. Within them already, nothing changes.
+/// Leaves out what took least, until the calls are within the bounds of the wire. Within them
+/// already, nothing changes.
 pub fn truncate_to_bounds(calls: &mut Vec<LedgerCall>) {
     cut_shape(calls, 1);
     if Measure::of(calls, 1).fits() {

@@ -1,13 +1,15 @@
 //! The head of an ANSWER: the outcome, and what the server tells its callers beside it.
 //!
 //! # Why
-//! Whatever steers traffic rides on every answer, refusals included: load, draining, what is being shed, how long the
-//! call waited and worked. So clients learn at the speed of calls and nobody polls.
+//! Whatever steers traffic rides on every answer, refusals included: load, draining, what is being
+//! shed, how long the call waited and worked. So clients learn at the speed of calls and nobody
+//! polls.
 //!
 //! # Layout
 //! ```text
 //!   flags, varint | codec, 1 byte | queue us, varint | work us, varint
-//!   then, in the order of their flags: load | admission cut 3 | metadata | ledger | directive | total varint
+//!   then, in the order of their flags: load | admission cut 3 | metadata | ledger | directive
+//!     | total varint
 //!   a status, where the outcome is one: code 1 | reason 1 | disposition 1 | origin 1 | message
 //!   body: the rest; none with a status
 //! ```
@@ -61,7 +63,8 @@ pub struct WireStatus {
     pub disposition: Disposition,
     /// Who noticed.
     pub origin: Origin,
-    /// For people; cut to 1 KiB when written. A peer's words: not to be trusted, and may hold control characters.
+    /// For people; cut to 1 KiB when written. A peer's words: not to be trusted, and may hold
+    /// control characters.
     pub message: String,
 }
 
@@ -76,7 +79,8 @@ pub struct LoadReport {
     pub utilisation_permille: u16,
 }
 
-/// What a server refuses at present: calls less critical than this, and of this class those above the key.
+/// What a server refuses at present: calls less critical than this, and of this class those above
+/// the key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AdmissionCut {
     /// The class of the cut.
@@ -108,7 +112,8 @@ pub struct AnswerHead {
     pub metadata: Metadata,
     /// The calls that the handler made. Cut to the ledger's bounds when written.
     pub ledger: Vec<LedgerCall>,
-    /// The body continues in DATA frames; this is its whole length, larger than what this frame holds of it.
+    /// The body continues in DATA frames; this is its whole length, larger than what this frame
+    /// holds of it.
     pub total: Option<u64>,
 }
 

@@ -1,8 +1,9 @@
 //! Frames about the connection itself: stamps, settings, going away, pings, health.
 //!
 //! # Why
-//! They name no call and carry no time. All but STAMP stand on the control stream only, so that a flood of them has one
-//! place where it is counted; STAMP stands wherever calls are, before the frames of one write.
+//! They name no call and carry no time. All but STAMP stand on the control stream only, so that a
+//! flood of them has one place where it is counted; STAMP stands wherever calls are, before the
+//! frames of one write.
 
 use super::{Malformed, Settings, StreamType, kinds, read, varint};
 use crate::spiffe::is_service_name;
@@ -12,7 +13,8 @@ use crate::spiffe::is_service_name;
 pub enum ConnectionFrame {
     /// The frames behind it were written now.
     Stamp {
-        /// Microseconds of the sender's monotonic clock since a moment of its choice, the same for all its streams.
+        /// Microseconds of the sender's monotonic clock since a moment of its choice, the same for
+        /// all its streams.
         sent_at_us: u64,
     },
     /// What the sender can do and wants.
@@ -22,7 +24,8 @@ pub enum ConnectionFrame {
         /// 1: please begin no more calls, and acknowledge; 2: what begins now is refused.
         phase: u8,
     },
-    /// The peer's GOAWAY of this phase was acted on: nothing that begins after this frame was written ignores it.
+    /// The peer's GOAWAY of this phase was acted on: nothing that begins after this frame was
+    /// written ignores it.
     GoAwayAck {
         /// The phase acknowledged.
         phase: u8,
@@ -62,7 +65,8 @@ pub fn put_stamp(out: &mut Vec<u8>, sent_at_us: u64) {
     put_number(out, kinds::STAMP, sent_at_us);
 }
 
-/// Appends a connection frame. A service name that no service can have is written as far as it is sound.
+/// Appends a connection frame. A service name that no service can have is written as far as it is
+/// sound.
 pub fn put_connection_frame(out: &mut Vec<u8>, frame: &ConnectionFrame) {
     match frame {
         ConnectionFrame::Stamp { sent_at_us } => put_stamp(out, *sent_at_us),

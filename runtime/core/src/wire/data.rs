@@ -1,8 +1,9 @@
 //! DATA, what streams and large messages are made of, and CANCEL.
 //!
 //! # Why
-//! The end of a stream is always said (END by the client, ANSWER by the server), so that a cut is never taken for an
-//! end; and an item or message above one frame continues in the next DATA, so that no frame is large.
+//! The end of a stream is always said (END by the client, ANSWER by the server), so that a cut is
+//! never taken for an end; and an item or message above one frame continues in the next DATA, so
+//! that no frame is large.
 
 use bytes::{Buf, Bytes};
 

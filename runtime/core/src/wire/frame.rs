@@ -1,9 +1,9 @@
 //! Frames of calls: kind, call id, time left, rest.
 //!
 //! # Why
-//! Every frame of a call carries the time that its caller has left, at the moment of writing, so that each side can
-//! stop at once when it is over. "No deadline" is a flag and never a number: a rounded-down zero must not become
-//! for ever.
+//! Every frame of a call carries the time that its caller has left, at the moment of writing, so
+//! that each side can stop at once when it is over. "No deadline" is a flag and never a number: a
+//! rounded-down zero must not become for ever.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ pub enum TimeLeft {
 }
 
 impl TimeLeft {
-    /// The time from `now` to `deadline` in whole microseconds, at least 1; no deadline is [`Self::Unbounded`].
+    /// The time from `now` to `deadline` in whole microseconds, at least 1; no deadline is
+    /// [`Self::Unbounded`].
     #[inline]
     pub fn until(deadline: Option<Instant>, now: Instant) -> Self {
         match deadline {

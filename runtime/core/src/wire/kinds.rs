@@ -1,8 +1,8 @@
 //! The numbers of version 1: stream types, frame kinds, and the codes of resets and closes.
 //!
 //! # Why
-//! A number that is on the wire is frozen. All of them stand on this page, so that a new one is chosen in sight of
-//! the others, and none is ever used twice.
+//! A number that is on the wire is frozen. All of them stand on this page, so that a new one is
+//! chosen in sight of the others, and none is ever used twice.
 //!
 //! # A frame's kind
 //! ```text
@@ -45,12 +45,10 @@ pub const STREAM_CANCEL_BASE: u64 = 0x100;
 pub const STREAM_LANE_STALLED: u64 = 0x200;
 /// Stream code: the framing cannot be followed.
 pub const STREAM_FRAME_ERROR: u64 = 0x201;
-/// Stream code: not taken, nothing of it was processed.
+/// Stream code: not taken, nothing of it was read.
 pub const STREAM_REFUSED: u64 = 0x202;
 /// Stream code: of a type that this side does not know.
 pub const STREAM_UNKNOWN_TYPE: u64 = 0x203;
-/// Stream code: the whole answer was given already, the rest of the request is not needed.
-pub const STREAM_NOT_NEEDED: u64 = 0x204;
 
 /// Close code: no fault; not needed any more.
 pub const CLOSE_DONE: u32 = 0;
@@ -109,7 +107,8 @@ pub enum StreamType {
     Lane,
     /// One call: bidirectional, opened by the client.
     Call,
-    /// One large answer to a call on a lane: unidirectional, opened by the server.
+    /// One large answer to a call on a lane: bidirectional, opened by the server; the client says
+    /// nothing on it.
     Answer,
 }
 

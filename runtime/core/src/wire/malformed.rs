@@ -1,8 +1,9 @@
 //! What is wrong with bytes: inside a frame, or with the framing itself.
 //!
 //! # Why
-//! The two end different things. Inside a frame with a sound length it is one call's error; where the length
-//! itself cannot be true nobody knows where the next frame begins, so the stream ends. The types keep them apart.
+//! The two end different things. Inside a frame with a sound length it is one call's error; where
+//! the length itself cannot be true nobody knows where the next frame begins, so the stream ends.
+//! The types keep them apart.
 
 use std::fmt;
 

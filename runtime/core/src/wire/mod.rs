@@ -1,9 +1,10 @@
-//! The bytes of protocol version 1: frames, their heads, and the parser that finds them in a stream.
+//! The bytes of protocol version 1: frames, their heads, and the parser that finds them in a
+//! stream.
 //!
 //! # Why
-//! Written by hand, because it is the hottest code there is and the first that hostile bytes reach. A plain small call
-//! is written and read without allocation; bodies are never copied on the way in. docs/wire.md is the specification,
-//! and `tests/vectors/wire-v1.txt` freezes it.
+//! Written by hand, because it is the hottest code there is and the first that hostile bytes reach.
+//! A plain small call is written and read without allocation; bodies are never copied on the way
+//! in. docs/wire.md is the specification, and `tests/vectors/wire-v1.txt` freezes it.
 //!
 //! ```text
 //!   kinds, varint, malformed             numbers
@@ -14,8 +15,8 @@
 //!
 //! # Invariants
 //! 1. Every integer is a QUIC varint in its shortest form, or a fixed field in network order.
-//! 2. What decodes, encodes to the same bytes again: there is one way to say a thing. (Unknown settings are the
-//!    exception: they are passed over.)
+//! 2. What decodes, encodes to the same bytes again: there is one way to say a thing. (Unknown
+//!    settings are the exception: they are passed over.)
 //! 3. A count is checked against the bytes that are there before anything is allocated for it.
 //! 4. Encoders cannot write what decoders refuse.
 

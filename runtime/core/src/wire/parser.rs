@@ -1,13 +1,15 @@
 //! From chunks of a stream to frames, wherever the chunks are cut.
 //!
 //! # Why
-//! A frame that lies in one chunk is a view of that chunk: no copy. One that is cut is gathered in a buffer that grows
-//! with what has arrived, never with what a length claims: a peer that announces the largest frame on every
-//! stream and sends two bytes of it has made us keep two bytes.
+//! A frame that lies in one chunk is a view of that chunk: no copy. One that is cut is gathered in
+//! a buffer that grows with what has arrived, never with what a length claims: a peer that
+//! announces the largest frame on every stream and sends two bytes of it has made us keep two
+//! bytes.
 //!
 //! # Invariants
 //! 1. The frames found do not depend on where the stream was cut.
-//! 2. Memory kept: at most twice what arrived of the one unfinished frame, plus the chunk not yet looked at.
+//! 2. Memory kept: at most twice what arrived of the one unfinished frame, plus the chunk not yet
+//!    looked at.
 //! 3. After a [`FrameError`] every further call gives the same error.
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -65,7 +67,8 @@ impl Parser {
 
     /// Takes the next bytes of the stream.
     ///
-    /// Call [`next`](Self::next) until it gives `None` before feeding more; feeding earlier costs a copy.
+    /// Call [`next`](Self::next) until it gives `None` before feeding more; feeding earlier costs a
+    /// copy.
     #[inline]
     pub fn feed(&mut self, chunk: Bytes) {
         if self.chunk.is_empty() {
@@ -78,7 +81,8 @@ impl Parser {
         }
     }
 
-    /// The stream's type, `None` until enough has arrived; also `None` for ever where the parser reads frames alone.
+    /// The stream's type, `None` until enough has arrived; also `None` for ever where the parser
+    /// reads frames alone.
     ///
     /// # Errors
     /// [`FrameError::UnknownStreamType`], or [`FrameError::Length`] where the number itself is bad.
@@ -184,7 +188,8 @@ impl Parser {
         Err(error)
     }
 
-    /// The integer that comes next, and its bytes; nothing is consumed. `None` until all of it is there.
+    /// The integer that comes next, and its bytes; nothing is consumed. `None` until all of it is
+    /// there.
     #[inline]
     fn peek_varint(&mut self) -> Result<Option<(u64, usize)>, FrameError> {
         let in_chunk = self.carry.is_empty();

@@ -1,7 +1,8 @@
 //! Takes fields off the front of a slice, each under its bound.
 //!
 //! # Why
-//! Every decoder needs the same dozen steps, and each of them is a place to forget a bound. Here they are once.
+//! Every decoder needs the same dozen steps, and each of them is a place to forget a bound. Here
+//! they are once.
 
 use super::{Malformed, varint};
 use crate::metadata::Metadata;
@@ -60,7 +61,8 @@ pub(crate) fn text<'a>(buf: &mut &'a [u8], max: usize) -> Result<&'a str, Malfor
     std::str::from_utf8(bytes(buf, max)?).map_err(|_| TEXT)
 }
 
-/// How many elements follow: at most `max`, and no more than the bytes that are there can hold at `least` each.
+/// How many elements follow: at most `max`, and no more than the bytes that are there can hold at
+/// `least` each.
 ///
 /// So that whatever is allocated for them is in proportion to what has arrived.
 #[inline]

@@ -1,14 +1,15 @@
 //! The head of a REQUEST: which method, under which rules, and what goes before the body.
 //!
 //! # Why
-//! A plain call's head is a method id, one byte of flags and a codec: ten bytes. Everything else is announced by a
-//! flag and absent by default, so that the common call pays for nothing it does not use.
+//! A plain call's head is a method id, one byte of flags and a codec: ten bytes. Everything else is
+//! announced by a flag and absent by default, so that the common call pays for nothing it does not
+//! use.
 //!
 //! # Layout
 //! ```text
 //!   method id, 8 bytes | flags, varint | codec, 1 byte
-//!   then, in the order of their flags: fingerprint 8 | metadata | trace 25 | shed key 2 | total varint
-//!     | attempt 1 | criticality 1
+//!   then, in the order of their flags: fingerprint 8 | metadata | trace 25 | shed key 2
+//!     | total varint | attempt 1 | criticality 1
 //!   body: the rest
 //! ```
 
@@ -70,7 +71,8 @@ pub struct RequestHead {
     pub metadata: Metadata,
     /// A stream of items follows as DATA, closed by END.
     pub input_stream: bool,
-    /// The body continues in DATA frames; this is its whole length, larger than what this frame holds of it.
+    /// The body continues in DATA frames; this is its whole length, larger than what this frame
+    /// holds of it.
     pub total: Option<u64>,
 }
 

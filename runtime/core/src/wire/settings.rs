@@ -1,8 +1,8 @@
 //! SETTINGS: what one side can do and wants, the first frame of its control stream.
 //!
 //! # Why
-//! Two versions that meet must talk, or say in one sentence why not. Settings are numbered, and unknown ones are
-//! passed over; so anything new can be offered to a peer of any age.
+//! Two versions that meet must talk, or say in one sentence why not. Settings are numbered, and
+//! unknown ones are passed over; so anything new can be offered to a peer of any age.
 //!
 //! # Layout
 //! ```text
@@ -46,8 +46,8 @@ pub struct Settings {
     pub features: u64,
     /// Services that the sender offers or, as a client, wants.
     pub services: Vec<String>,
-    /// The types of methods as the sender knows them. A method left out is not disagreed about: its calls carry
-    /// the fingerprint.
+    /// The types of methods as the sender knows them. A method left out is not disagreed about: its
+    /// calls carry the fingerprint.
     pub fingerprints: Vec<(MethodId, Fingerprint)>,
 }
 
@@ -69,8 +69,8 @@ impl Default for Settings {
 impl Settings {
     /// Appends the payload of a SETTINGS frame.
     ///
-    /// Lists are cut to their bounds; services and fingerprints that do not fit are left out, which costs nothing but
-    /// a fingerprint per call.
+    /// Lists are cut to their bounds; services and fingerprints that do not fit are left out, which
+    /// costs nothing but a fingerprint per call.
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         let mut value = Vec::new();
         put_list(&mut value, &self.versions);
@@ -108,7 +108,8 @@ impl Settings {
     /// Reads the payload of a SETTINGS frame.
     ///
     /// # Errors
-    /// Where a bound is broken, ids do not rise, or a known setting has a value that it cannot have.
+    /// Where a bound is broken, ids do not rise, or a known setting has a value that it cannot
+    /// have.
     pub(crate) fn decode(mut buf: &[u8]) -> Result<Self, Malformed> {
         if buf.len() > SETTINGS_MAX {
             return Err(Malformed::new("settings above 65536 bytes"));

@@ -1,8 +1,9 @@
 //! QUIC's variable-length integers (RFC 9000 section 16), in their shortest form only.
 //!
 //! # Why
-//! Two bits of the first byte say the length, so a reader never loops. QUIC allows longer forms than needed; we do
-//! not, so that equal values are equal bytes and padding cannot be smuggled past a limit.
+//! Two bits of the first byte say the length, so a reader never loops. QUIC allows longer forms
+//! than needed; we do not, so that equal values are equal bytes and padding cannot be smuggled past
+//! a limit.
 //!
 //! ```text
 //!   00xxxxxx                    below 64
@@ -33,7 +34,8 @@ pub const fn len(v: u64) -> usize {
     }
 }
 
-/// Appends `v`. A value above [`MAX`] is written as [`MAX`]: there is no other way to say "very large".
+/// Appends `v`. A value above [`MAX`] is written as [`MAX`]: there is no other way to say "very
+/// large".
 #[inline]
 pub fn put(out: &mut Vec<u8>, v: u64) {
     if v < 1 << 6 {

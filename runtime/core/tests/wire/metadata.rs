@@ -43,7 +43,7 @@ proptest! {
             }
             let sum: usize = metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
             prop_assert_eq!(metadata.size(), sum);
-            prop_assert_eq!(metadata.is_empty(), metadata.len() == 0);
+            prop_assert_eq!(metadata.len(), metadata.iter().len());
         }
     }
 }

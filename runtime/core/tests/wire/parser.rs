@@ -58,7 +58,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
-    fn a_connection_frame_is_read_as_it_was_written(frame in crate::strategies::connection_frame()) {
+    fn a_connection_frame_is_read_as_it_was_written(
+        frame in crate::strategies::connection_frame(),
+    ) {
         let mut data = Vec::new();
         put_connection_frame(&mut data, &frame);
         prop_assert_eq!(whole(&data), (vec![Frame::Connection(frame)], None));

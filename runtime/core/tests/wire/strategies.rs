@@ -187,8 +187,8 @@ fn call(attempts: Vec<LedgerAttempt>) -> impl Strategy<Value = LedgerCall> {
         )
 }
 
-/// Any ledger, larger than the bounds too: up to `width` calls beside each other, `depth` deep, about
-/// `nodes` in each tree.
+/// Any ledger, larger than the bounds too: up to `width` calls beside each other, `depth` deep,
+/// about `nodes` in each tree.
 pub(crate) fn ledger(
     depth: u32,
     width: usize,

@@ -1,4 +1,5 @@
-//! The vectors of `../vectors/wire-v1.txt`: what each decodes to, and that it is written the same way.
+//! The vectors of `../vectors/wire-v1.txt`: what each decodes to, and that it is written the same
+//! way.
 //!
 //! The file is only ever appended to. To add a vector: append it with the line `says: ?`, run this
 //! test, and check what it prints by hand against docs/wire.md before it goes in.
