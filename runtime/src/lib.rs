@@ -37,7 +37,7 @@ pub use crate::{
     call::{
         context::{Context, Peer, lost_contexts},
         method::{Method, Shape},
-        options::CallOptions,
+        options::{AnswerMetadata, CallOptions},
         streaming::{ReaderGone, StreamWriter, Streaming},
         task::{detach, root, spawn},
     },

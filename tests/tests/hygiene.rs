@@ -26,10 +26,6 @@ use sinew::{CallOptions, ServiceClient as _};
 
 /// Types of a service's own that have the names of what generated code is made of.
 pub mod shadowed {
-    #![expect(dead_code, reason = "most names are only there to be in the way")]
-
-    use ::core::prelude::v1::derive;
-
     macro_rules! in_the_way {
         ($($name:ident),*) => {
             $(
@@ -57,11 +53,15 @@ pub mod shadowed {
         Service,
         ServiceClient,
         Status,
-        Sync,
-        core,
-        sinew,
-        std
+        Sync
     );
+
+    /// In the way.
+    pub mod core {}
+    /// In the way.
+    pub mod sinew {}
+    /// In the way.
+    pub mod std {}
 
     /// No `Result` of the language: a plain value that is sent.
     #[derive(Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]

@@ -1,13 +1,15 @@
-//! The house rules that neither Cargo nor clippy can hold, as ordinary tests over the files of the repository.
+//! The house rules that neither Cargo nor clippy can hold, as ordinary tests over the files of the
+//! repository.
 //!
 //! # Why
-//! A rule that only reviewers know is broken in the first week that they are tired. Here each rule is one test, whose
-//! failure names the line and what to do instead.
+//! A rule that only reviewers know is broken in the first week that they are tired. Here each rule
+//! is one test, whose failure names the line and what to do instead.
 //!
 //! # How it is built
-//! A rule is a function from a `Tree` to its findings. The tests below give it the real tree; beside each rule, tests
-//! give it a small tree with the mistake in it, so that no rule is a check that cannot fail. Lists of exceptions are
-//! next to their rule, and an exception that nothing needs any more is a finding too: they only ever get shorter.
+//! A rule is a function from a `Tree` to its findings. The tests below give it the real tree;
+//! beside each rule, tests give it a small tree with the mistake in it, so that no rule is a check
+//! that cannot fail. Lists of exceptions are next to their rule, and an exception that nothing
+//! needs any more is a finding too: they only ever get shorter.
 
 #[path = "tidy/api.rs"]
 mod api;

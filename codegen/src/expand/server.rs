@@ -76,7 +76,7 @@ fn handlers(service: &Service) -> TokenStream {
         Self {
             service: #sinew::private::Service::new(
                 #name,
-                ::std::vec::Vec::from([#(#handlers),*]),
+                ::core::convert::From::from([#(#handlers),*]),
             ),
         }
     }
@@ -97,9 +97,9 @@ fn handler(service: &Service, method: &Method) -> TokenStream {
     quote! {
         #conditions
         #sinew::private::#function::<#of_call, _, _>(&#descriptor, {
-            let #this = ::std::sync::Arc::clone(&service);
+            let #this = ::core::clone::Clone::clone(&service);
             move |#values #(, #stream)*| {
-                let #this = ::std::sync::Arc::clone(&#this);
+                let #this = ::core::clone::Clone::clone(&#this);
                 async move { #answer }
             }
         })

@@ -73,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) trace: Option<TraceContext>,
     pub(crate) method: &'static str,
     pub(crate) peer: Option<Arc<Peer>>,
+    /// The smallest round trip to whoever called: what an answer to them takes.
+    pub(crate) caller_rtt: Duration,
     pub(crate) metadata: Metadata,
     answer_metadata: Mutex<Metadata>,
     /// The calls that were made under this one, for the ledger.
@@ -101,6 +103,8 @@ pub(crate) struct Inherited {
     pub(crate) trace: Option<TraceContext>,
     pub(crate) method: &'static str,
     pub(crate) peer: Option<Arc<Peer>>,
+    /// The smallest round trip to whoever called: what an answer to them takes.
+    pub(crate) caller_rtt: Duration,
     pub(crate) metadata: Metadata,
 }
 
@@ -120,6 +124,7 @@ impl Context {
             trace: inherited.trace,
             method: inherited.method,
             peer: inherited.peer,
+            caller_rtt: inherited.caller_rtt,
             metadata: inherited.metadata,
             answer_metadata: Mutex::default(),
             calls: Mutex::default(),

@@ -1,6 +1,9 @@
 //! What one call may ask for beyond what its trait says.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sinew_core::{
@@ -22,6 +25,27 @@ pub struct CallOptions {
     pub(crate) shed_key: Option<u16>,
     pub(crate) no_retry: bool,
     pub(crate) metadata: Metadata,
+    pub(crate) answer: Option<AnswerMetadata>,
+}
+
+/// Where the metadata of an answer goes: hand one to [`CallOptions::answer_metadata`], look into it afterwards.
+#[derive(Debug, Clone, Default)]
+pub struct AnswerMetadata(Arc<Mutex<Metadata>>);
+
+impl AnswerMetadata {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What the last answer brought.
+    pub fn get(&self) -> Metadata {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, metadata: Metadata) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = metadata;
+    }
 }
 
 impl CallOptions {
@@ -107,6 +131,13 @@ impl CallOptions {
     ) -> Result<Self, MetadataError> {
         self.metadata.insert(key.as_ref(), Bytes::copy_from_slice(value.as_ref()))?;
         Ok(self)
+    }
+
+    /// Keeps the metadata of the answer, of a failed call too if it was answered.
+    #[must_use]
+    pub fn answer_metadata(mut self, into: &AnswerMetadata) -> Self {
+        self.answer = Some(into.clone());
+        self
     }
 
     pub(crate) fn shared(self) -> Arc<Self> {

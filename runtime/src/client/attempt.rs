@@ -86,9 +86,12 @@ pub(super) async fn streaming(
     let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
     match answer {
         Ok(StreamAnswer::Single(answer)) => classify(call, Ok(answer)).map(StreamAnswer::Single),
-        Ok(items) => {
+        Ok(StreamAnswer::Items { codec, metadata, items }) => {
+            if let Some(into) = &call.options().answer {
+                into.set(metadata.clone());
+            }
             call.record().attempt_ended(Code::Ok, None, Instant::now());
-            Ok(items)
+            Ok(StreamAnswer::Items { codec, metadata, items })
         }
         Err(status) => classify(call, Err(status)).map(StreamAnswer::Single),
     }
@@ -110,7 +113,10 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> tracing::Span {
 /// What an answer means to the stack: an answer of the service, or a status.
 fn classify(call: &mut Call, answer: Result<Answer, Status>) -> Result<Answer, Status> {
     let answer = match answer {
-        Ok(answer) => answer,
+        Ok(answer) => {
+            call.keep_metadata(&answer.head);
+            answer
+        }
         Err(status) => {
             call.record().attempt_ended(status.code(), None, Instant::now());
             return Err(status);

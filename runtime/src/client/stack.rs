@@ -23,7 +23,7 @@ use sinew_core::{
     codes::{Code, Disposition, Origin, Reason},
     deadline, limits,
     plan::client::{Failed, Verdict},
-    wire::{answer::AnswerOutcome, request::RequestHead},
+    wire::{answer::{AnswerHead, AnswerOutcome}, request::RequestHead},
 };
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::Instrument as _;
@@ -31,7 +31,7 @@ use tracing::Instrument as _;
 use super::{Channel, Endpoint, OsRng, attempt};
 use crate::{
     call::{
-        context::{Context, note_lost_context},
+        context::{Context, Inner, note_lost_context},
         failure::{AppError, Failure, MethodError, undecodable},
         method::Method,
         options::CallOptions,
@@ -170,8 +170,8 @@ impl Call {
         let parent = inherited.and_then(|parent| parent.deadline);
         let deadline = match limit {
             // The reserve leaves the caller time to answer its own caller.
-            Some(limit) => Some(child(now, limit, parent)),
-            None => parent.map(|_| child(now, Duration::MAX, parent)),
+            Some(limit) => Some(child(now, limit, inherited)),
+            None => parent.and(Some(child(now, Duration::MAX, inherited))),
         };
         let mut head = RequestHead::new(method.id(), method.codec());
         head.idempotent = method.is_idempotent();
@@ -500,7 +500,14 @@ impl Call {
         std::mem::replace(&mut self.record, Record::new(self.method.path(), started))
     }
 
-    fn options(&self) -> &CallOptions {
+    /// The metadata of an answer, to whoever asked for it.
+    pub(super) fn keep_metadata(&self, head: &AnswerHead) {
+        if let Some(into) = &self.options().answer {
+            into.set(head.metadata.clone());
+        }
+    }
+
+    pub(super) fn options(&self) -> &CallOptions {
         static DEFAULTS: std::sync::LazyLock<CallOptions> =
             std::sync::LazyLock::new(CallOptions::default);
         self.channel.options.as_deref().unwrap_or(&DEFAULTS)
@@ -569,14 +576,15 @@ fn own_limit(method: &Method, options: Option<&CallOptions>) -> Option<Duration>
     Some(limit)
 }
 
-fn child(now: Instant, limit: Duration, parent: Option<Instant>) -> Instant {
-    let parent = parent.map(Instant::into_std);
-    // The round trip to our caller is not known here; the reserve has a floor that covers it.
-    Instant::from_std(deadline::child_deadline(now.into_std(), limit, parent, Duration::ZERO))
+/// min(own, inherited less what an answer to our caller takes).
+fn child(now: Instant, limit: Duration, parent: Option<&Inner>) -> Instant {
+    let deadline = parent.and_then(|parent| parent.deadline).map(Instant::into_std);
+    let rtt = parent.map_or(Duration::ZERO, |parent| parent.caller_rtt);
+    Instant::from_std(deadline::child_deadline(now.into_std(), limit, deadline, rtt))
 }
 
 /// What the request that is being served said to everybody below it.
-fn hand_on_baggage(head: &mut RequestHead, parent: &crate::call::context::Inner) {
+fn hand_on_baggage(head: &mut RequestHead, parent: &Inner) {
     for (key, value) in parent.metadata.iter() {
         if key.starts_with("baggage.") && head.metadata.get(key).is_none() {
             // It fitted once; where the call's own entries leave no room, those come first.

@@ -181,11 +181,6 @@ impl Status {
         self
     }
 
-    pub(crate) fn with_disposition(mut self, disposition: Disposition) -> Self {
-        self.0.disposition = disposition;
-        self
-    }
-
     pub(crate) fn at(mut self, method: &str, endpoint: Option<&Arc<str>>, attempts: u8) -> Self {
         self.0.method = Some(Arc::from(method));
         if let Some(endpoint) = endpoint {

@@ -38,29 +38,29 @@ impl HandshakeFailure<'_> {
         (0x100..0x200).contains(&self.code)
     }
 
-    /// One sentence. `peer` is what the other side is to us ("server" or "client"), `ours` what we
-    /// showed it.
-    pub(super) fn explain(&self, peer: &str, ours: &SpiffeId) -> String {
-        let refusal = self.refusal();
-        match (self.by, refusal) {
+    /// One sentence. `peer` is what the other side is to us: "server", "client" or "peer"; `ours`
+    /// is who we showed to be, where the caller knows.
+    pub(crate) fn explain(&self, peer: &str, ours: Option<&SpiffeId>) -> String {
+        let ours = ours.map_or_else(
+            || "our certificate".to_owned(),
+            |id| format!("our certificate `{id}`"),
+        );
+        match (self.by, self.refusal()) {
             (RefusedBy::Us, Some(refusal)) => refusal,
-            (RefusedBy::Us, None) => {
-                format!(
-                    "the TLS handshake with the {peer} failed here: {}",
-                    bounded(self.text)
-                )
-            }
+            (RefusedBy::Us, None) => format!(
+                "the TLS handshake with the {peer} failed here: {}",
+                bounded(self.text)
+            ),
             (RefusedBy::Peer, Some(refusal)) => {
-                format!("the {peer} refused the certificate of `{ours}` and says: {refusal}")
+                format!("the {peer} refused {ours} and says: {refusal}")
             }
             (RefusedBy::Peer, None) => {
-                let meaning = meaning_of_alert(self.code, ours);
-                match bounded(self.text) {
-                    empty if empty.is_empty() => {
-                        format!("the {peer} ended the handshake: {meaning}")
-                    }
-                    text => format!("the {peer} ended the handshake: {meaning} (it says: {text})"),
-                }
+                let meaning = meaning_of_alert(self.code, &ours);
+                let said = match bounded(self.text) {
+                    nothing if nothing.is_empty() => nothing,
+                    text => format!(" (it says: {text})"),
+                };
+                format!("the {peer} ended the handshake: {meaning}{said}")
             }
         }
     }
@@ -80,31 +80,27 @@ impl HandshakeFailure<'_> {
 /// A peer's text: printable, and not longer than any honest one.
 fn bounded(text: &str) -> String {
     let printable = |c: char| if c.is_ascii_graphic() { c } else { ' ' };
-    text.chars()
-        .take(REPEATED_MAX)
-        .map(printable)
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    let text: String = text.chars().take(REPEATED_MAX).map(printable).collect();
+    text.trim().to_owned()
 }
 
-fn meaning_of_alert(code: u64, ours: &SpiffeId) -> String {
+fn meaning_of_alert(code: u64, ours: &str) -> String {
     let meaning = match code.saturating_sub(0x100) {
-        42 => "it finds the certificate of `{}` malformed: issue it anew",
+        42 => "it finds {} malformed: issue it anew",
         43 => {
-            "the certificate of `{}` is not for this use: issue it with client and server \
-             authentication, or with no extended key usage"
+            "{} is not for this use: issue it with client and server authentication, or with no \
+             extended key usage"
         }
-        44 => "the certificate of `{}` is revoked there: issue another",
-        45 => "the certificate of `{}` is over or has not begun there: renew it, or set the clocks",
-        46 => "it does not accept the certificate of `{}`: its log says why",
+        44 => "{} is revoked there: issue another",
+        45 => "{} is over or has not begun there: renew it, or set the clocks",
+        46 => "it does not accept {}: its log says why",
         48 => {
-            "it trusts another authority than that of `{}`: give both sides the same bundle \
+            "it trusts another authority than that of {}: give both sides the same bundle \
              (`SINEW_BUNDLE`)"
         }
-        49 => "it does not let `{}` in: give it an identity of the other side's trust domain",
-        51 => "a signature of `{}` cannot be verified there: its key or chain is wrong",
-        116 => "it requires a certificate and none was shown: it is no client of this library",
+        49 => "it does not let {} in: have one issued of the other side's trust domain",
+        51 => "a signature of {} cannot be verified there: its key or chain is wrong",
+        116 => "it requires a certificate and none was shown: what called is no client of ours",
         120 => "it does not speak `sinew/1`: check the address and the version",
         112 => "it serves nobody of the name that was asked for: check the address",
         40 | 70 => {
@@ -113,5 +109,5 @@ fn meaning_of_alert(code: u64, ours: &SpiffeId) -> String {
         80 => "it failed inside: its log says why",
         other => return format!("TLS alert {other}"),
     };
-    meaning.replacen("{}", ours.as_str(), 1)
+    meaning.replacen("{}", ours, 1)
 }

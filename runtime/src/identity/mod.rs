@@ -11,7 +11,7 @@
 //!                                 current.rs --- resolve.rs  which certificate is shown
 //!   dev_ca.rs (dev_dir.rs)       /      |   \--- verify.rs   who may talk: chain.rs, der.rs
 //!                                       |
-//!                                    Identity --- explain.rs  why a handshake failed, for people
+//!                                    Identity     explain.rs  why a handshake failed, for people
 //! ```
 //!
 //! # Invariants
@@ -48,7 +48,7 @@ use rustls::{
     ClientConfig, ServerConfig, client::Resumption, crypto::CryptoProvider,
     server::NoServerSessionStorage, version::TLS13,
 };
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::CertificateDer;
 use sinew_core::spiffe::{SpiffeId, TrustDomain};
 
 pub use error::IdentityError;
@@ -345,23 +345,6 @@ impl Identity {
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
         Ok(config)
-    }
-
-    /// The SNI by which a client asks for the server that is `expected`.
-    pub(crate) fn server_name(expected: &SpiffeId) -> Result<ServerName<'static>, IdentityError> {
-        ServerName::try_from(expected.server_name()).map_err(|why| IdentityError::Tls {
-            why: why.to_string(),
-        })
-    }
-
-    /// Why the handshake with a server failed, for whoever called.
-    pub(crate) fn explain_connect(&self, failure: HandshakeFailure<'_>) -> String {
-        failure.explain("server", &self.inner.current.held().id)
-    }
-
-    /// Why the handshake with a client failed, for the log of a server that stands for `ours`.
-    pub(crate) fn explain_accept(&self, failure: HandshakeFailure<'_>, ours: &SpiffeId) -> String {
-        failure.explain("client", ours)
     }
 }
 

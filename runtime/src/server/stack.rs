@@ -126,6 +126,7 @@ impl Serve for ServerCore {
             trace: request.head.trace,
             method: method.path(),
             peer: Some(request.peer),
+            caller_rtt: request.caller_rtt,
             metadata: request.head.metadata,
         });
         let request = HandlerRequest {

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     error::Status,
-    identity::{self, Identity},
+    identity::{self, Identity, IdentityError},
 };
 
 /// The sockets that a mesh calls from: one for this host, one for elsewhere, made when first needed.
@@ -59,8 +59,8 @@ impl Connector for QuicConnector {
     fn connect(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, Status>> {
         Box::pin(async move {
             let peer = self.resolve().await?;
-            self.identity.allows_address(peer).map_err(unusable)?;
-            let tls = self.identity.client_config(&self.expected).map_err(unusable)?;
+            self.identity.allows_address(peer).map_err(not_ours)?;
+            let tls = self.identity.client_config(&self.expected).map_err(not_ours)?;
             let socket = self.sockets.towards(peer).map_err(unusable)?;
             let name = self.expected.server_name();
             let link = socket.connect(peer, &name, tls, |chain| identity::peer_identity(chain).map_err(|error| error.to_string())).await;
@@ -95,6 +95,11 @@ impl QuicConnector {
 
 fn not_sent(reason: Reason, message: String) -> Status {
     Status::not_sent(Code::Unavailable, reason, message)
+}
+
+/// Something that waiting does not mend.
+fn not_ours(error: IdentityError) -> Status {
+    not_sent(Reason::WrongIdentity, error.to_string())
 }
 
 fn unusable(error: impl fmt::Display) -> Status {

@@ -91,9 +91,6 @@ pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
 
     /// Whether it takes another call.
     fn readiness(&self) -> Readiness;
-
-    /// The smallest round trip seen.
-    fn min_rtt(&self) -> Option<Duration>;
 }
 
 /// The answer of one unary attempt, some time.
@@ -138,6 +135,8 @@ pub(crate) struct Incoming {
     /// The frame said "zero left" and not "unbounded".
     pub(crate) invalid_deadline: bool,
     pub(crate) peer: Arc<Peer>,
+    /// The smallest round trip to the caller, zero where it is not known.
+    pub(crate) caller_rtt: Duration,
     pub(crate) input: Option<RawItems>,
 }
 

@@ -5,7 +5,8 @@ use crate::{
     tree::{Finding, Tree},
 };
 
-/// What generated code may name of crate `sinew` besides `private`: things that users write themselves.
+/// What generated code may name of crate `sinew` besides `private`: things that users write
+/// themselves.
 const PUBLIC_NAMES: &[&str] = &[
     "CallError",
     "CallOptions",
@@ -15,7 +16,8 @@ const PUBLIC_NAMES: &[&str] = &[
     "Streaming",
 ];
 
-/// What generated code calls is public and hidden: nobody reads its docs, the generated method has its own.
+/// What generated code calls is public and hidden: nobody reads its docs, the generated method has
+/// its own.
 const HIDDEN: &str = "runtime/src/private";
 
 /// Every public asynchronous function of the runtime says how it fails and what dropping it does.
@@ -147,7 +149,8 @@ pub(crate) fn generated_code(tree: &Tree) -> Vec<Finding> {
     findings
 }
 
-/// What follows `sinew ::`; in `quote!` that is `#sinew ::`, the crate by whatever name the user has it.
+/// What follows `sinew ::`; in `quote!` that is `#sinew ::`, the crate by whatever name the user
+/// has it.
 fn sinew_names(tokens: &[Token]) -> Vec<(usize, String)> {
     let starts = tokens
         .windows(3)

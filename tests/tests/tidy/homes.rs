@@ -1,7 +1,8 @@
 //! Which folder may name which foreign crate.
 //!
 //! # Why
-//! What is named in one folder can be replaced in one folder: another QUIC, another codec, another parser.
+//! What is named in one folder can be replaced in one folder: another QUIC, another codec, another
+//! parser.
 
 use crate::{
     tokens::{Token, product_tokens},
@@ -27,7 +28,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("hyper", &[]),
 ];
 
-/// The code that the homes are for: the product and the examples. Tests may speak to a peer with the bare crate.
+/// The code that the homes are for: the product and the examples. Tests may speak to a peer with
+/// the bare crate.
 const HOMES_APPLY: &[&str] = &["runtime/", "macros/src/", "codegen/src/", "examples/"];
 
 /// A foreign crate is named in its home and nowhere else.

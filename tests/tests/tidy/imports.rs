@@ -1,8 +1,9 @@
 //! Who may import whom inside the shell.
 //!
 //! # Why
-//! Inside a crate every module can name every other, and so the module graphs of even admired crates grow into knots.
-//! Cargo refuses circles between crates and nothing else; this table refuses the rest.
+//! Inside a crate every module can name every other, and so the module graphs of even admired
+//! crates grow into knots. Cargo refuses circles between crates and nothing else; this table
+//! refuses the rest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +40,8 @@ const FORBIDDEN: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Shell folders of which the first may still name the second, in a circle. Only ever to be shortened.
+/// Shell folders of which the first may still name the second, in a circle. Only ever to be
+/// shortened.
 const KNOTS: &[(&str, &str)] = &[];
 
 /// The shell keeps to [`FORBIDDEN`].
@@ -113,7 +115,8 @@ fn excuse_circles(tree: &Tree, knots: &[(&str, &str)]) -> Vec<Finding> {
     findings
 }
 
-/// Every path between top-level modules of the shell: file, from, to, line. The root file may name everything.
+/// Every path between top-level modules of the shell: file, from, to, line. The root file may name
+/// everything.
 fn shell_edges(tree: &Tree) -> Vec<(&str, String, String, usize)> {
     let exports = root_exports(tree.text("runtime/src/lib.rs").unwrap_or_default());
     let mut edges = Vec::new();

@@ -87,7 +87,8 @@ fn is_module(tree: &Tree, parent: &str, name: &str) -> bool {
         || tree.has(&format!("{CORE}{parent}/{name}/mod.rs"))
 }
 
-/// Core asks for no time and no chance, touches nothing outside and has no order that differs from run to run.
+/// Core asks for no time and no chance, touches nothing outside and has no order that differs from
+/// run to run.
 pub(crate) fn core_is_pure(tree: &Tree) -> Vec<Finding> {
     const REMEDY: &str = "pass it in from crate `sinew` (a map: `BTreeMap`)";
     let mut findings = Vec::new();

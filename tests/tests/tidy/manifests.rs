@@ -1,4 +1,5 @@
-//! What the manifests have in common: one version, one edition, one set of lints, stated once in the root.
+//! What the manifests have in common: one version, one edition, one set of lints, stated once in
+//! the root.
 
 use crate::tree::{Finding, Tree};
 
@@ -116,7 +117,8 @@ mod tests {
     const ROOT: &str =
         "[workspace]\nmembers = [\n  \"macros\",\n]\n[workspace.package]\nversion = \"0.1.0\"\n";
     const SOUND: &str = "[package]\nversion.workspace = true\nedition.workspace = true\n\
-                         rust-version.workspace = true\nlicense.workspace = true\n\n[lints]\nworkspace = true\n";
+                         rust-version.workspace = true\nlicense.workspace = true\n\n\
+                         [lints]\nworkspace = true\n";
 
     fn with(manifest: &str) -> Tree {
         Tree::of(&[("Cargo.toml", ROOT), ("macros/Cargo.toml", manifest)])

@@ -118,7 +118,8 @@ pub(crate) fn changelog_is_open(tree: &Tree) -> Vec<Finding> {
     if is_open { Vec::new() } else { vec![finding] }
 }
 
-/// README.md states the minimum Rust version, and it and every version of ours there are those of the manifests.
+/// README.md states the minimum Rust version, and it and every version of ours there are those of
+/// the manifests.
 pub(crate) fn readme_versions(tree: &Tree) -> Vec<Finding> {
     const FILE: &str = "README.md";
     const REMEDY: &str = "take over what Cargo.toml says";
@@ -210,7 +211,8 @@ mod tests {
 
     const ROOT: (&str, &str) = (
         "Cargo.toml",
-        "[workspace]\nmembers = [\"runtime\"]\n[workspace.package]\nversion = \"0.1.0\"\nrust-version = \"1.88\"\n",
+        "[workspace]\nmembers = [\"runtime\"]\n[workspace.package]\nversion = \"0.1.0\"\n\
+         rust-version = \"1.88\"\n",
     );
 
     fn check(rule: fn(&Tree) -> Vec<Finding>, file: &str, text: &str, place: &str, what: &str) {
@@ -228,8 +230,10 @@ mod tests {
                 ("LICENSE-MIT", ""),
             ]))
         };
-        let sound = "`client/stack.rs`, `runtime/src/client/`, `limits.rs`, `frame.rs`, `.rs`, `LICENSE-*`, `a < b`, `and so on`\n\
-                     ```text\n  runtime/src/client/stack.rs   the path\n  no/path here\n```\n`x::y`, `sinew/1`";
+        let sound = "`client/stack.rs`, `runtime/src/client/`, `limits.rs`, `frame.rs`, \
+                     `.rs`, `LICENSE-*`, `a < b`, `and so on`\n```text\n  \
+                     runtime/src/client/stack.rs   the path\n  no/path here\n\
+                     ```\n`x::y`, `sinew/1`";
         // `LICENSE-*` alone is no path by its form; the others are.
         assert_none(&with(sound));
         assert_one(
@@ -329,7 +333,8 @@ mod tests {
             "says version 1,",
         );
         check("Needs Rust.", 1, "does not say");
-        let fine = "Rust 1.88 or newer, in Rust. MSRV 1.88\nsinew = \"0.1\"\nsinew = { version = \"0.1.0\" }\n\
+        let fine = "Rust 1.88 or newer, in Rust. MSRV 1.88\nsinew = \"0.1\"\n\
+                    sinew = { version = \"0.1.0\" }\n\
                     tokio = \"1.54\"\nsinew = { path = \"x\" }";
         assert_none(&readme_versions(&Tree::of(&[ROOT, ("README.md", fine)])));
     }

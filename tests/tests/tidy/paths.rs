@@ -1,4 +1,5 @@
-//! Which paths a file names: `use` trees and paths in the middle of code, resolved to the root of their crate.
+//! Which paths a file names: `use` trees and paths in the middle of code, resolved to the root of
+//! their crate.
 
 use crate::tokens::{Token, starts_with};
 
@@ -70,7 +71,8 @@ fn beginning(tokens: &[Token], mut here: Vec<String>) -> Option<(Vec<String>, us
     (length > 0).then_some((here, length))
 }
 
-/// Adds the paths of the `use` tree (or the one path) that `tokens` begin with; returns how long it is.
+/// Adds the paths of the `use` tree (or the one path) that `tokens` begin with; returns how long it
+/// is.
 pub(crate) fn use_tree(tokens: &[Token], mut base: Vec<String>, found: &mut Vec<Named>) -> usize {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {

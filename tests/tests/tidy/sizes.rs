@@ -171,7 +171,8 @@ mod tests {
         let with = |lines: usize| {
             let inside = "        x({ 1 }); // }\n".repeat(lines - 4);
             format!(
-                "impl X {{\n    pub async fn long(\n        a: [u8; 3],\n    ) -> impl Fn() {{\n{inside}    }}\n}}\n"
+                "impl X {{\n    pub async fn long(\n        a: [u8; 3],\n    ) -> impl Fn() {{\n\
+                 {inside}    }}\n}}\n"
             )
         };
         assert_none(&function_sizes(&Tree::of(&[("a.rs", &with(70))])));

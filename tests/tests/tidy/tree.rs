@@ -1,8 +1,8 @@
 //! The repository as a map from path to text, read from disk or written down in a test.
 //!
 //! # Why
-//! A rule that can only look at the real tree is a check that nobody has seen fail. Every rule takes a [`Tree`], so
-//! that its own tests hand it a small one with the mistake in it.
+//! A rule that can only look at the real tree is a check that nobody has seen fail. Every rule
+//! takes a [`Tree`], so that its own tests hand it a small one with the mistake in it.
 
 use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
@@ -15,8 +15,8 @@ pub(crate) struct Tree {
 impl Tree {
     /// Reads the tree below `root`.
     ///
-    /// Directories that Cargo marks as its output (`CACHEDIR.TAG`) are left out. A file that is not UTF-8 is there
-    /// with an empty text.
+    /// Directories that Cargo marks as its output (`CACHEDIR.TAG`) are left out. A file that is not
+    /// UTF-8 is there with an empty text.
     pub(crate) fn read(root: &Path) -> io::Result<Self> {
         let mut tree = Self::default();
         tree.read_below(root, "")?;
@@ -57,7 +57,8 @@ impl Tree {
         self.files.get(path).map(String::as_str)
     }
 
-    /// Whether there is such a file or directory. A `*` stands for any run of characters without `/`.
+    /// Whether there is such a file or directory. A `*` stands for any run of characters without
+    /// `/`.
     pub(crate) fn has(&self, path: &str) -> bool {
         let wanted = path.trim_end_matches('/');
         self.files.keys().any(|file| {
@@ -88,7 +89,8 @@ pub(crate) fn is_test_module(file: &str) -> bool {
     file.contains("/src/") && (file.contains("/tests/") || file.ends_with("/tests.rs"))
 }
 
-/// Whether a Rust file is input or output of a test: as a user would write it, or as a macro wrote it.
+/// Whether a Rust file is input or output of a test: as a user would write it, or as a macro wrote
+/// it.
 pub(crate) fn is_fixture(file: &str) -> bool {
     ["/ui/", "/snapshots/"]
         .iter()

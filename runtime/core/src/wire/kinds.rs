@@ -16,6 +16,8 @@ use crate::{codes::CancelReason, limits};
 
 /// The application protocol that TLS agrees on.
 pub const ALPN: &[u8] = b"sinew/1";
+/// The version of the protocol that this crate is.
+pub const VERSION: u64 = 1;
 
 /// Bit 7 of a kind: no deadline.
 pub const UNBOUNDED: u8 = 0x80;

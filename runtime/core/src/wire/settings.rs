@@ -55,7 +55,7 @@ impl Default for Settings {
     /// What this version can do, without services.
     fn default() -> Self {
         Self {
-            versions: vec![1],
+            versions: vec![super::kinds::VERSION],
             codecs: vec![0, 1],
             max_message: MESSAGE_MAX as u64,
             max_in_flight: u64::from(IN_FLIGHT_MAX),

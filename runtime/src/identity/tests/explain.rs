@@ -8,7 +8,7 @@ use super::{
 fn told(by: RefusedBy, code: u64, text: &str) -> String {
     let failure = HandshakeFailure { by, code, text };
     assert!(failure.is_tls());
-    Ca::new("ca").identity(WEB).explain_connect(failure)
+    failure.explain("server", Some(&id(WEB)))
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn the_refusal_of_a_peer_is_told_with_what_was_shown_to_it() {
     assert_eq!(
         whole,
         format!(
-            "the server refused the certificate of `{WEB}` and says: client `x` is not one of ours"
+            "the server refused our certificate `{WEB}` and says: client `x` is not one of ours"
         )
     );
     // A close that was cut.
@@ -68,6 +68,20 @@ fn an_alert_alone_says_what_to_do() {
     ] {
         assert_says(&told(RefusedBy::Peer, 0x100 + alert, ""), &[fragment]);
     }
+}
+
+#[test]
+fn an_identity_that_the_caller_does_not_know_is_left_out() {
+    let failure = HandshakeFailure {
+        by: RefusedBy::Peer,
+        code: 0x130,
+        text: "",
+    };
+    let text = failure.explain("peer", None);
+    assert_says(
+        &text,
+        &["the peer ended", "than that of our certificate: give"],
+    );
 }
 
 #[test]

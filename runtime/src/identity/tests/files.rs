@@ -1,4 +1,4 @@
-//! Files that cannot be used are named, with the variable that named them; good ones can be renewed.
+//! Files that cannot be used are named, with their variable; good ones can be renewed.
 
 use std::ffi::OsString;
 

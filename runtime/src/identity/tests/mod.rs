@@ -26,7 +26,7 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use sinew_core::spiffe::SpiffeId;
 
 use super::{Identity, provider};
@@ -221,7 +221,7 @@ impl Outcome {
 
 /// A whole handshake in memory.
 fn handshake(client: Arc<ClientConfig>, server: Arc<ServerConfig>, expected: &SpiffeId) -> Outcome {
-    let name = Identity::server_name(expected).expect("a name");
+    let name = ServerName::try_from(expected.server_name()).expect("a name");
     let mut client = ClientConnection::new(client, name).expect("a client");
     let mut server = ServerConnection::new(server).expect("a server");
     let (mut of_client, mut of_server) = (Ok(()), Ok(()));

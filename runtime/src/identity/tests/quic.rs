@@ -67,23 +67,13 @@ async fn meet(client: &Identity, server: &Identity, expected: &SpiffeId) -> (Str
             .expect("an id")
             .to_string()
     };
-    let of_client = |error: ConnectionError| {
+    let told = |error: ConnectionError, peer: &str, ours: &SpiffeId| {
         let (by, code, text) = failure(&error);
-        client.explain_connect(HandshakeFailure {
-            by,
-            code,
-            text: &text,
-        })
+        let text = text.as_str();
+        HandshakeFailure { by, code, text }.explain(peer, Some(ours))
     };
-    let of_server = |error: ConnectionError| {
-        let (by, code, text) = failure(&error);
-        let failure = HandshakeFailure {
-            by,
-            code,
-            text: &text,
-        };
-        server.explain_accept(failure, &server.id())
-    };
+    let of_client = |error| told(error, "server", &client.id());
+    let of_server = |error| told(error, "client", &server.id());
     (
         called.map_or_else(of_client, |connection| who(&connection)),
         accepted.map_or_else(of_server, |(connection, _)| who(&connection)),
@@ -107,7 +97,7 @@ async fn a_refused_client_hears_the_words_of_the_server() {
     assert_says(&server, &[stranger, why]);
     assert_says(
         &client,
-        &["refused the certificate of", "and says", stranger, why],
+        &["refused our certificate", "and says", stranger, why],
     );
 }
 
@@ -120,12 +110,7 @@ async fn a_refused_server_hears_whom_the_client_expected() {
     assert_says(&client, &[&why]);
     assert_says(
         &server,
-        &[
-            "the client refused the certificate of",
-            bank,
-            "and says",
-            &why,
-        ],
+        &["the client refused our certificate", bank, "and says", &why],
     );
 }
 

@@ -236,7 +236,7 @@ impl Pump {
                     sending.send.reset(cancel_code(CancelReason::StreamDropped));
                 }
                 // The server wants no more input, or is gone: its answer says which.
-                Err(_) => sending.finished = true,
+                Err(error) => tracing::trace!(%error, "the rest of the input is not wanted"),
             }
         }))
     }

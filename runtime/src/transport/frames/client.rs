@@ -62,7 +62,6 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Microseconds after `epoch` of the last call, for the keep-alive rule.
     last_call_us: AtomicU64,
-    min_rtt_us: AtomicU64,
     late_answers: AtomicU64,
 }
 
@@ -98,7 +97,6 @@ impl ClientSession {
                 closed: None,
             }),
             last_call_us: AtomicU64::new(0),
-            min_rtt_us: AtomicU64::new(u64::MAX),
             late_answers: AtomicU64::new(0),
         });
         let session = Arc::new(Self { shared: Arc::clone(&shared) });
@@ -171,11 +169,6 @@ impl Session for ClientSession {
             (None, true) => Readiness::Draining,
             (None, false) => Readiness::Ready,
         }
-    }
-
-    fn min_rtt(&self) -> Option<Duration> {
-        let us = self.shared.min_rtt_us.load(Ordering::Relaxed);
-        (us != u64::MAX).then(|| Duration::from_micros(us))
     }
 }
 
@@ -498,13 +491,10 @@ async fn accept_moved_answers(shared: Arc<Shared>) {
 async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
     let on_frame = |frame: Control| match frame {
         Control::GoAway => shared.lock().draining = true,
-        Control::Settings(_) | Control::GoAwayAck | Control::Stamp { .. } => {}
+        Control::Settings(settings) => shared.lock().slots.limit(settings.max_in_flight),
+        Control::GoAwayAck | Control::Stamp { .. } => {}
     };
     let alive = || {
-        if let Some(rtt) = shared.link.min_rtt() {
-            let us = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
-            shared.min_rtt_us.fetch_min(us, Ordering::Relaxed);
-        }
         let last = Duration::from_micros(shared.last_call_us.load(Ordering::Relaxed));
         (shared.epoch + last).elapsed() < limits::KEEP_ALIVE_AFTER_CALL
             || shared.lock().slots.waiting() > 0

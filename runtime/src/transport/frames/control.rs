@@ -46,6 +46,8 @@ pub(super) enum ControlError {
     Link(LinkError),
     /// The peer broke the protocol.
     Protocol(String),
+    /// The two builds share no version of the protocol.
+    Incompatible(Vec<u64>),
     /// The peer sends more than anybody needs.
     Flood,
 }
@@ -55,6 +57,11 @@ impl fmt::Display for ControlError {
         match self {
             Self::Link(error) => error.fmt(f),
             Self::Protocol(why) => f.write_str(why),
+            Self::Incompatible(theirs) => write!(
+                f,
+                "this build speaks version {} of the protocol, the other side {theirs:?}; update one of them",
+                kinds::VERSION
+            ),
             Self::Flood => write!(
                 f,
                 "more than {} control frames in a second",
@@ -70,6 +77,7 @@ impl ControlError {
         match self {
             Self::Link(_) => kinds::CLOSE_DONE,
             Self::Protocol(_) => kinds::CLOSE_PROTOCOL,
+            Self::Incompatible(_) => kinds::CLOSE_INCOMPATIBLE,
             Self::Flood => kinds::CLOSE_EXCESSIVE_LOAD,
         }
     }
@@ -191,6 +199,9 @@ fn understand(
             None
         }
         ConnectionFrame::Settings(settings) => {
+            if !settings.versions.contains(&kinds::VERSION) {
+                return Err(ControlError::Incompatible(settings.versions));
+            }
             on_frame(Control::Settings(settings));
             None
         }

@@ -25,6 +25,8 @@ pub(super) struct Outbox {
     writer: Option<Waker>,
     /// Told when a full outbox has been taken.
     room: Vec<Waker>,
+    /// What is queued still goes out, then the writer is done.
+    ending: bool,
     closed: bool,
 }
 
@@ -37,6 +39,7 @@ impl Outbox {
             batch: 0,
             writer: None,
             room: Vec::new(),
+            ending: false,
             closed: false,
         }
     }
@@ -85,6 +88,9 @@ impl Outbox {
             return Poll::Ready(None);
         }
         if self.bytes.is_empty() {
+            if self.ending {
+                return Poll::Ready(None);
+            }
             match &mut self.writer {
                 Some(known) if known.will_wake(cx.waker()) => {}
                 other => *other = Some(cx.waker().clone()),
@@ -106,6 +112,13 @@ impl Outbox {
             self.room.push(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// The writer is done once what is queued has gone out; it is to be woken once the lock is released.
+    #[must_use]
+    pub(super) fn end(&mut self) -> Option<Waker> {
+        self.ending = true;
+        self.writer.take()
     }
 
     /// Nothing more goes out; who waits is to be woken once the lock is released.

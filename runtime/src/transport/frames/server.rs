@@ -20,7 +20,7 @@ use std::{
 use sinew_core::{
     age::AgeTracker,
     codes::{CancelReason, Code, Reason},
-    deadline::transit,
+    deadline::on_arrival,
     limits,
     wire::{
         data::decode_cancel,
@@ -194,15 +194,14 @@ impl Conn {
             TimeLeft::Unbounded => return (None, false),
             TimeLeft::Zero => return (Some(read_at), true),
         };
-        let spent = age + transit(left, self.min_rtt().unwrap_or_default());
-        // Age first: a call may have been over before it was read.
-        let deadline = read_at.checked_sub(spent).map_or(read_at, |sent| sent + left);
-        (Some(deadline), false)
+        let deadline = on_arrival(read_at.into_std(), left, age, self.min_rtt());
+        (Some(Instant::from_std(deadline)), false)
     }
 
-    fn min_rtt(&self) -> Option<Duration> {
+    /// The smallest round trip to the caller; zero as long as it is not known.
+    pub(super) fn min_rtt(&self) -> Duration {
         let us = self.min_rtt_us.load(Ordering::Relaxed);
-        (us != u64::MAX).then(|| Duration::from_micros(us))
+        if us == u64::MAX { Duration::ZERO } else { Duration::from_micros(us) }
     }
 
     fn sample_rtt(&self) {
@@ -352,8 +351,11 @@ impl ServerLane {
             }
         };
         match &error {
-            ReadError::Finished => lane.lock().ended = true,
-            ReadError::Link(_) => lane.cancel_all(),
+            ReadError::Finished => lane.no_more_requests(),
+            ReadError::Link(_) => {
+                lane.cancel_all();
+                wake_all(lane.lock().outbox.close());
+            }
             ReadError::Stalled | ReadError::Truncated | ReadError::Frame(_) => {
                 tracing::debug!(%error, peer = %lane.conn.peer.identity, "a lane was reset");
                 let stalled = matches!(error, ReadError::Stalled);
@@ -416,6 +418,7 @@ impl ServerLane {
             deadline,
             invalid_deadline,
             peer: Arc::clone(&self.conn.peer),
+            caller_rtt: self.conn.min_rtt(),
             input: None,
         };
         let begun = self.conn.admit().and_then(|place| {
@@ -453,6 +456,16 @@ impl ServerLane {
         }
     }
 
+    /// The client is done; what is at work is still answered.
+    fn no_more_requests(&self) {
+        let waker = {
+            let mut state = self.lock();
+            state.ended = true;
+            state.calls.is_empty().then(|| state.outbox.end()).flatten()
+        };
+        wake_all(waker);
+    }
+
     fn cancel_all(&self) {
         let calls: Vec<Context> = self.lock().calls.values().cloned().collect();
         for context in calls {
@@ -482,11 +495,10 @@ impl ServerLane {
     /// The handler is gone: answer, unless nobody waits.
     fn finish(self: &Arc<Self>, call: u64, deadline: Option<Instant>, ended: Ended) {
         let Some((head, body)) = streams::answer_of(ended, &self.conn) else {
-            self.lock().calls.remove(&call);
-            return;
+            return wake_all(self.forget(call));
         };
         if body.len() > limits::LANE_MESSAGE_MAX {
-            self.lock().calls.remove(&call);
+            wake_all(self.forget(call));
             let flushing = Flushing::new(&self.conn.drain);
             let moved = streams::move_answer(Arc::clone(&self.conn), call, deadline, head, body);
             tokio::spawn(async move {
@@ -498,14 +510,24 @@ impl ServerLane {
         let mut rest = Vec::with_capacity(32 + body.len());
         head.encode(&mut rest);
         rest.extend_from_slice(&body);
-        let waker = {
-            let mut state = self.lock();
-            state.calls.remove(&call);
-            state.outbox.push(CallKind::Answer, call, deadline, &rest)
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let mut state = self.lock();
+        let waker = state.outbox.push(CallKind::Answer, call, deadline, &rest);
+        let last = state.forget(call);
+        drop(state);
+        wake_all(waker);
+        wake_all(last);
+    }
+
+    fn forget(&self, call: u64) -> Option<Waker> {
+        self.lock().forget(call)
+    }
+}
+
+impl LaneState {
+    /// A call is over; the writer is done with the last one of a lane that gets no more.
+    fn forget(&mut self, call: u64) -> Option<Waker> {
+        self.calls.remove(&call);
+        if self.ended && self.calls.is_empty() { self.outbox.end() } else { None }
     }
 }
 
@@ -520,13 +542,10 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
             () = last_phase(&mut phase) => None,
         };
         let Some((batch, room)) = batch else { break };
-        for waker in room {
-            waker.wake();
-        }
+        wake_all(room);
         if let Err(error) = write_all(&mut *send, batch).await {
             tracing::debug!(%error, "answers of a lane could not be written");
-            let wakers = lane.lock().outbox.close();
-            wakers.into_iter().for_each(Waker::wake);
+            wake_all(lane.lock().outbox.close());
             lane.cancel_all();
             return;
         }
@@ -534,6 +553,10 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
     send.finish();
     let acknowledged = std::future::poll_fn(|cx| send.poll_stopped(cx));
     let _ = tokio::time::timeout(limits::DRAIN_FLUSH, acknowledged).await;
+}
+
+fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
 }
 
 async fn last_phase(phase: &mut watch::Receiver<u8>) {

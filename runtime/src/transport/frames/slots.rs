@@ -12,11 +12,19 @@ use crate::error::Status;
 
 const SLOTS: u64 = limits::CLIENT_SLOTS as u64;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Slots {
     entries: Vec<Entry>,
     free: Vec<u32>,
     waiting: usize,
+    /// How many calls the server takes at once.
+    limit: usize,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), waiting: 0, limit: limits::CLIENT_SLOTS }
+    }
 }
 
 #[derive(Debug)]
@@ -52,8 +60,17 @@ pub(super) enum Polled {
 }
 
 impl Slots {
+    /// What the server says it takes at once; more than we have is no help.
+    pub(super) fn limit(&mut self, max_in_flight: u64) {
+        let theirs = usize::try_from(max_in_flight).unwrap_or(usize::MAX);
+        self.limit = theirs.min(limits::CLIENT_SLOTS);
+    }
+
     /// A fresh id for a call that goes out in `batch` of `lane`; `None` when all are taken.
     pub(super) fn insert(&mut self, lane: u32, batch: u64) -> Option<u64> {
+        if self.waiting >= self.limit {
+            return None;
+        }
         let state = State::Waiting { lane, batch, waker: None };
         let index = match self.free.pop() {
             Some(index) => {

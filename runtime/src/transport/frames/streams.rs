@@ -193,6 +193,7 @@ async fn prepare(
         deadline: request.deadline,
         invalid_deadline: request.invalid_deadline,
         peer: Arc::clone(&conn.peer),
+        caller_rtt: conn.min_rtt(),
         input,
     })?;
     let context = begun.context.clone();
@@ -232,7 +233,7 @@ impl Answering<'_> {
         }
     }
 
-    async fn reply(mut self, (ended, place): (Ended, super::server::Place)) {
+    async fn reply(self, (ended, place): (Ended, super::server::Place)) {
         let context = ended.context.clone();
         match ended.reply {
             Some(Reply::Stream { codec, items }) => {
