@@ -2,7 +2,7 @@
 //!
 //! # Why
 //! A macro that goes straight from syntax to code cannot be read, and nothing else can use what it
-//! learned. Here each stage has a type of its own: `parse` knows syntax, [`model`] knows services,
+//! learned. Here each stage has a type of its own: `parse` knows syntax, `model` knows services,
 //! `check` knows the rules, `expand` knows Rust.
 //!
 //! # Invariants

@@ -1,1 +1,62 @@
-//! Placeholder.
+//! What the tests of whole programs share: servers and clients in one line, a server in a process of its own, an
+//! authority for certificates, and peers that speak the wire by hand.
+//!
+//! # Why
+//! A test should say what it is about and nothing else. So each part of the API that a test needs for its set-up is
+//! touched in one place here, and a hundred tests do not change when it does.
+//!
+//! ```text
+//!   scene       servers, clients and an authority of this test alone     probe   the service that most tests call
+//!   child       the probe's server in a process that can be stopped      raw     both sides of docs/wire.md by hand
+//!   authority   certificates for production identities                   wait    conditions with a generous limit
+//! ```
+//!
+//! # Invariants
+//! 1. No test meets another: each has its own authority and its own ports.
+//! 2. Waiting is for a condition, never for a length of time; the limits only end what hangs.
+
+pub mod authority;
+pub mod child;
+pub mod probe;
+//RAW
+pub mod scene;
+mod scratch;
+pub mod wait;
+
+use std::fmt;
+
+/// Unwraps what a test cannot do without.
+pub trait Must<T> {
+    /// The value; without one the test fails, saying what was wanted.
+    #[track_caller]
+    fn must(self, what: &str) -> T;
+}
+
+impl<T, E: fmt::Debug> Must<T> for Result<T, E> {
+    #[track_caller]
+    fn must(self, what: &str) -> T {
+        match self {
+            Ok(value) => value,
+            Err(error) => panic!("{what}: {error:?}"),
+        }
+    }
+}
+
+impl<T> Must<T> for Option<T> {
+    #[track_caller]
+    fn must(self, what: &str) -> T {
+        match self {
+            Some(value) => value,
+            None => panic!("{what}: nothing is there"),
+        }
+    }
+}
+
+/// Fails unless `text` has each of the words.
+#[track_caller]
+pub fn assert_says(text: impl fmt::Display, words: &[&str]) {
+    let text = text.to_string();
+    for word in words {
+        assert!(text.contains(word), "`{word}` is missing from: {text}");
+    }
+}

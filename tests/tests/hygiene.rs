@@ -176,7 +176,6 @@ pub trait Names {
     /// The names of locals, fields and parameters of generated code.
     async fn locals(&self, this: u8, service: u8, channel: u8, server: u8, options: u8) -> [u8; 5];
     /// Keywords.
-    #[allow(clippy::module_name_repetitions, reason = "stays on the trait")]
     async fn r#match(&self, r#type: u8, r#async: u8) -> [u8; 2];
     /// What clients cannot be made with is a name like any other.
     async fn new(&self) -> u8;

@@ -18,7 +18,11 @@ impl Greeter for Polite {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mesh = Mesh::from_env().await?;
-    let server = mesh.server().serve(GreeterServer::new(Polite)).bind("127.0.0.1:0").await?;
+    let server = mesh
+        .server()
+        .serve(GreeterServer::new(Polite))
+        .bind("127.0.0.1:0")
+        .await?;
     let greeter: GreeterClient = mesh.client_at(format!("static:{}", server.local_addr()))?;
     println!("{}", greeter.greet("world".into()).await?);
     Ok(())

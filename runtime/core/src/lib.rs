@@ -9,11 +9,13 @@
 //! # Reading order
 //! ```text
 //!   rng, sha256, ids, codes, limits      words: they name things and do nothing
+//!   wire::{varint, malformed, read}      numbers and texts as bytes
 //!   deadline, age, backoff               arithmetic of time
 //!   spiffe, metadata, ledger             who calls, what travels along, where the time went
 //!   wire                                 frames and heads, as docs/wire.md specifies them
+//!   plan                                 what to do next: the only place where policies meet
 //! ```
-//! Arrows of use only point upwards in that list.
+//! Each line uses those above it and none below.
 //!
 //! # Invariants
 //! 1. No clock, thread, socket, log or source of randomness; `clippy.toml` refuses them by name.

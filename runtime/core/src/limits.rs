@@ -140,8 +140,8 @@ pub const HANDSHAKES_OPEN_MAX: u32 = 64;
 pub const HANDSHAKES_PER_S: u32 = 50;
 /// Authenticated connections of a server.
 pub const CONNECTIONS_MAX: u32 = 10_000;
-/// Bytes of the words that go with a connection close.
-pub const CLOSE_REASON_MAX: usize = 256;
+/// Bytes of the words that go with a connection close: two long identities and the advice still fit one packet.
+pub const CLOSE_REASON_MAX: usize = 768;
 
 // -- time --
 
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn head_room_holds_the_largest_head() {
-        let metadata = 1 + METADATA_MAX + METADATA_ENTRIES_MAX * 3;
+        let metadata = 1 + METADATA_MAX + METADATA_ENTRIES_MAX * 4;
         let fixed = 1 + 8 + 8 + 8 + 8 + 64;
         let whole = metadata + 2 + LEDGER_MAX + 2 + STATUS_MESSAGE_MAX + fixed;
         assert!(whole <= HEAD_ROOM, "{whole}");

@@ -147,6 +147,19 @@ impl Metadata {
         }
     }
 
+    /// Reads a block where a flag announces one: it must not be empty then.
+    #[inline]
+    pub(crate) fn decode_announced(buf: &mut &[u8], announced: bool) -> Result<Self, Malformed> {
+        if !announced {
+            return Ok(Self::new());
+        }
+        let found = Self::decode(buf)?;
+        if found.is_empty() {
+            return Err(Malformed::new("metadata that is announced and empty"));
+        }
+        Ok(found)
+    }
+
     /// Reads a block off the front of `buf`.
     ///
     /// # Errors

@@ -15,7 +15,10 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use sinew_core::codes::{Code, Disposition, Origin, Reason};
+use sinew_core::{
+    codes::{Code, Disposition, Origin, Reason},
+    limits,
+};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::context::Context;
@@ -111,7 +114,10 @@ impl Future for Served {
             return this.end(None, Instant::now());
         }
         if let Some(deadline) = this.context.inner().deadline {
-            let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+            let begun = this.begun.unwrap_or(deadline);
+            let timer = this
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(answer_by(deadline, begun))));
             if timer.as_mut().poll(cx).is_ready() {
                 let now = Instant::now();
                 let status = out_of_time(&this.context, this.begun.unwrap_or(now), now);
@@ -126,6 +132,13 @@ impl fmt::Debug for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Served").field("context", &self.context).finish_non_exhaustive()
     }
+}
+
+/// When a handler is dropped so that its caller still hears why, and where the time went: a little before it stops
+/// waiting.
+fn answer_by(deadline: Instant, begun: Instant) -> Instant {
+    let left = deadline.saturating_duration_since(begun);
+    deadline - (left / 20).min(limits::RESERVE_MIN)
 }
 
 fn out_of_time(context: &Context, begun: Instant, now: Instant) -> Status {

@@ -24,16 +24,21 @@ use sinew_core::spiffe::SpiffeId;
 /// A boxed future; links hand them out once per stream or connection, never per call.
 pub(crate) type LinkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Both halves of a bidirectional stream.
+pub(crate) type BiStream = (Box<dyn LinkSend>, Box<dyn LinkRecv>);
+
 /// Why a link or one of its streams cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum LinkError {
     /// The peer reset this stream (or stopped reading it) with this application code.
     StreamReset(u64),
+    /// The handshake was complete on this side, and the peer then turned us away: nothing was served.
+    Refused(String),
     /// The peer closed the whole connection with this application code and reason.
     PeerClosed {
         /// The application code of the close.
         code: u64,
-        /// The peer's words, at most 256 bytes, made printable.
+        /// The peer's words, made [`printable`].
         reason: String,
     },
     /// We closed it ourselves.
@@ -48,6 +53,7 @@ impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StreamReset(code) => write!(f, "the peer reset the stream with code {code:#x}"),
+            Self::Refused(why) => f.write_str(why),
             Self::PeerClosed { code, reason } if reason.is_empty() => {
                 write!(f, "the peer closed the connection with code {code:#x}")
             }
@@ -77,11 +83,11 @@ pub(crate) trait Link: Send + Sync + fmt::Debug + 'static {
     /// The verified peer.
     fn peer(&self) -> &LinkPeer;
     /// Opens a bidirectional stream; waits for stream credit.
-    fn open_bi(&self) -> LinkFuture<'_, Result<(Box<dyn LinkSend>, Box<dyn LinkRecv>), LinkError>>;
+    fn open_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>>;
     /// Opens a unidirectional stream.
     fn open_uni(&self) -> LinkFuture<'_, Result<Box<dyn LinkSend>, LinkError>>;
     /// The next bidirectional stream of the peer. Cancel safe.
-    fn accept_bi(&self) -> LinkFuture<'_, Result<(Box<dyn LinkSend>, Box<dyn LinkRecv>), LinkError>>;
+    fn accept_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>>;
     /// The next unidirectional stream of the peer. Cancel safe.
     fn accept_uni(&self) -> LinkFuture<'_, Result<Box<dyn LinkRecv>, LinkError>>;
     /// Resolves when the connection is gone, with why.
@@ -112,4 +118,11 @@ pub(crate) trait LinkRecv: Send + fmt::Debug {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, LinkError>>;
     /// Tells the peer that nothing more will be read.
     fn stop(&mut self, code: u64);
+}
+
+/// The words of a peer, fit for a log and for an error: bounded, and without control characters.
+pub(crate) fn printable(words: &[u8]) -> String {
+    let words = &words[..words.len().min(sinew_core::limits::CLOSE_REASON_MAX)];
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    String::from_utf8_lossy(words).chars().map(printable).collect()
 }

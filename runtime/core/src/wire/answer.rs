@@ -209,7 +209,7 @@ impl AnswerHead {
                 shed_key: read::u16(&mut buf)?,
             });
         }
-        head.metadata = read::metadata(&mut buf, has(flag::METADATA))?;
+        head.metadata = Metadata::decode_announced(&mut buf, has(flag::METADATA))?;
         if has(flag::LEDGER) {
             head.ledger = ledger::decode(&mut buf)?;
         }
@@ -262,7 +262,7 @@ impl OpenHead {
         let codec = read::u8(&mut buf)?;
         let flags = varint::get(&mut buf)?;
         known_flags(flags, OPEN_METADATA)?;
-        let metadata = read::metadata(&mut buf, flags & OPEN_METADATA != 0)?;
+        let metadata = Metadata::decode_announced(&mut buf, flags & OPEN_METADATA != 0)?;
         read::end(buf)?;
         Ok(Self { codec, metadata })
     }

@@ -5,7 +5,6 @@
 //! they are once.
 
 use super::{Malformed, varint};
-use crate::metadata::Metadata;
 
 const SHORT: Malformed = Malformed::new("a field that is cut off");
 const LENGTH: Malformed = Malformed::new("a field longer than it may be");
@@ -83,17 +82,4 @@ pub(crate) fn end(buf: &[u8]) -> Result<(), Malformed> {
     } else {
         Err(Malformed::new("bytes behind the last field"))
     }
-}
-
-/// Metadata where a flag announces it: present, and then not empty.
-#[inline]
-pub(crate) fn metadata(buf: &mut &[u8], present: bool) -> Result<Metadata, Malformed> {
-    if !present {
-        return Ok(Metadata::new());
-    }
-    let found = Metadata::decode(buf)?;
-    if found.is_empty() {
-        return Err(Malformed::new("metadata that is announced and empty"));
-    }
-    Ok(found)
 }

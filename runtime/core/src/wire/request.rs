@@ -169,7 +169,7 @@ impl RequestHead {
         if has(flag::FINGERPRINT) {
             head.fingerprint = Some(Fingerprint(read::u64(&mut buf)?));
         }
-        head.metadata = read::metadata(&mut buf, has(flag::METADATA))?;
+        head.metadata = Metadata::decode_announced(&mut buf, has(flag::METADATA))?;
         if has(flag::TRACE) {
             head.trace = Some(TraceContext {
                 trace_id: read::array(&mut buf)?,

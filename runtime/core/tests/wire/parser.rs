@@ -55,7 +55,7 @@ fn check_cuts(data: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn a_connection_frame_is_read_as_it_was_written(
@@ -366,4 +366,17 @@ fn a_frame_written_in_two_steps_is_the_same() {
     );
     two.extend_from_slice(b"0123456789");
     assert_eq!(one, two);
+}
+
+#[test]
+fn a_health_of_no_possible_service_is_not_written() {
+    let mut data = Vec::new();
+    for service in ["a b", "..", "a/b"] {
+        let frame = ConnectionFrame::Health {
+            service: service.into(),
+            serving: false,
+        };
+        put_connection_frame(&mut data, &frame);
+    }
+    assert!(data.is_empty());
 }

@@ -6,14 +6,17 @@
 
 use bytes::Bytes;
 use sinew_core::{
+    codes::Reason,
     ids::MethodId,
     spiffe::SpiffeId,
-    wire::{Parser, StreamType, varint},
+    wire::{Parser, StreamType, kinds, varint},
 };
 
 use crate::{describe, rewrite};
 
 const FILE: &str = include_str!("../vectors/wire-v1.txt");
+
+const SPECIFICATION: &str = include_str!("../../../../docs/wire.md");
 
 /// The vectors of the first commit; a lower number than the file has is a sign of a removal.
 const AT_LEAST: usize = 239;
@@ -250,4 +253,67 @@ fn every_kind_and_field_has_a_vector() {
             "nothing says `{word}`"
         );
     }
+}
+
+/// The examples of the specification are vectors, byte for byte.
+#[test]
+fn the_specification_shows_the_bytes_of_its_vectors() {
+    let all = vectors();
+    let mut shown = 0;
+    for example in SPECIFICATION.split("(vector `").skip(1) {
+        let (name, rest) = example.split_once('`').unwrap();
+        let block = rest.split("```").nth(1).unwrap();
+        // Each line: indentation, bytes, at least two spaces, what they mean.
+        let lines = block
+            .lines()
+            .skip(1)
+            .map(|line| line.trim_start().split("  ").next());
+        let bytes: Vec<u8> = lines.flatten().flat_map(unhex).collect();
+        let vector = all.iter().find(|vector| vector.name == name).unwrap();
+        assert_eq!(bytes, vector.bytes, "{name}");
+        shown += 1;
+    }
+    assert_eq!(shown, 2);
+}
+
+/// Sizes and codes that the specification states in tables.
+#[test]
+fn the_specification_states_the_numbers_of_the_code() {
+    let rows = [
+        format!("| control | {} |", grouped(StreamType::Control.frame_max())),
+        format!("| lane | {} |", grouped(StreamType::Lane.frame_max())),
+        format!(
+            "| call, answer | {} |",
+            grouped(StreamType::Call.frame_max())
+        ),
+        format!("| {} | PROTOCOL |", kinds::CLOSE_PROTOCOL),
+        format!("| {} | EXCESSIVE_LOAD |", kinds::CLOSE_EXCESSIVE_LOAD),
+        format!("| {} | SHUTDOWN |", kinds::CLOSE_SHUTDOWN),
+        format!("| {} | WRONG_IDENTITY |", kinds::CLOSE_WRONG_IDENTITY),
+        format!(
+            "| {} | TOO_MANY_CONNECTIONS |",
+            kinds::CLOSE_TOO_MANY_CONNECTIONS
+        ),
+        format!("| {} | INCOMPATIBLE |", kinds::CLOSE_INCOMPATIBLE),
+        format!("| {} | INTERNAL |", kinds::CLOSE_INTERNAL),
+        format!("| {:#x} | LANE_STALLED |", kinds::STREAM_LANE_STALLED),
+        format!("| {:#x} | FRAME_ERROR |", kinds::STREAM_FRAME_ERROR),
+        format!("| {:#x} | REFUSED |", kinds::STREAM_REFUSED),
+        format!("| {:#x} | UNKNOWN_TYPE |", kinds::STREAM_UNKNOWN_TYPE),
+    ];
+    for row in rows {
+        assert!(
+            SPECIFICATION.contains(&row),
+            "docs/wire.md does not say `{row}`"
+        );
+    }
+    for reason in Reason::KNOWN {
+        let words = format!("{} {reason}", reason.to_u8());
+        let text = SPECIFICATION.replace('\n', " ");
+        assert!(text.contains(&words), "docs/wire.md does not say `{words}`");
+    }
+}
+
+fn grouped(number: usize) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
 }

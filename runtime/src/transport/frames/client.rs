@@ -10,7 +10,6 @@
 //! 2. A lane that dies takes its own calls with it and no others.
 
 use std::{
-    cell::Cell,
     fmt,
     future::Future,
     pin::Pin,
@@ -43,7 +42,7 @@ use super::{
     },
     calls,
     control::{self, Control},
-    io::{FrameReader, ReadError, write_all},
+    io::{FrameReader, ReadError, with_scratch, write_all},
     outbox::{Outbox, micros_between},
     slots::{Delivered, Polled, Slots},
 };
@@ -62,6 +61,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Microseconds after `epoch` of the last call, for the keep-alive rule.
     last_call_us: AtomicU64,
+    /// Answers that came after their call was over: honest, and counted.
     late_answers: AtomicU64,
 }
 
@@ -76,11 +76,6 @@ struct State {
 struct Lane {
     id: u32,
     outbox: Outbox,
-}
-
-thread_local! {
-    /// Where arguments are encoded before a lock is taken; as large as the largest small call so far.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 impl ClientSession {
@@ -110,12 +105,6 @@ impl ClientSession {
         });
         Ok(session)
     }
-
-    /// Answers that came after their call was over.
-    #[cfg(test)]
-    pub(crate) fn late_answers(&self) -> u64 {
-        self.shared.late_answers.load(Ordering::Relaxed)
-    }
 }
 
 impl Drop for ClientSession {
@@ -126,20 +115,16 @@ impl Drop for ClientSession {
 
 impl fmt::Debug for ClientSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSession").field("link", &self.shared.link).finish_non_exhaustive()
+        f.debug_struct("ClientSession")
+            .field("link", &self.shared.link)
+            .field("late_answers", &self.shared.late_answers)
+            .finish_non_exhaustive()
     }
 }
 
 impl Session for ClientSession {
     fn call(self: Arc<Self>, outgoing: Outgoing<'_>) -> Pending {
-        let mut scratch = SCRATCH.take();
-        scratch.clear();
-        let pending = self.start(outgoing, &mut scratch);
-        if scratch.capacity() > 4 * limits::LANE_MESSAGE_MAX {
-            scratch = Vec::new();
-        }
-        SCRATCH.set(scratch);
-        pending
+        with_scratch(|scratch| self.start(outgoing, scratch))
     }
 
     fn stream(

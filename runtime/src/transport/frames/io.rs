@@ -1,6 +1,6 @@
 //! Small futures over the polled halves of a link's stream, and what each reader of frames needs.
 
-use std::{future::poll_fn, time::Duration};
+use std::{cell::Cell, future::poll_fn, time::Duration};
 
 use bytes::Bytes;
 use sinew_core::{
@@ -15,6 +15,24 @@ use sinew_core::{
 use tokio::time::{Instant, timeout_at};
 
 use super::super::link::{LinkError, LinkRecv, LinkSend};
+
+thread_local! {
+    /// Where a frame is put together before a lock is taken.
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Lends a buffer that keeps its memory from call to call.
+///
+/// It is taken out for as long as it is lent: code that runs meanwhile and wants one gets a new one.
+pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut scratch = SCRATCH.take();
+    scratch.clear();
+    let result = work(&mut scratch);
+    if scratch.capacity() <= 4 * limits::LANE_MESSAGE_MAX {
+        SCRATCH.set(scratch);
+    }
+    result
+}
 
 /// Writes all of `data`.
 pub(super) async fn write_all(send: &mut dyn LinkSend, mut data: Bytes) -> Result<(), LinkError> {

@@ -37,7 +37,7 @@ use super::{
         link::{Link, LinkSend},
     },
     control::{self, Control},
-    io::{FrameReader, ReadError, write_all},
+    io::{FrameReader, ReadError, with_scratch, write_all},
     outbox::{Outbox, micros_between},
     streams,
 };
@@ -480,16 +480,11 @@ impl ServerLane {
     }
 
     fn answer_status(&self, call: u64, deadline: Option<Instant>, status: &Status) {
-        let mut rest = Vec::with_capacity(128);
-        streams::status_head(status, &self.conn).encode(&mut rest);
-        self.push(call, deadline, &rest);
-    }
-
-    fn push(&self, call: u64, deadline: Option<Instant>, rest: &[u8]) {
-        let waker = self.lock().outbox.push(CallKind::Answer, call, deadline, rest);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        let waker = with_scratch(|rest| {
+            streams::status_head(status, &self.conn).encode(rest);
+            self.lock().outbox.push(CallKind::Answer, call, deadline, rest)
+        });
+        wake_all(waker);
     }
 
     /// The handler is gone: answer, unless nobody waits.
@@ -507,13 +502,13 @@ impl ServerLane {
             });
             return;
         }
-        let mut rest = Vec::with_capacity(32 + body.len());
-        head.encode(&mut rest);
-        rest.extend_from_slice(&body);
-        let mut state = self.lock();
-        let waker = state.outbox.push(CallKind::Answer, call, deadline, &rest);
-        let last = state.forget(call);
-        drop(state);
+        let (waker, last) = with_scratch(|rest| {
+            head.encode(rest);
+            rest.extend_from_slice(&body);
+            let mut state = self.lock();
+            let waker = state.outbox.push(CallKind::Answer, call, deadline, rest);
+            (waker, state.forget(call))
+        });
         wake_all(waker);
         wake_all(last);
     }

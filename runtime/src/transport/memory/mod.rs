@@ -34,14 +34,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use sinew_core::{limits::CLOSE_REASON_MAX, spiffe::SpiffeId};
+use sinew_core::spiffe::SpiffeId;
 use tokio::sync::Notify;
 
 use self::{
     due::Due,
     state::{Kind, Side, State},
 };
-use super::link::{Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend};
+use super::link::{Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend, printable};
 
 /// A connection between `client` and `server`: the client's end, then the server's.
 pub(crate) fn pair(client: SpiffeId, server: SpiffeId) -> (Arc<dyn Link>, Arc<dyn Link>) {
@@ -102,7 +102,7 @@ impl Shared {
     }
 
     fn close(&self, by: Side, code: u32, reason: &str) {
-        let reason = printable(reason);
+        let reason = printable(reason.as_bytes());
         self.with(|state, due| state.close(by, code, reason, due));
     }
 }
@@ -124,6 +124,12 @@ impl Drop for Hold {
 struct MemoryLink {
     hold: Arc<Hold>,
     peer: LinkPeer,
+}
+
+impl Drop for MemoryLink {
+    fn drop(&mut self) {
+        self.close(0, "");
+    }
 }
 
 impl MemoryLink {
@@ -295,15 +301,4 @@ impl fmt::Debug for MemoryRecv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.show("MemoryRecv", f)
     }
-}
-
-/// The words of a close, bounded and without control characters, as they would come from the
-/// network.
-fn printable(words: &str) -> String {
-    let words = &words.as_bytes()[..words.len().min(CLOSE_REASON_MAX)];
-    let words = String::from_utf8_lossy(words);
-    words
-        .chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }

@@ -1,10 +1,10 @@
 //! Which first packets may begin a handshake: bounds on peers that have not shown who they are.
 //!
 //! # Why
-//! A handshake costs a signature and about 20 KB before anything is known of the peer, and the source of
-//! a first packet can be forged. So the number of handshakes is bounded, for each address and, as
-//! long as the address is unproven, in all; beyond that a peer must first show that it can be reached
-//! (a stateless retry, which keeps nothing here).
+//! A handshake costs a signature and memory before anything is known of the peer, and the source of
+//! a first packet can be forged. So the number of handshakes is bounded, for each address
+//! and, as long as the address is unproven, in all; beyond that a peer must first show that it can
+//! be reached (a stateless retry, which keeps nothing here).
 //!
 //! # Rules, in this order
 //! 1. 10,000 connections exist: refused.
@@ -17,8 +17,8 @@
 //!
 //! # Invariants
 //! 1. A ticket is given back exactly once, by its drop.
-//! 2. An entry exists only while it can still hold somebody up; forged sources cannot fill the table,
-//!    because rule 2 lets at most 64 of them in at a time.
+//! 2. An entry exists only while it can still hold somebody up; forged sources cannot fill the
+//!    table, because rule 2 lets at most 64 of them in at a time.
 //!
 //! # Not here
 //! No clock: callers pass `now`. Limits for verified identities belong to the server.
@@ -137,7 +137,11 @@ impl Admission {
             return Verdict::Refuse("as many connections as allowed are open");
         }
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds = if proven { table.proven(peer, now) } else { table.unproven(peer, now) };
+        let holds = if proven {
+            table.proven(peer, now)
+        } else {
+            table.unproven(peer, now)
+        };
         match holds {
             Ok(holds) => Verdict::Admit(Ticket {
                 admission: self.clone(),
@@ -171,7 +175,9 @@ impl Table {
             return Err(Verdict::Refuse("its address has too many handshakes open"));
         }
         if !entry.proven.take(now) {
-            return Err(Verdict::Refuse("its address began too many handshakes in a second"));
+            return Err(Verdict::Refuse(
+                "its address began too many handshakes in a second",
+            ));
         }
         entry.open += 1;
         Ok(Holds::Proven(key))
@@ -200,7 +206,11 @@ fn key(peer: IpAddr) -> Option<IpAddr> {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut table = self.admission.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = self
+            .admission
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match self.holds {
             Holds::Unproven => table.unproven = table.unproven.saturating_sub(1),
             Holds::Proven(key) => {
@@ -249,7 +259,9 @@ mod tests {
         }
 
         fn admitted(&mut self, tries: usize, peer: IpAddr, proven: bool) -> usize {
-            (0..tries).filter(|_| self.try_one(peer, proven) == 'a').count()
+            (0..tries)
+                .filter(|_| self.try_one(peer, proven) == 'a')
+                .count()
         }
     }
 
@@ -258,7 +270,11 @@ mod tests {
         let mut gate = Gate::new();
         assert_eq!(gate.admitted(100, LOOPBACK, false), 64);
         assert_eq!(gate.try_one(PEER, false), 'r');
-        assert_eq!(gate.try_one(PEER, true), 'a', "a proven address is not held up");
+        assert_eq!(
+            gate.try_one(PEER, true),
+            'a',
+            "a proven address is not held up"
+        );
         gate.open.remove(0);
         assert_eq!(gate.try_one(PEER, false), 'a');
     }
@@ -300,14 +316,22 @@ mod tests {
     fn loopback_has_no_bound_of_its_own() {
         let mut gate = Gate::new();
         assert_eq!(gate.admitted(500, LOOPBACK, true), 500);
-        assert_eq!(gate.admitted(500, "::ffff:127.0.0.1".parse().unwrap(), true), 500);
+        assert_eq!(
+            gate.admitted(500, "::ffff:127.0.0.1".parse().unwrap(), true),
+            500
+        );
     }
 
     #[test]
     fn hosts_of_one_ipv6_network_count_as_one() {
         let mut gate = Gate::new();
         let admitted = (0..100u16)
-            .filter(|host| gate.try_one(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, *host).into(), true) == 'a')
+            .filter(|host| {
+                gate.try_one(
+                    Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, *host).into(),
+                    true,
+                ) == 'a'
+            })
             .count();
         assert_eq!(admitted, 50);
         assert_eq!(gate.try_one("2001:db8:0:2::1".parse().unwrap(), true), 'a');

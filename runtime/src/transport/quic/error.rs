@@ -1,16 +1,15 @@
 //! quinn's errors in the words of the link trait, and the reasons why there is no link.
 //!
 //! # Why
-//! Who reads "aborted by peer: the cryptographic handshake failed: error 46" looks in the wrong place.
-//! The words of a certificate verifier are what helps, so they are kept whole and come first, and
-//! each error says which side spoke.
+//! Who reads "aborted by peer: the cryptographic handshake failed: error 46" looks in the wrong
+//! place. The words of a certificate verifier are what helps, so they are kept whole and come
+//! first, and each error says which side spoke.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use quinn::{ConnectionError, ReadError, StoppedError, TransportErrorCode, VarInt, WriteError};
-use sinew_core::limits;
 
-use crate::transport::link::LinkError;
+use crate::transport::link::{self, LinkError};
 
 /// TLS alerts travel as transport errors from here on.
 const CRYPTO_FIRST: u64 = 0x100;
@@ -30,10 +29,9 @@ pub(crate) enum ConnectError {
     /// The peer, or we, turned the connection away.
     #[error("the connection was refused: {0}")]
     Refused(String),
-    /// One side does not accept the other's certificate, or its TLS otherwise. The words are the
-    /// verifier's own.
+    /// One side does not accept the other's certificate, or its TLS otherwise.
     #[error("the TLS handshake failed: {0}")]
-    Tls(String),
+    Tls(TlsFailure),
     /// The two sides share no version of QUIC, or no application protocol (ALPN).
     #[error("no common version: {0}")]
     Version(String),
@@ -53,10 +51,12 @@ impl ConnectError {
             ConnectionError::VersionMismatch => {
                 Self::Version("the peer speaks no version of QUIC that we do".into())
             }
-            ConnectionError::TransportError(error) => {
-                Self::from_code(error.code.into(), Side::Here, printable(error.reason.as_bytes()))
-                    .unwrap_or_else(|| Self::Broken(error.to_string()))
-            }
+            ConnectionError::TransportError(error) => Self::from_code(
+                error.code.into(),
+                Side::Here,
+                printable(error.reason.as_bytes()),
+            )
+            .unwrap_or_else(|| Self::Broken(error.to_string())),
             ConnectionError::ConnectionClosed(close) => {
                 let why = printable(&close.reason);
                 Self::from_code(close.error_code.into(), Side::Peer, why)
@@ -80,7 +80,11 @@ impl ConnectError {
             NO_APPLICATION_PROTOCOL => {
                 Self::Version("the two sides share no application protocol (ALPN)".into())
             }
-            CRYPTO_FIRST..=CRYPTO_LAST => Self::Tls(side.tells(code, why)),
+            CRYPTO_FIRST..=CRYPTO_LAST => Self::Tls(TlsFailure {
+                by_peer: side == Side::Peer,
+                code,
+                text: why,
+            }),
             _ if code == refused && why.is_empty() => {
                 Self::Refused("the peer takes no new connections".into())
             }
@@ -91,20 +95,31 @@ impl ConnectError {
 }
 
 /// Which side ended a handshake.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     Here,
     Peer,
 }
 
-impl Side {
-    fn tells(self, code: u64, why: String) -> String {
-        let alert = rustls::AlertDescription::from((code & 0xff) as u8);
-        match self {
-            Self::Here if why.is_empty() => format!("{alert:?}"),
-            Self::Here => why,
-            Self::Peer if why.is_empty() => format!("the peer answered {alert:?}"),
-            Self::Peer => format!("the peer answered {alert:?}: {why}"),
+/// A TLS handshake that one side ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFailure {
+    /// Whether the peer ended it; otherwise this side did.
+    pub(crate) by_peer: bool,
+    /// The code on the wire: 0x100 and the TLS alert.
+    pub(crate) code: u64,
+    /// The words of whichever side ended it, a verifier's whole; may be empty.
+    pub(crate) text: String,
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alert = rustls::AlertDescription::from((self.code & 0xff) as u8);
+        match (self.by_peer, self.text.as_str()) {
+            (false, "") => write!(f, "{alert:?}"),
+            (false, text) => f.write_str(text),
+            (true, "") => write!(f, "the peer answered {alert:?}"),
+            (true, text) => write!(f, "the peer answered {alert:?}: {text}"),
         }
     }
 }
@@ -118,7 +133,10 @@ pub(super) fn connection_lost(error: ConnectionError) -> LinkError {
         ConnectionError::Reset => LinkError::Transport(
             "the peer does not know the connection any more, it was probably restarted".into(),
         ),
-        ConnectionError::ConnectionClosed(close) => LinkError::Transport(peer_aborted(&close)),
+        ConnectionError::ConnectionClosed(close) => peer_refused(&close).map_or_else(
+            || LinkError::Transport(peer_aborted(&close)),
+            LinkError::Refused,
+        ),
         error => LinkError::Transport(error.to_string()),
     }
 }
@@ -151,23 +169,33 @@ pub(super) fn stopped_failed(error: StoppedError) -> LinkError {
 fn peer_closed(code: VarInt, reason: &[u8]) -> LinkError {
     LinkError::PeerClosed {
         code: code.into_inner(),
-        reason: printable(reason),
+        reason: link::printable(reason),
     }
+}
+
+/// The words of a peer that rejects our certificate: it reads that after our side of the handshake
+/// is complete, and an alert of TLS can mean nothing else from then on.
+fn peer_refused(close: &quinn::ConnectionClose) -> Option<String> {
+    let error = ConnectError::from_code(
+        close.error_code.into(),
+        Side::Peer,
+        printable(&close.reason),
+    )?;
+    Some(error.to_string())
 }
 
 fn peer_aborted(close: &quinn::ConnectionClose) -> String {
-    let code = u64::from(close.error_code);
     let why = printable(&close.reason);
-    if (CRYPTO_FIRST..=CRYPTO_LAST).contains(&code) {
-        return format!("TLS failed: {}", Side::Peer.tells(code, why));
-    }
     let separator = if why.is_empty() { "" } else { ": " };
-    format!("the peer aborted the connection: {}{separator}{why}", close.error_code)
+    format!(
+        "the peer aborted the connection: {}{separator}{why}",
+        close.error_code
+    )
 }
 
-/// A peer's words, fit for a log: bounded, and without control characters.
+/// Words without control characters, fit for a log, and whole: what a verifier says names two ids
+/// and what to do, and what a peer says of it has fitted into one packet.
 fn printable(words: &[u8]) -> String {
-    let words = &words[..words.len().min(limits::CLOSE_REASON_MAX)];
     String::from_utf8_lossy(words)
         .chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -179,9 +207,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_of_a_peer_are_bounded_and_printable() {
-        assert_eq!(printable(b"a\x1b[31m\nb\xff"), "a\u{fffd}[31m\u{fffd}b\u{fffd}");
-        assert_eq!(printable(&[b'x'; 1000]).len(), limits::CLOSE_REASON_MAX);
+    fn words_of_a_peer_hold_no_control_characters() {
+        let words = printable(b"a\x1b[31m\nb\xff");
+        assert_eq!(words, "a\u{fffd}[31m\u{fffd}b\u{fffd}");
     }
 
     #[test]
@@ -194,11 +222,14 @@ mod tests {
 
     #[test]
     fn words_of_a_verifier_are_kept_whole() {
-        let words = "invalid peer certificate: Other(no SPIFFE id)".to_owned();
-        let here = ConnectError::from_code(0x12e, Side::Here, words.clone());
-        assert_eq!(here, Some(ConnectError::Tls(words.clone())));
-        let peer = ConnectError::from_code(0x12e, Side::Peer, words.clone());
-        let told = format!("the peer answered CertificateUnknown: {words}");
-        assert_eq!(peer, Some(ConnectError::Tls(told)));
+        let words = "invalid peer certificate: Other(no SPIFFE id) ".repeat(20);
+        let told = |side| match ConnectError::from_code(0x12e, side, words.clone()) {
+            Some(error @ ConnectError::Tls(_)) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        let said = "the TLS handshake failed: ";
+        assert_eq!(told(Side::Here), format!("{said}{words}"));
+        let answered = "the peer answered CertificateUnknown: ";
+        assert_eq!(told(Side::Peer), format!("{said}{answered}{words}"));
     }
 }

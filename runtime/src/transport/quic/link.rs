@@ -11,10 +11,10 @@ use super::{
     error::{self, ConnectError},
     stream::{QuicRecv, QuicSend},
 };
-use crate::transport::link::{Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend};
+use crate::transport::link::{BiStream, Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend};
 
-/// Reads the one identity out of a verified certificate chain, leaf first; an error says what is wrong
-/// with it.
+/// Reads the one identity out of a verified certificate chain, leaf first; an error says what is
+/// wrong with it.
 pub(crate) type Identify = fn(&[CertificateDer<'_>]) -> Result<SpiffeId, String>;
 
 /// The code that closes a connection whose peer has no usable identity.
@@ -59,34 +59,46 @@ impl Link for QuicLink {
         &self.peer
     }
 
-    fn open_bi(
-        &self,
-    ) -> LinkFuture<'_, Result<(Box<dyn LinkSend>, Box<dyn LinkRecv>), LinkError>> {
+    fn open_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>> {
         Box::pin(async {
-            let (send, recv) = self.connection.open_bi().await.map_err(error::connection_lost)?;
+            let (send, recv) = self
+                .connection
+                .open_bi()
+                .await
+                .map_err(error::connection_lost)?;
             Ok((QuicSend::boxed(send), QuicRecv::boxed(recv)))
         })
     }
 
     fn open_uni(&self) -> LinkFuture<'_, Result<Box<dyn LinkSend>, LinkError>> {
         Box::pin(async {
-            let send = self.connection.open_uni().await.map_err(error::connection_lost)?;
+            let send = self
+                .connection
+                .open_uni()
+                .await
+                .map_err(error::connection_lost)?;
             Ok(QuicSend::boxed(send))
         })
     }
 
-    fn accept_bi(
-        &self,
-    ) -> LinkFuture<'_, Result<(Box<dyn LinkSend>, Box<dyn LinkRecv>), LinkError>> {
+    fn accept_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>> {
         Box::pin(async {
-            let (send, recv) = self.connection.accept_bi().await.map_err(error::connection_lost)?;
+            let (send, recv) = self
+                .connection
+                .accept_bi()
+                .await
+                .map_err(error::connection_lost)?;
             Ok((QuicSend::boxed(send), QuicRecv::boxed(recv)))
         })
     }
 
     fn accept_uni(&self) -> LinkFuture<'_, Result<Box<dyn LinkRecv>, LinkError>> {
         Box::pin(async {
-            let recv = self.connection.accept_uni().await.map_err(error::connection_lost)?;
+            let recv = self
+                .connection
+                .accept_uni()
+                .await
+                .map_err(error::connection_lost)?;
             Ok(QuicRecv::boxed(recv))
         })
     }
@@ -95,8 +107,8 @@ impl Link for QuicLink {
         Box::pin(async { error::connection_lost(self.connection.closed().await) })
     }
 
-    /// The first close counts: on a connection that is gone already this does nothing. Of the reason
-    /// only the first 256 bytes are sent.
+    /// The first close counts: on a connection that is gone already this does nothing. Of the
+    /// reason only the first 256 bytes are sent.
     fn close(&self, code: u32, reason: &str) {
         if self.connection.close_reason().is_none() {
             let reason = &reason.as_bytes()[..reason.len().min(limits::CLOSE_REASON_MAX)];
@@ -112,7 +124,8 @@ impl Link for QuicLink {
     /// Never above 256. Lowering it takes nothing back that the peer was granted.
     fn set_max_peer_bi(&self, streams: u32) {
         let streams = streams.min(limits::PEER_BI_STREAMS_MAX);
-        self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(streams));
+        self.connection
+            .set_max_concurrent_bi_streams(VarInt::from_u32(streams));
     }
 }
 

@@ -12,14 +12,14 @@
 //! ```
 //!
 //! # Invariants
-//! 1. A link exists only after the handshake is complete on this side and the peer's certificate was
-//!    verified; neither 0-RTT nor 0.5-RTT data is ever read or written.
+//! 1. A link exists only after the handshake is complete on this side and the peer's certificate
+//!    was verified; neither 0-RTT nor 0.5-RTT data is ever read or written.
 //! 2. A handshake ends after [`limits::HANDSHAKE_MAX`], here; quinn itself has no such limit.
 //!
 //! # Which runtime
-//! The socket is driven on the runtime on which the endpoint was made, each connection on the one on which
-//! `connect` or `handshake` was awaited, and in the tracing span that was current there: call
-//! them from a task that belongs to the connection, not from within a call.
+//! The socket is driven on the runtime on which the endpoint was made, each connection on the one
+//! on which `connect` or `handshake` was awaited, and in the tracing span that was current there:
+//! call them from a task that belongs to the connection, not from within a call.
 //!
 //! # Not here
 //! Identities, limits for each of them, reconnecting, pings, frames.
@@ -55,8 +55,8 @@ use self::{
 pub(crate) use self::{error::ConnectError, link::Identify};
 use crate::transport::link::Link;
 
-/// One UDP socket and the connections over it. Cheap to clone; the socket lives until the last clone and
-/// the last connection are gone.
+/// One UDP socket and the connections over it. Cheap to clone; the socket lives until the last
+/// clone and the last connection are gone.
 #[derive(Clone, Debug)]
 pub(crate) struct QuicEndpoint {
     endpoint: Endpoint,
@@ -75,8 +75,9 @@ struct Server {
 }
 
 impl QuicEndpoint {
-    /// An endpoint for connections to peers like `peer`: of its address family, and bound to loopback when the
-    /// peer is on loopback, so that a local service is never reachable from outside.
+    /// An endpoint for connections to peers like `peer`: of its address family, and bound to
+    /// loopback when the peer is on loopback, so that a local service is never reachable from
+    /// outside.
     ///
     /// # Errors
     /// Those of binding a socket.
@@ -95,9 +96,9 @@ impl QuicEndpoint {
 
     /// An endpoint that accepts connections at `bind`.
     ///
-    /// With a `reset_secret` a peer notices within a round trip that the server at this address was restarted.
-    /// The secret belongs to one host and must stay the same from start to start; without one, peers wait
-    /// for the idle time.
+    /// With a `reset_secret` a peer notices within a round trip that the server at this address was
+    /// restarted. The secret belongs to one host and must stay the same from start to start;
+    /// without one, peers wait for the idle time.
     ///
     /// # Errors
     /// Those of binding a socket; `InvalidInput` where `tls` accepts early data, names no
@@ -125,7 +126,9 @@ impl QuicEndpoint {
     ) -> io::Result<Self> {
         let socket = socket::bind(address)?;
         let settings = config::endpoint(reset_secret, socket.local_addr()?)?;
-        let config = server.as_ref().map(|server| ServerConfig::clone(&server.configs.routed));
+        let config = server
+            .as_ref()
+            .map(|server| ServerConfig::clone(&server.configs.routed));
         let runtime = Arc::new(TokioRuntime);
         Ok(Self {
             endpoint: Endpoint::new_with_abstract_socket(settings, config, socket, runtime)?,
@@ -134,10 +137,11 @@ impl QuicEndpoint {
         })
     }
 
-    /// Connects to `peer`, which must prove with `server_name` (SNI) in mind whatever `tls` demands.
+    /// Connects to `peer`, which must prove with `server_name` (SNI) in mind whatever `tls`
+    /// demands.
     ///
-    /// A server that rejects *our* certificate says so after the handshake is complete here: the link then exists
-    /// and ends at once, with the server's words.
+    /// A server that rejects *our* certificate says so after the handshake is complete here: the
+    /// link then exists and ends at once, with the server's words.
     ///
     /// # Errors
     /// See [`ConnectError`]. A peer that does not answer takes [`limits::HANDSHAKE_MAX`].
@@ -162,8 +166,8 @@ impl QuicEndpoint {
 
     /// The next connection that may begin its handshake, or `None` after [`close`](Self::close).
     ///
-    /// Keep calling it, also after [`refuse_new`](Self::refuse_new): whoever is turned away is told so
-    /// from in here. It never ends on an endpoint without a server side.
+    /// Keep calling it, also after [`refuse_new`](Self::refuse_new): whoever is turned away is told
+    /// so from in here. It never ends on an endpoint without a server side.
     ///
     /// # Cancel safety
     /// Nothing is lost.
@@ -193,7 +197,8 @@ impl QuicEndpoint {
         }
     }
 
-    /// Closes all connections and accepts no more. [`wait_idle`](Self::wait_idle) lets the words arrive.
+    /// Closes all connections and accepts no more. [`wait_idle`](Self::wait_idle) lets the words
+    /// arrive.
     pub(crate) fn close(&self, code: u32, reason: &str) {
         let reason = &reason.as_bytes()[..reason.len().min(limits::CLOSE_REASON_MAX)];
         self.endpoint.close(code.into(), reason);
@@ -214,7 +219,10 @@ impl Server {
             incoming.refuse();
             return None;
         }
-        match self.admission.judge(remote.ip(), proven, connections, Instant::now()) {
+        match self
+            .admission
+            .judge(remote.ip(), proven, connections, Instant::now())
+        {
             Verdict::Admit(ticket) => {
                 return Some(Accepting {
                     incoming,
@@ -264,7 +272,7 @@ impl Accepting {
             server,
             ticket: _ticket,
         } = self;
-        let path = Path::from(incoming.remote_address().ip(), incoming.local_ip());
+        let path = Path::between(incoming.local_ip(), incoming.remote_address().ip());
         let config = Arc::clone(server.configs.get(path));
         let connecting = incoming
             .accept_with(config)

@@ -87,7 +87,10 @@ impl HmacKey for ResetKey {
         let tag = self.tag(data);
         let tag = tag.as_ref();
         // Every byte is looked at, so that the time taken tells nothing.
-        let differs = tag.iter().zip(signature).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let differs = tag
+            .iter()
+            .zip(signature)
+            .fold(0, |sum, (a, b)| sum | (a ^ b));
         if tag.len() == signature.len() && differs == 0 {
             Ok(())
         } else {

@@ -4,8 +4,8 @@
 //! quinn hands up to ten datagrams to one system call (segmentation offload). Above an MTU of about
 //! 6,500 such a batch exceeds what one UDP send may carry; the kernel answers `EMSGSIZE`, which
 //! quinn-udp takes for a failed MTU probe and swallows, so the whole batch is lost in silence and
-//! throughput collapses. quinn's own switch is one per connection and knows nothing of sizes, so the
-//! bound is kept here, where every batch passes.
+//! throughput collapses. quinn's own switch is one per connection and knows nothing of sizes, so
+//! the bound is kept here, where every batch passes.
 //!
 //! # Invariants
 //! 1. No system call is given more than [`BATCH_MAX`] bytes unless one datagram alone is larger.
@@ -269,7 +269,13 @@ mod tests {
         let (kernel, socket) = socket(&[]);
         let data = batch(2 * 65_000 + 40, 0);
         socket.try_send(&transmit(&data, 65_000)).unwrap();
-        let shape: Vec<_> = kernel.sent.lock().unwrap().iter().map(|s| (s.0.len(), s.1)).collect();
+        let shape: Vec<_> = kernel
+            .sent
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|s| (s.0.len(), s.1))
+            .collect();
         assert_eq!(shape, [(65_000, None), (65_000, None), (40, None)]);
     }
 
@@ -282,7 +288,13 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         }
         socket.try_send(&transmit(&data, 65_000)).unwrap();
-        let sent: Vec<u8> = kernel.sent.lock().unwrap().iter().flat_map(|s| s.0.clone()).collect();
+        let sent: Vec<u8> = kernel
+            .sent
+            .lock()
+            .unwrap()
+            .iter()
+            .flat_map(|s| s.0.clone())
+            .collect();
         assert!(sent == data, "{} bytes sent of {}", sent.len(), data.len());
     }
 
@@ -292,7 +304,13 @@ mod tests {
         let (first, second) = (batch(2 * 65_000, 0), batch(2 * 65_000, 7));
         socket.try_send(&transmit(&first, 65_000)).unwrap_err();
         socket.try_send(&transmit(&second, 65_000)).unwrap();
-        let sent: Vec<u8> = kernel.sent.lock().unwrap().iter().flat_map(|s| s.0.clone()).collect();
+        let sent: Vec<u8> = kernel
+            .sent
+            .lock()
+            .unwrap()
+            .iter()
+            .flat_map(|s| s.0.clone())
+            .collect();
         assert!(sent == [&first[..65_000], &second[..]].concat());
     }
 

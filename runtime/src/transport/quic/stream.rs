@@ -1,13 +1,13 @@
 //! The two halves of a quinn stream behind the link trait.
 //!
 //! # Why
-//! A lane is read and written for thousands of calls per second, so each poll has to do much: a read takes up
-//! to [`CHUNKS`] pieces under one lock of the connection and hands them out from memory, a write gives the
-//! buffer itself to quinn instead of a copy.
+//! A lane is read and written for thousands of calls per second, so each poll has to do much: a
+//! read takes up to [`CHUNKS`] pieces under one lock of the connection and hands them out from
+//! memory, a write gives the buffer itself to quinn instead of a copy.
 //!
 //! # Invariants
-//! 1. A failed read stays failed. quinn reports a reset once and the end of the stream after that, which
-//!    would make a cut stream look complete.
+//! 1. A failed read stays failed. quinn reports a reset once and the end of the stream after that,
+//!    which would make a cut stream look complete.
 //! 2. Dropping an unfinished sending half resets it; quinn alone would finish it.
 
 use std::{
@@ -24,8 +24,8 @@ use quinn::{RecvStream, SendStream, StoppedError, VarInt};
 use super::error;
 use crate::transport::link::{LinkError, LinkRecv, LinkSend};
 
-/// Pieces taken from quinn at once: what one receive call delivers of a busy stream, and 512 bytes of
-/// memory per stream.
+/// Pieces taken from quinn at once: what one receive call delivers of a busy stream, and 512 bytes
+/// of memory per stream.
 const CHUNKS: usize = 16;
 
 type Stopped = Pin<Box<dyn Future<Output = Result<Option<VarInt>, StoppedError>> + Send>>;
@@ -50,8 +50,8 @@ impl QuicSend {
 }
 
 impl LinkSend for QuicSend {
-    /// What is taken stays in memory until the peer has acknowledged it, together with the whole allocation
-    /// that it is a part of: do not cut small pieces out of large buffers.
+    /// What is taken stays in memory until the peer has acknowledged it, together with the whole
+    /// allocation that it is a part of: do not cut small pieces out of large buffers.
     fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -86,7 +86,9 @@ impl LinkSend for QuicSend {
 
     fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<u64>, LinkError>> {
         let stream = &self.stream;
-        let stopped = self.stopped.get_or_insert_with(|| Box::pin(stream.stopped()));
+        let stopped = self
+            .stopped
+            .get_or_insert_with(|| Box::pin(stream.stopped()));
         let outcome = ready!(stopped.as_mut().poll(cx));
         self.stopped = None;
         Poll::Ready(match outcome {

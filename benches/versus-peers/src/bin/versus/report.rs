@@ -25,11 +25,12 @@ impl Report {
 
     /// A line of the table.
     pub(crate) fn line(&self, line: &str) {
-        if self.json {
-            eprintln!("{line}");
+        // Nobody left to read it is no reason to panic: the contest ends when it ends.
+        let _ = if self.json {
+            writeln!(std::io::stderr(), "{line}")
         } else {
-            println!("{line}");
-        }
+            writeln!(std::io::stdout(), "{line}")
+        };
     }
 
     pub(crate) fn progress(&self, steps: usize) -> Progress {

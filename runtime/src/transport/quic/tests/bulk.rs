@@ -11,12 +11,18 @@ use crate::transport::quic::{
 const TOTAL: usize = 64 << 20;
 const ITEM: usize = 64 << 10;
 
-/// Sends [`TOTAL`] bytes from the client to the server over one stream and returns what the client's
-/// connection counted.
+/// Sends [`TOTAL`] bytes from the client to the server over one stream and returns what the
+/// client's connection counted.
 async fn transfer(transport: TransportConfig) -> ConnectionStats {
     let pair = Pair::new();
     let config = config::client(Arc::new(client_tls(None)), Arc::new(transport)).unwrap();
-    let dial = async { pair.client.endpoint.connect_with(config, pair.at, "x.sinew").unwrap().await };
+    let dial = async {
+        pair.client
+            .endpoint
+            .connect_with(config, pair.at, "x.sinew")
+            .unwrap()
+            .await
+    };
     let accept = async { pair.accept().await.handshake(identify).await };
     let (connection, server) = tokio::join!(dial, accept);
     let (connection, server) = (connection.unwrap(), server.unwrap());
@@ -52,12 +58,16 @@ fn assert_little_was_lost(stats: &ConnectionStats) {
 }
 
 #[tokio::test]
-async fn large_datagrams_are_found_on_loopback_and_nothing_collapses() {
+async fn large_datagrams_are_used_on_loopback_and_nothing_collapses() {
     let stats = transfer(config::transport(Path::Local)).await;
     assert_little_was_lost(&stats);
     assert!(stats.path.current_mtu > 16_000, "{:?}", stats.path);
     // Ten times fewer packets than Ethernet's size would need.
-    assert!(stats.path.sent_packets < (TOTAL / 14_520) as u64, "{:?}", stats.path);
+    assert!(
+        stats.path.sent_packets < (TOTAL / 14_520) as u64,
+        "{:?}",
+        stats.path
+    );
 }
 
 #[tokio::test]
@@ -73,5 +83,26 @@ async fn batches_that_quinn_builds_too_large_arrive_whole() {
 async fn settings_of_other_paths_carry_bulk_as_well() {
     let stats = transfer(config::transport(Path::Routed)).await;
     assert_little_was_lost(&stats);
-    assert!((1_200..=1_452).contains(&stats.path.current_mtu), "{:?}", stats.path);
+    assert!(
+        (1_200..=1_452).contains(&stats.path.current_mtu),
+        "{:?}",
+        stats.path
+    );
+}
+
+/// Probes for a large MTU have cost the first calls of a connection 20 ms.
+#[tokio::test]
+async fn first_packets_of_a_connection_are_not_held_up_by_mtu_probes() {
+    let pair = Pair::new();
+    let (client, server) = pair.connect().await;
+    let mut send = client.open_uni().await.unwrap();
+    write(&mut send, vec![3; 60_000]).await.unwrap();
+    send.finish();
+    let mut recv = server.accept_uni().await.unwrap();
+    let first = chunk(&mut recv).await.unwrap().unwrap();
+    assert!(
+        first.len() > 16_000,
+        "{} bytes in the first datagram",
+        first.len()
+    );
 }

@@ -1,4 +1,5 @@
-//! Two endpoints on loopback with certificates made on the spot, and short words for what the tests do with them.
+//! Two endpoints on loopback with certificates made on the spot, and short words for what the tests
+//! do with them.
 
 mod bulk;
 mod handshake;
@@ -42,7 +43,8 @@ impl Verifier {
     }
 
     fn verdict<T>(&self, accepted: T) -> Result<T, Error> {
-        self.rejects.map_or(Ok(accepted), |why| Err(Error::General(why.into())))
+        self.rejects
+            .map_or(Ok(accepted), |why| Err(Error::General(why.into())))
     }
 }
 
@@ -63,7 +65,12 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
     fn verify_tls13_signature(
         &self,
@@ -71,10 +78,17 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.provider.signature_verification_algorithms,
+        )
     }
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }
 
@@ -180,7 +194,9 @@ impl Pair {
     }
 
     async fn dial(&self, tls: rustls::ClientConfig) -> Result<Arc<dyn Link>, ConnectError> {
-        self.client.connect(self.at, "x.sinew", Arc::new(tls), identify).await
+        self.client
+            .connect(self.at, "x.sinew", Arc::new(tls), identify)
+            .await
     }
 
     async fn accept(&self) -> Accepting {
@@ -222,5 +238,7 @@ async fn stopped(send: &mut Box<dyn LinkSend>) -> Result<Option<u64>, LinkError>
 
 /// Whether `future` is still waiting after a moment.
 async fn waits<T>(future: impl Future<Output = T>) -> bool {
-    tokio::time::timeout(Duration::from_millis(50), future).await.is_err()
+    tokio::time::timeout(Duration::from_millis(50), future)
+        .await
+        .is_err()
 }

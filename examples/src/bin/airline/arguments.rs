@@ -1,0 +1,197 @@
+//! The command line: what a user may say, and what this program says to its own children.
+
+use std::time::Duration;
+
+/// What `--help` prints.
+pub(crate) const USAGE: &str = "\
+usage: airline [--seconds N] [--travellers N] [--json]
+
+Starts an airline of five services in a process each, and sends travellers through it: they look
+for flights, and some of them book. At the end the books must balance.
+
+  --seconds N      how long the travellers travel, 1 to 3600; default 20
+  --travellers N   how many travel at the same time, 1 to 900; default 300
+  --json           the last line on stdout is one JSON object; the summary goes to stderr
+  --help           this text
+
+Exits with 0 when the books balance, no call failed and no handler began after its deadline; with 1
+when that does not hold or a process cannot be started; with 2 on wrong usage.
+";
+
+/// The name under which a service is served, which is the name of its trait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Schedule,
+    Fares,
+    Search,
+    Seats,
+    Gateway,
+}
+
+impl Role {
+    /// In this order each finds running whom it calls.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Schedule,
+        Self::Fares,
+        Self::Search,
+        Self::Seats,
+        Self::Gateway,
+    ];
+
+    /// The service's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Schedule => "Schedule",
+            Self::Fares => "Fares",
+            Self::Search => "Search",
+            Self::Seats => "Seats",
+            Self::Gateway => "Gateway",
+        }
+    }
+
+    /// Whom it calls.
+    pub(crate) fn calls(self) -> &'static [Self] {
+        match self {
+            Self::Schedule | Self::Fares | Self::Seats => &[],
+            Self::Search => &[Self::Schedule, Self::Fares],
+            Self::Gateway => &[Self::Search, Self::Seats],
+        }
+    }
+
+    fn named(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|role| role.name() == name);
+        found.ok_or_else(|| format!("`{name}` is no service of this airline"))
+    }
+}
+
+/// What the user wants.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// How long the travellers travel.
+    pub(crate) length: Duration,
+    /// How many at the same time.
+    pub(crate) travellers: u32,
+    /// Whether to end with a line for programs.
+    pub(crate) json: bool,
+}
+
+/// What a child is to be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Child {
+    /// What it serves.
+    pub(crate) role: Role,
+    /// Where the services are that it calls.
+    pub(crate) endpoints: Vec<(String, String)>,
+}
+
+/// What this process was started for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Arguments {
+    Help,
+    Drive(Options),
+    /// `--serve SERVICE --at SERVICE=TARGET ...`, which is not for users.
+    Serve(Child),
+}
+
+impl Arguments {
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut options = Options {
+            length: Duration::from_secs(20),
+            travellers: 300,
+            json: false,
+        };
+        let mut role = None;
+        let mut endpoints = Vec::new();
+        let mut arguments = arguments.into_iter();
+        while let Some(argument) = arguments.next() {
+            let mut value = || {
+                let value = arguments.next();
+                value.ok_or_else(|| format!("`{argument}` needs a value"))
+            };
+            match argument.as_str() {
+                "--help" | "-h" => return Ok(Self::Help),
+                "--json" => options.json = true,
+                "--seconds" => {
+                    options.length = Duration::from_secs(number(&value()?, 3_600)?.into());
+                }
+                "--travellers" => options.travellers = number(&value()?, 900)?,
+                "--serve" => role = Some(Role::named(&value()?)?),
+                "--at" => {
+                    let value = value()?;
+                    let (service, target) = value
+                        .split_once('=')
+                        .ok_or_else(|| format!("`{value}` is not `SERVICE=TARGET`"))?;
+                    endpoints.push((service.to_owned(), target.to_owned()));
+                }
+                _ => return Err(format!("unknown argument `{argument}`")),
+            }
+        }
+        Ok(match role {
+            Some(role) => Self::Serve(Child { role, endpoints }),
+            None => Self::Drive(options),
+        })
+    }
+}
+
+fn number(text: &str, max: u32) -> Result<u32, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=max).contains(number));
+    number.ok_or_else(|| format!("`{text}` is no whole number from 1 to {max}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, String> {
+        Arguments::parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn what_a_user_says_is_understood() {
+        let options = |seconds, travellers, json| {
+            let length = Duration::from_secs(seconds);
+            Ok(Arguments::Drive(Options {
+                length,
+                travellers,
+                json,
+            }))
+        };
+        assert_eq!(parse(""), options(20, 300, false));
+        assert_eq!(
+            parse("--json --seconds 4 --travellers 7"),
+            options(4, 7, true)
+        );
+        assert_eq!(parse("--seconds 4 --help"), Ok(Arguments::Help));
+    }
+
+    #[test]
+    fn a_child_is_told_whom_it_calls() {
+        let Ok(Arguments::Serve(child)) =
+            parse("--serve Search --at Fares=static:a:1 --at Schedule=static:b:2")
+        else {
+            panic!("no child")
+        };
+        assert_eq!(child.role, Role::Search);
+        assert_eq!(child.endpoints[1], ("Schedule".into(), "static:b:2".into()));
+    }
+
+    #[test]
+    fn wrong_usage_is_named() {
+        for (line, word) in [
+            ("--seconds", "needs a value"),
+            ("--seconds 0", "`0`"),
+            ("--seconds 1.5", "`1.5`"),
+            ("--travellers 901", "1 to 900"),
+            ("--fast", "`--fast`"),
+            ("extra", "`extra`"),
+            ("--serve Bar", "`Bar`"),
+            ("--at here", "`here`"),
+        ] {
+            let problem = parse(line).unwrap_err();
+            assert!(problem.contains(word), "{line}: {problem}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The parent: starts the airline, lets the travellers travel, closes the books.
+
+use std::{
+    io::{IsTerminal, Write, stderr, stdout},
+    sync::Arc,
+};
+
+use sinew::Mesh;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Problem,
+    api::GatewayClient,
+    arguments::{Options, Role},
+    books::Reckoning,
+    fleet::Fleet,
+    probes,
+    report::Report,
+    tally::Tally,
+    travellers,
+    world::World,
+};
+
+/// Runs the demo, and prints its summary.
+pub(crate) async fn run(options: Options) -> Result<(), Problem> {
+    let world = Arc::new(World::load()?);
+    let fleet = Fleet::start().await?;
+    let mesh = Mesh::from_env().await?;
+    let gateway: GatewayClient = mesh.client_at(fleet.target(Role::Gateway))?;
+    let tally = Tally::default();
+
+    let began = Instant::now();
+    let everybody =
+        travellers::travel(&gateway, &world, options.travellers, options.length, &tally);
+    let singles = async {
+        // In the middle of it all, among the calls of the others.
+        sleep(options.length / 2).await;
+        let budget = probes::follow_a_deadline(&gateway, &tally).await;
+        (budget, probes::miss_a_deadline(&gateway, &tally).await)
+    };
+    let both = async { tokio::join!(everybody, singles) };
+    let ((), (hop_budget_us, miss)) = tokio::select! {
+        both = both => both,
+        () = sinew::shutdown_signal() => return Err("stopped before the end".into()),
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    if stderr().is_terminal() {
+        write!(stderr(), "\r\x1b[K")?;
+    }
+
+    let numbers = std::mem::take(&mut *tally.numbers());
+    let report = Report {
+        seconds,
+        travellers: options.travellers,
+        processes: fleet.processes(),
+        reckoning: Reckoning::of(&mesh, &fleet, &numbers).await?,
+        counts: fleet.counts(&mesh).await?,
+        numbers,
+        hop_budget_us,
+        miss,
+    };
+    let stopped = fleet.stop().await;
+    if options.json {
+        write!(stderr(), "{report}")?;
+        writeln!(stdout(), "{}", report.json())?;
+    } else {
+        write!(stdout(), "{report}")?;
+    }
+    stopped?;
+    report.verdict()
+}

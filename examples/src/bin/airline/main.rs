@@ -1,0 +1,68 @@
+//! A small airline in six processes: the whole library at work, with books that must balance.
+//!
+//! ```text
+//!   300 travellers ──> Gateway ──> Search ──┬──> Schedule   a stream of flights
+//!   (this process)        │                 └──> Fares      asked at the same time
+//!                         └──────> Seats                    exact books, never sold twice
+//! ```
+//!
+//! Each box is a process of its own: this program, started again with `--serve`. Every arrow is a
+//! call over QUIC with mutual TLS, and the deadline that a traveller sets is the one that all
+//! processes below keep.
+//!
+//! # What to read
+//! [`api`] has the services as traits; [`gateway`], [`search`], [`schedule`], [`fares`] and
+//! [`seats`] implement them. [`child`] is all that it takes to serve one. [`travellers`] calls.
+
+mod api;
+mod arguments;
+mod books;
+mod child;
+mod counters;
+mod drive;
+mod fares;
+mod fleet;
+mod gateway;
+mod probes;
+mod report;
+mod schedule;
+mod search;
+mod seats;
+mod tally;
+mod travellers;
+mod world;
+
+use std::{
+    io::{Write, stderr, stdout},
+    process::ExitCode,
+};
+
+use arguments::{Arguments, USAGE};
+
+/// What ends the program with status 1 and a line on stderr.
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(Arguments::Help) => stdout().write_all(USAGE.as_bytes()).map_err(Problem::from),
+        Ok(Arguments::Serve(child)) => child::run(child).await,
+        Ok(Arguments::Drive(options)) => drive::run(options).await,
+        Err(problem) => {
+            complain(&format!("{problem}\n\n{USAGE}"));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            complain(&format!("{problem}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn complain(text: &str) {
+    // With stderr closed there is nobody left to tell.
+    let _ = write!(stderr(), "airline: {text}");
+}

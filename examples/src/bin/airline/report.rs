@@ -1,0 +1,220 @@
+//! What was seen, for people and for programs, and whether it is as it must be.
+
+use std::fmt;
+
+use crate::{
+    Problem,
+    api::Counts,
+    arguments::Role,
+    books::Reckoning,
+    probes::{KNOWN, Miss, TOO_SHORT},
+    tally::Numbers,
+    travellers::is_falling,
+};
+
+/// All that one run has shown.
+#[derive(Debug)]
+pub(crate) struct Report {
+    pub(crate) seconds: f64,
+    pub(crate) travellers: u32,
+    pub(crate) processes: usize,
+    pub(crate) numbers: Numbers,
+    pub(crate) reckoning: Reckoning,
+    pub(crate) counts: Vec<(Role, Counts)>,
+    pub(crate) hop_budget_us: [u64; 3],
+    pub(crate) miss: Miss,
+}
+
+impl Report {
+    /// What must hold after a run in which nothing was broken on purpose.
+    pub(crate) fn verdict(&self) -> Result<(), Problem> {
+        let mut faults = Vec::new();
+        let failed = self.numbers.failed();
+        if failed > 0 {
+            faults.push(format!("{failed} calls failed"));
+        }
+        if !self.reckoning.balances() {
+            faults.push("the books do not balance".to_owned());
+        }
+        let late = self.late_handlers();
+        if late > 0 {
+            faults.push(format!("{late} handlers began after their deadline"));
+        }
+        if !is_falling(&self.hop_budget_us) {
+            faults.push("a deadline did not shrink on its way down".to_owned());
+        }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults.join("; ").into())
+        }
+    }
+
+    /// One object on one line.
+    pub(crate) fn json(&self) -> String {
+        let latencies = self.latencies();
+        let [gateway, search, fares] = self.hop_budget_us;
+        format!(
+            "{{\"seconds\":{:.1},\"processes\":{},\"calls\":{},\"failed\":{},\"p50_us\":{},\
+             \"p99_us\":{},\"hop_budget_us\":[{gateway},{search},{fares}],\"seats_sold\":{},\
+             \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{}}}",
+            self.seconds,
+            self.processes,
+            self.numbers.calls(),
+            self.numbers.failed(),
+            percentile(&latencies, 50.0),
+            percentile(&latencies, 99.0),
+            self.reckoning.books.sold,
+            self.reckoning.confirmed,
+            self.reckoning.in_doubt,
+            self.late_handlers(),
+        )
+    }
+
+    fn late_handlers(&self) -> u64 {
+        self.counts.iter().map(|(_, counts)| counts.late).sum()
+    }
+
+    /// Of both calls, ascending.
+    fn latencies(&self) -> Vec<u32> {
+        let mut all = [&*self.numbers.plans, &*self.numbers.bookings].concat();
+        all.sort_unstable();
+        all
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let calls = self.numbers.calls();
+        writeln!(
+            f,
+            "airline: {} travellers, {} processes, {:.1} s\n",
+            self.travellers, self.processes, self.seconds
+        )?;
+        writeln!(
+            f,
+            "calls       {calls}, {:.0} per second, {} failed",
+            calls as f64 / self.seconds,
+            self.numbers.failed()
+        )?;
+        for (cause, failures) in &self.numbers.failures {
+            writeln!(
+                f,
+                "            {} x {cause}\n              {}",
+                failures.count, failures.first
+            )?;
+        }
+        latency_line(f, "latency", &self.latencies())?;
+        latency_line(f, "  plan", &sorted(&self.numbers.plans))?;
+        latency_line(f, "  book", &sorted(&self.numbers.bookings))?;
+        self.deadlines(f)?;
+        self.books(f)?;
+        writeln!(
+            f,
+            "\na fare that takes 2 s was wanted within {} ms:",
+            TOO_SHORT.as_millis()
+        )?;
+        writeln!(f, "  {}", self.miss.words)?;
+        if let Some(ledger) = &self.miss.ledger {
+            for line in ledger.to_string().lines() {
+                writeln!(f, "    {line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Report {
+    fn deadlines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [gateway, search, fares] = self.hop_budget_us.map(|us| us as f64 / 1e3);
+        writeln!(
+            f,
+            "deadline    given {} ms; left at gateway {gateway:.3}, search {search:.3}, \
+             fares {fares:.3} ms",
+            KNOWN.as_millis(),
+        )?;
+        let handlers: u64 = self.counts.iter().map(|(_, counts)| counts.handlers).sum();
+        let lost: u64 = self
+            .counts
+            .iter()
+            .map(|(_, counts)| counts.lost_contexts)
+            .sum();
+        let late = self.late_handlers();
+        writeln!(
+            f,
+            "handlers    {handlers}, {late} began late, {lost} calls without a context"
+        )?;
+        for (role, counts) in &self.counts {
+            writeln!(f, "  {:<10}{}", role.name(), counts.handlers)?;
+        }
+        Ok(())
+    }
+
+    fn books(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Reckoning {
+            books,
+            confirmed,
+            in_doubt,
+            in_doubt_sold,
+            not_run,
+            not_run_sold,
+        } = &self.reckoning;
+        let verdict = if self.reckoning.balances() {
+            "they balance"
+        } else {
+            "THEY DO NOT BALANCE"
+        };
+        writeln!(
+            f,
+            "books       {} seats sold = {confirmed} confirmed + {in_doubt_sold} in doubt: {verdict}",
+            books.sold
+        )?;
+        writeln!(
+            f,
+            "            {in_doubt} bookings in doubt; {not_run} never ran, {not_run_sold} of them \
+             sold; {} repeated; {} came when all was sold",
+            books.repeated, self.numbers.sold_out
+        )
+    }
+}
+
+fn latency_line(f: &mut fmt::Formatter<'_>, name: &str, us: &[u32]) -> fmt::Result {
+    write!(f, "{name:<12}")?;
+    for (label, share) in [("p50", 50.0), ("p90", 90.0), ("p99", 99.0), ("max", 100.0)] {
+        write!(
+            f,
+            "{label} {:.2} ms  ",
+            f64::from(percentile(us, share)) / 1e3
+        )?;
+    }
+    writeln!(f)
+}
+
+fn sorted(us: &[u32]) -> Vec<u32> {
+    let mut us = us.to_vec();
+    us.sort_unstable();
+    us
+}
+
+/// The smallest value that is not below `share` percent of the values, which are in order.
+fn percentile(ascending: &[u32], share: f64) -> u32 {
+    let rank = (share / 100.0 * ascending.len() as f64).ceil() as usize;
+    ascending
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let values: Vec<u32> = (1..=200).collect();
+        let of = |share| percentile(&values, share);
+        assert_eq!([of(0.0), of(50.0), of(99.0), of(100.0)], [1, 100, 198, 200]);
+        assert_eq!(percentile(&[7], 50.0), 7);
+        assert_eq!(percentile(&[], 99.0), 0);
+    }
+}

@@ -1,0 +1,127 @@
+//! The probe's server in a process of its own, that a test can freeze, kill and weigh.
+
+use std::{net::SocketAddr, path::Path, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
+
+use crate::{Must as _, authority::Issued, scene::Scene, wait::soon};
+
+/// Says where it listens with this in front of the address.
+pub const LISTENING: &str = "listening on ";
+
+/// A process. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    address: SocketAddr,
+}
+
+/// How a process is started.
+#[derive(Debug)]
+pub struct Start {
+    command: Command,
+}
+
+impl Start {
+    /// The program at `path` (a test names it with `env!("CARGO_BIN_EXE_probe")`), at a port that the system picks,
+    /// with the identity of the scene.
+    pub fn new(path: &str, scene: &Scene) -> Self {
+        let mut command = Command::new(path);
+        for variable in ["SINEW_CONFIG", "SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE"] {
+            command.env_remove(variable);
+        }
+        command
+            .env("XDG_RUNTIME_DIR", scene.runtime_dir())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        Self { command }
+    }
+
+    /// At this address.
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.command.env("PROBE_ADDRESS", address.to_string());
+        self
+    }
+
+    /// With this grace for its drain.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.command.env("PROBE_GRACE_MS", grace.as_millis().to_string());
+        self
+    }
+
+    /// With an identity of files instead, written below `directory`.
+    pub fn identity(mut self, directory: &Path, issued: &Issued, bundle: &str) -> Self {
+        for (variable, name, text) in [
+            ("SINEW_CERT", "cert.pem", issued.pem.as_str()),
+            ("SINEW_KEY", "key.pem", issued.key_pem.as_str()),
+            ("SINEW_BUNDLE", "bundle.pem", bundle),
+        ] {
+            let path = directory.join(name);
+            std::fs::write(&path, text).must("a file");
+            self.command.env(variable, path);
+        }
+        self
+    }
+
+    /// Starts it and waits until it listens.
+    pub async fn run(mut self) -> Process {
+        let mut child = self.command.spawn().must("a process");
+        let output = child.stdout.take().must("its output");
+        let mut lines = BufReader::new(output).lines();
+        let line = soon("the process listens", lines.next_line()).await.must("its output");
+        let line = line.must("a line of it: what it printed instead is above");
+        let address = line.strip_prefix(LISTENING).must("an address");
+        Process { address: address.parse().must("an address"), child }
+    }
+}
+
+impl Process {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops it where it stands: it neither reads nor computes until [`thaw`](Self::thaw).
+    pub async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Lets it go on.
+    pub async fn thaw(&self) {
+        self.signal("CONT").await;
+    }
+
+    /// Asks it to stop, as an orchestrator does.
+    pub async fn terminate(&self) {
+        self.signal("TERM").await;
+    }
+
+    /// Kills it; it has no time to say anything.
+    pub async fn kill(mut self) {
+        self.child.kill().await.must("killed");
+    }
+
+    /// Waits for its end; whether it was a success.
+    pub async fn ended(&mut self) -> bool {
+        soon("the process ends", self.child.wait()).await.must("its status").success()
+    }
+
+    /// The most memory that it has had, in KiB; `None` where the system does not tell.
+    pub fn peak_kib(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        line.split_whitespace().next()?.parse().ok()
+    }
+
+    async fn signal(&self, name: &str) {
+        let id = self.child.id().must("a process that runs");
+        // The shell has a `kill` of its own wherever there is a shell.
+        let mut kill = Command::new("sh");
+        let status = kill.arg("-c").arg(format!("kill -{name} {id}")).status().await;
+        assert!(status.must("a shell").success(), "kill -{name} {id}");
+    }
+}
