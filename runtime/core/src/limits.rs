@@ -186,6 +186,17 @@ pub const DRAIN_ACK: Duration = Duration::from_secs(1);
 /// What runs may finish for this long once a drain began.
 pub const DRAIN_GRACE: Duration = Duration::from_secs(30);
 
+// -- where a handler is polled --
+
+/// Quick first polls in a row after which a method's handler is polled where its frame arrived.
+pub const IN_PLACE_AFTER: u32 = 100;
+/// A first poll is quick below this.
+pub const IN_PLACE_QUICK: Duration = Duration::from_micros(20);
+/// A first poll above this takes the place away.
+pub const IN_PLACE_SLOW: Duration = Duration::from_micros(100);
+/// For how long it is taken away.
+pub const IN_PLACE_HOLD: Duration = Duration::from_secs(10);
+
 // -- attempts and goodbye --
 
 /// Attempts per call, the first included, unless the call says otherwise.

@@ -4,6 +4,7 @@ pub(crate) mod context;
 pub(crate) mod failure;
 pub(crate) mod method;
 pub(crate) mod options;
+pub(crate) mod pace;
 pub(crate) mod record;
 pub(crate) mod served;
 pub(crate) mod streaming;

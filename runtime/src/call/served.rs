@@ -12,6 +12,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
@@ -21,7 +22,7 @@ use sinew_core::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::context::Context;
+use super::{context::Context, pace::Pace};
 use crate::{
     error::{Status, millis},
     transport::{Begun, BoxFuture, Reply},
@@ -30,6 +31,7 @@ use crate::{
 /// A handler at work.
 pub(crate) struct Served {
     context: Context,
+    pace: Arc<Pace>,
     /// `None` once dropped.
     work: Option<BoxFuture<'static, Reply>>,
     arrived: Instant,
@@ -48,7 +50,23 @@ pub(crate) struct Ended {
 
 impl Served {
     pub(crate) fn new(begun: Begun, arrived: Instant) -> Self {
-        Self { context: begun.context, work: Some(begun.work), arrived, begun: None, timer: None }
+        Self {
+            context: begun.context,
+            pace: begun.pace,
+            work: Some(begun.work),
+            arrived,
+            begun: None,
+            timer: None,
+        }
+    }
+
+    /// Whether it may be polled where its frame arrived.
+    pub(crate) fn in_place(&self) -> bool {
+        self.pace.in_place(self.arrived)
+    }
+
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
     }
 
     fn end(&mut self, reply: Option<Reply>, now: Instant) -> Poll<Ended> {
@@ -66,6 +84,12 @@ impl Served {
             queued: begun.saturating_duration_since(self.arrived),
             worked: now.saturating_duration_since(begun),
         })
+    }
+
+    fn note_first(&self, first: bool, now: Instant) {
+        if let Some(begun) = self.begun.filter(|_| first) {
+            self.pace.note(now.saturating_duration_since(begun), now);
+        }
     }
 
     /// The first look at a call: it must have time left and somebody who waits.
@@ -92,7 +116,8 @@ impl Future for Served {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Ended> {
         let this = &mut *self;
-        if this.begun.is_none() {
+        let first = this.begun.is_none();
+        if first {
             let now = Instant::now();
             this.begun = Some(now);
             if let Err(reply) = this.may_begin(now) {
@@ -103,7 +128,12 @@ impl Future for Served {
         }
         let Some(work) = &mut this.work else { return Poll::Pending };
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-            Ok(Poll::Ready(reply)) => return this.end(Some(reply), Instant::now()),
+            Ok(Poll::Ready(reply)) => {
+                let now = Instant::now();
+                this.note_first(first, now);
+                return this.end(Some(reply), now);
+            }
+            Ok(Poll::Pending) if first => this.note_first(first, Instant::now()),
             Ok(Poll::Pending) => {}
             Err(panic) => {
                 let status = panicked(&this.context, &*panic);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use sinew_core::{
-    codes::{Code, Directive, Reason},
+    codes::{Code, Directive, Disposition, Origin, Reason},
     wire::{
         answer::{AnswerHead, AnswerOutcome},
         frame::TimeLeft,
@@ -18,7 +18,7 @@ use crate::{
     codec::Encode,
     error::Status,
     interceptor::{Chain, Encoded, Outcome, Request, Response},
-    transport::{Answer, BoxFuture, Outgoing, Session, StreamAnswer},
+    transport::{Answer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
 };
 
 /// One unary attempt at one endpoint.
@@ -35,7 +35,7 @@ pub(super) async fn unary(
     let chain = call.attempt_interceptors();
     let answer = if chain.is_empty() {
         let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
-        session.call(outgoing).instrument(span).await
+        session.call(outgoing).instrument(span).await.and_then(take_apart)
     } else {
         intercepted(call, endpoint, session, chain, arguments).instrument(span).await
     };
@@ -50,7 +50,7 @@ async fn intercepted(
     chain: Chain,
     arguments: &mut dyn Encode,
 ) -> Result<Answer, Status> {
-    let mut head = call.head();
+    let mut head = call.head().clone();
     let deadline = call.deadline();
     let mut encoded = Encoded::new(head.codec, arguments).map_err(|error| {
         Status::not_sent(Code::InvalidArgument, Reason::Malformed, error.to_string())
@@ -59,8 +59,8 @@ async fn intercepted(
     let last = move |request: Request| -> BoxFuture<'static, Response> {
         Box::pin(async move {
             head.metadata = request.metadata;
-            let pending = session.call(Outgoing { head, deadline, arguments: &mut encoded });
-            match pending.await {
+            let pending = session.call(Outgoing { head: &head, deadline, arguments: &mut encoded });
+            match pending.await.and_then(take_apart) {
                 Ok(answer) => Response(Outcome::Answer(answer)),
                 Err(status) => Response::status(status),
             }
@@ -106,8 +106,25 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> tracing::Span {
         target: "sinew::attempt",
         "attempt",
         endpoint = %endpoint.name(),
-        number = call.head_attempt(),
+        number = call.head().attempt,
     )
+}
+
+/// The answer in what came off the wire.
+fn take_apart(received: Received) -> Result<Answer, Status> {
+    match received {
+        Received::Whole(answer) => Ok(*answer),
+        Received::Frame { left, rest } => match AnswerHead::decode(rest) {
+            Ok((head, body)) => Ok(Answer { head, left, body }),
+            Err(why) => Err(Status::runtime(
+                Code::Internal,
+                Reason::Malformed,
+                Disposition::Unknown,
+                Origin::Transport,
+                format!("the answer is malformed: {why}"),
+            )),
+        },
+    }
 }
 
 /// What an answer means to the stack: an answer of the service, or a status.

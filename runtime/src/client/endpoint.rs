@@ -86,14 +86,14 @@ impl Endpoint {
     /// A connection that is being made is finished for whoever comes next.
     pub(crate) async fn session(&self) -> Result<Arc<dyn Session>, Status> {
         loop {
-            let changed = self.shared.changed.notified();
-            let mut changed = std::pin::pin!(changed);
             match self.look() {
                 Look::Ready(session) => return Ok(session),
                 Look::Failed(status) => return Err(status),
                 Look::Wait => {}
             }
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
             changed.as_mut().enable();
+            // It may have changed before we listened.
             match self.look() {
                 Look::Ready(session) => return Ok(session),
                 Look::Failed(status) => return Err(status),

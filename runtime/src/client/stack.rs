@@ -513,12 +513,8 @@ impl Call {
         self.channel.options.as_deref().unwrap_or(&DEFAULTS)
     }
 
-    pub(super) fn head(&self) -> RequestHead {
-        self.head.clone()
-    }
-
-    pub(super) fn head_attempt(&self) -> u8 {
-        self.head.attempt
+    pub(super) fn head(&self) -> &RequestHead {
+        &self.head
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {

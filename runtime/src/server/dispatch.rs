@@ -14,6 +14,7 @@ use crate::{
     call::{
         failure::{Failure, MethodError},
         method::Method,
+        pace::Pace,
         streaming::{EncodeItems, RawItems, Streaming},
     },
     codec,
@@ -34,6 +35,7 @@ type Run = dyn Fn(HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync;
 #[derive(Clone)]
 pub struct Handler {
     method: &'static Method,
+    pace: Arc<Pace>,
     run: Arc<Run>,
 }
 
@@ -42,11 +44,15 @@ impl Handler {
     where
         F: Fn(HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
     {
-        Self { method, run: Arc::new(run) }
+        Self { method, pace: Arc::new(Pace::new(method)), run: Arc::new(run) }
     }
 
     pub(crate) fn method(&self) -> &'static Method {
         self.method
+    }
+
+    pub(crate) fn pace(&self) -> &Arc<Pace> {
+        &self.pace
     }
 
     pub(crate) fn run(&self, request: HandlerRequest) -> BoxFuture<'static, Reply> {

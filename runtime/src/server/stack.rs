@@ -21,8 +21,6 @@ use sinew_core::{
     codes::{Code, Reason},
     wire::settings::Settings,
 };
-use tokio::time::Instant;
-
 use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table};
 use crate::{
     call::context::{Context, Inherited},
@@ -95,7 +93,8 @@ impl Serve for ServerCore {
             ));
         }
         if let Some(deadline) = request.deadline {
-            let now = Instant::now();
+            // By the clock of the batch: the handler's own turn looks at the clock again.
+            let now = request.read_at;
             if deadline <= now {
                 return Err(Status::rejected(
                     Code::DeadlineExceeded,
@@ -135,7 +134,7 @@ impl Serve for ServerCore {
             input: request.input,
         };
         let work = self.work(handler, &context, request);
-        Ok(Begun { context, work })
+        Ok(Begun { context, work, pace: Arc::clone(handler.pace()) })
     }
 
     fn settings(&self) -> Settings {

@@ -33,6 +33,7 @@ use tokio::time::Instant;
 use crate::{
     call::{
         context::{Context, Peer},
+        pace::Pace,
         streaming::{EncodeItems, RawItems},
     },
     codec::Encode,
@@ -44,12 +45,21 @@ pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One attempt, ready to be sent.
 pub(crate) struct Outgoing<'a> {
-    pub(crate) head: RequestHead,
+    pub(crate) head: &'a RequestHead,
     pub(crate) deadline: Option<Instant>,
     pub(crate) arguments: &'a mut dyn Encode,
 }
 
-/// What came back: the answer's head, what its sender believed to be left, and the encoded value.
+/// What came back, not looked at yet: whoever waits for it takes it apart, not the one task that reads for all.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// As it came off a lane.
+    Frame { left: TimeLeft, rest: Bytes },
+    /// Put together from several frames.
+    Whole(Box<Answer>),
+}
+
+/// An answer: its head, what its sender believed to be left, and the encoded value.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) head: AnswerHead,
@@ -98,13 +108,13 @@ pub(crate) enum Pending {
     /// On a lane.
     Lane(frames::LanePending),
     /// On its own.
-    Boxed(BoxFuture<'static, Result<Answer, Status>>),
+    Boxed(BoxFuture<'static, Result<Received, Status>>),
     /// It was never sent.
     Failed(Option<Status>),
 }
 
 impl Future for Pending {
-    type Output = Result<Answer, Status>;
+    type Output = Result<Received, Status>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
@@ -134,6 +144,8 @@ pub(crate) struct Incoming {
     pub(crate) deadline: Option<Instant>,
     /// The frame said "zero left" and not "unbounded".
     pub(crate) invalid_deadline: bool,
+    /// When its bytes were read.
+    pub(crate) read_at: Instant,
     pub(crate) peer: Arc<Peer>,
     /// The smallest round trip to the caller, zero where it is not known.
     pub(crate) caller_rtt: Duration,
@@ -144,6 +156,7 @@ pub(crate) struct Incoming {
 pub(crate) struct Begun {
     pub(crate) context: Context,
     pub(crate) work: BoxFuture<'static, Reply>,
+    pub(crate) pace: Arc<Pace>,
 }
 
 /// What a handler came to.

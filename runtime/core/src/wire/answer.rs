@@ -185,6 +185,13 @@ impl AnswerHead {
         }
     }
 
+    /// Whether the rest of an ANSWER says that its server is going away, without taking it apart. False where it is
+    /// malformed: whoever decodes it will say so.
+    #[inline]
+    pub fn says_draining(mut rest: &[u8]) -> bool {
+        varint::get(&mut rest).is_ok_and(|flags| flags & flag::DRAINING != 0)
+    }
+
     /// Splits the rest of an ANSWER into head and body, without copying the body.
     ///
     /// # Errors

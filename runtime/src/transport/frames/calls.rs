@@ -24,7 +24,7 @@ use sinew_core::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    super::{Answer, StreamAnswer, link::{LinkError, LinkSend}},
+    super::{Answer, Received, StreamAnswer, link::{LinkError, LinkSend}},
     client::{ClientSession, bad_answer, lost},
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
     items::{ItemReader, Written, too_large, write_data, write_items},
@@ -108,13 +108,13 @@ pub(super) async fn unary(
     head: RequestHead,
     body: Vec<u8>,
     deadline: Option<Instant>,
-) -> Result<Answer, Status> {
+) -> Result<Received, Status> {
     let (call, mut sending, mut receiving) = begin(session, head, body, deadline).await?;
     sending.finish();
     let answer = read_answer(&mut receiving, None).await;
     drop(call);
     match answer? {
-        First::Answer(answer) => Ok(answer),
+        First::Answer(answer) => Ok(Received::Whole(Box::new(answer))),
         First::Open(_) => Err(bad_answer("a stream came where one answer belongs")),
     }
 }
@@ -298,7 +298,7 @@ async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer,
     let (head, body) =
         AnswerHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
     let body = match (head.total, &mut receiving.reader) {
-        (Some(total), Some(reader)) => read_message(reader, total, body).await?,
+        (Some(total), Some(reader)) => read_message(reader, call.call, total, body).await?,
         _ => body,
     };
     Ok(Answer { head, left: call.time, body })
@@ -307,6 +307,7 @@ async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer,
 /// Collects a message that continues in DATA frames; memory grows with what arrives.
 pub(super) async fn read_message(
     reader: &mut FrameReader,
+    id: u64,
     total: u64,
     first: Bytes,
 ) -> Result<Bytes, Status> {
@@ -317,7 +318,7 @@ pub(super) async fn read_message(
     let mut message = BytesMut::from(&first[..]);
     while message.len() < total {
         match reader.next().await.map_err(|error| no_answer(&error))? {
-            Frame::Call(call) if call.kind == CallKind::Data => {
+            Frame::Call(call) if call.kind == CallKind::Data && call.call == id => {
                 let (_, bytes) =
                     DataHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
                 if bytes.is_empty() || message.len() + bytes.len() > total {
@@ -337,7 +338,7 @@ pub(super) async fn read_message(
 /// A large answer to a call on a lane, on a stream that the server opened.
 pub(super) async fn read_moved_answer(
     mut reader: FrameReader,
-) -> Result<(u64, Result<Answer, Status>), ReadError> {
+) -> Result<(u64, Result<Received, Status>), ReadError> {
     let typed = loop {
         match reader.parser.stream_type().map_err(ReadError::Frame)? {
             Some(kind) => break kind,
@@ -354,7 +355,9 @@ pub(super) async fn read_moved_answer(
         if let Frame::Call(call) = receiving.next().await?
             && call.kind == CallKind::Answer
         {
-            return Ok((call.call, read_body(&mut receiving, call).await));
+            let id = call.call;
+            let answer = read_body(&mut receiving, call).await;
+            return Ok((id, answer.map(|answer| Received::Whole(Box::new(answer)))));
         }
     }
 }

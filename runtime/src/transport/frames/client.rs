@@ -15,7 +15,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, Waker},
     time::Duration,
@@ -37,7 +37,7 @@ use tokio::time::Instant;
 
 use super::{
     super::{
-        Answer, BoxFuture, Outgoing, Pending, Readiness, Session, StreamAnswer,
+        BoxFuture, Outgoing, Pending, Readiness, Received, Session, StreamAnswer,
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
     calls,
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     /// When the connection began, for stamps.
     pub(super) epoch: Instant,
     state: Mutex<State>,
+    /// Neither draining nor closed: what is asked before every call, without the lock.
+    usable: AtomicBool,
     /// Microseconds after `epoch` of the last call, for the keep-alive rule.
     last_call_us: AtomicU64,
     /// Answers that came after their call was over: honest, and counted.
@@ -91,6 +93,7 @@ impl ClientSession {
                 draining: false,
                 closed: None,
             }),
+            usable: AtomicBool::new(true),
             last_call_us: AtomicU64::new(0),
             late_answers: AtomicU64::new(0),
         });
@@ -129,11 +132,12 @@ impl Session for ClientSession {
 
     fn stream(
         self: Arc<Self>,
-        mut outgoing: Outgoing<'_>,
+        outgoing: Outgoing<'_>,
         input: Option<Box<dyn EncodeItems>>,
         idle: Duration,
     ) -> BoxFuture<'static, Result<StreamAnswer, Status>> {
-        outgoing.head.input_stream = input.is_some();
+        let mut head = outgoing.head.clone();
+        head.input_stream = input.is_some();
         let mut body = Vec::new();
         if let Err(error) = outgoing.arguments.encode(outgoing.head.codec, &mut body) {
             let status = unencodable(&error);
@@ -144,10 +148,13 @@ impl Session for ClientSession {
             return Box::pin(async move { Err(status) });
         }
         self.shared.note_call(Instant::now());
-        Box::pin(calls::stream(self, outgoing.head, body, outgoing.deadline, input, idle))
+        Box::pin(calls::stream(self, head, body, outgoing.deadline, input, idle))
     }
 
     fn readiness(&self) -> Readiness {
+        if self.shared.usable.load(Ordering::Acquire) {
+            return Readiness::Ready;
+        }
         let state = self.shared.lock();
         match (&state.closed, state.draining) {
             (Some(_), _) => Readiness::Closed,
@@ -163,7 +170,7 @@ impl ClientSession {
     }
 
     /// Encodes the call and puts it on a lane, or on a stream of its own if it is large or no lane is open.
-    fn start(self: Arc<Self>, mut outgoing: Outgoing<'_>, scratch: &mut Vec<u8>) -> Pending {
+    fn start(self: Arc<Self>, outgoing: Outgoing<'_>, scratch: &mut Vec<u8>) -> Pending {
         outgoing.head.encode(scratch);
         let head_len = scratch.len();
         if let Err(error) = outgoing.arguments.encode(outgoing.head.codec, scratch) {
@@ -192,8 +199,8 @@ impl ClientSession {
         }
         self.shared.note_call(Instant::now());
         let body = scratch.split_off(head_len);
-        outgoing.head.input_stream = false;
-        Pending::Boxed(Box::pin(calls::unary(self, outgoing.head, body, outgoing.deadline)))
+        let head = outgoing.head.clone();
+        Pending::Boxed(Box::pin(calls::unary(self, head, body, outgoing.deadline)))
     }
 }
 
@@ -281,6 +288,7 @@ impl Shared {
         let wakers = {
             let mut state = self.lock();
             let state = &mut *state;
+            self.usable.store(false, Ordering::Release);
             if state.closed.is_none() {
                 state.closed = Some(why.clone());
             }
@@ -299,15 +307,13 @@ impl Shared {
 
     /// Puts one answer in its slot.
     fn deliver(&self, frame: CallFrame, wakers: &mut Vec<Waker>) -> Result<(), ReadError> {
-        let answer = AnswerHead::decode(frame.rest);
-        let draining = answer.as_ref().is_ok_and(|(head, _)| head.draining);
-        let answer = match answer {
-            Ok((head, body)) => Ok(Answer { head, left: frame.time, body }),
-            Err(why) => Err(bad_answer(&why.to_string())),
-        };
         let mut state = self.lock();
-        state.draining |= draining;
-        match state.slots.deliver(frame.call, answer) {
+        if AnswerHead::says_draining(&frame.rest) {
+            state.draining = true;
+            self.usable.store(false, Ordering::Release);
+        }
+        let received = Received::Frame { left: frame.time, rest: frame.rest };
+        match state.slots.deliver(frame.call, Ok(received)) {
             Delivered::Wake(waker) => wakers.push(waker),
             Delivered::Stored => {}
             Delivered::Late => {
@@ -333,7 +339,7 @@ pub(crate) struct LanePending {
 }
 
 impl Future for LanePending {
-    type Output = Result<Answer, Status>;
+    type Output = Result<Received, Status>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.session.shared.lock().slots.poll(self.id, cx.waker());
@@ -475,7 +481,10 @@ async fn accept_moved_answers(shared: Arc<Shared>) {
 /// The control stream: ours out, the server's in.
 async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
     let on_frame = |frame: Control| match frame {
-        Control::GoAway => shared.lock().draining = true,
+        Control::GoAway => {
+            shared.lock().draining = true;
+            shared.usable.store(false, Ordering::Release);
+        }
         Control::Settings(settings) => shared.lock().slots.limit(settings.max_in_flight),
         Control::GoAwayAck | Control::Stamp { .. } => {}
     };

@@ -9,11 +9,13 @@
 use std::{
     collections::HashMap,
     fmt,
+    future::{Future as _, poll_fn},
+    pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::Waker,
+    task::{Context as TaskContext, Poll, Waker},
     time::Duration,
 };
 
@@ -341,11 +343,12 @@ impl ServerLane {
         let writer = tokio::spawn(write_answers(Arc::clone(&lane), send));
         let mut age = Duration::ZERO;
         let error = loop {
-            if let Err(error) = lane.take_requests(&mut reader, &mut age) {
+            let taken = poll_fn(|cx| Poll::Ready(lane.take_requests(&mut reader, &mut age, cx)));
+            if let Err(error) = taken.await {
                 break error;
             }
             // A peer that does not read its answers gets no more of them.
-            std::future::poll_fn(|cx| lane.lock().outbox.poll_room(cx, limits::LANE_OUTBOX_MAX)).await;
+            poll_fn(|cx| lane.lock().outbox.poll_room(cx, limits::LANE_OUTBOX_MAX)).await;
             if let Err(error) = reader.fill().await {
                 break error;
             }
@@ -376,6 +379,7 @@ impl ServerLane {
         self: &Arc<Self>,
         reader: &mut FrameReader,
         age: &mut Duration,
+        cx: &mut TaskContext<'_>,
     ) -> Result<(), ReadError> {
         while let Some(frame) = reader.ready()? {
             reader.progressed();
@@ -384,7 +388,7 @@ impl ServerLane {
                     *age = self.conn.age(sent_at_us, reader.read_at);
                 }
                 Frame::Call(call) => match call.kind {
-                    CallKind::Request => self.request(call, reader.read_at, *age),
+                    CallKind::Request => self.request(call, reader.read_at, *age, cx),
                     CallKind::Cancel => self.cancel(&call),
                     // Only a stream of its own carries these; here they name a call and cost it alone.
                     CallKind::Answer | CallKind::Data | CallKind::End | CallKind::Open => {
@@ -401,7 +405,13 @@ impl ServerLane {
         Ok(())
     }
 
-    fn request(self: &Arc<Self>, frame: CallFrame, read_at: Instant, age: Duration) {
+    fn request(
+        self: &Arc<Self>,
+        frame: CallFrame,
+        read_at: Instant,
+        age: Duration,
+        cx: &mut TaskContext<'_>,
+    ) {
         let call = frame.call;
         let (deadline, invalid_deadline) = self.conn.deadline(frame.time, read_at, age);
         let (head, body) = match RequestHead::decode(frame.rest) {
@@ -417,6 +427,7 @@ impl ServerLane {
             body,
             deadline,
             invalid_deadline,
+            read_at,
             peer: Arc::clone(&self.conn.peer),
             caller_rtt: self.conn.min_rtt(),
             input: None,
@@ -428,14 +439,19 @@ impl ServerLane {
             Ok(begun) => begun,
             Err(status) => return self.answer_status(call, deadline, &status),
         };
-        let known = self.lock().calls.insert(call, begun.context.clone());
+        let mut served = Served::new(begun, read_at);
+        if served.in_place()
+            && let Poll::Ready(ended) = Pin::new(&mut served).poll(cx)
+        {
+            return self.finish(call, deadline, ended);
+        }
+        let known = self.lock().calls.insert(call, served.context().clone());
         if let Some(known) = known {
             // Two calls of one id cannot both be answered: the honest mistake does not exist, both end.
             known.cancel(CancelReason::Dropped);
             self.lock().calls.remove(&call);
             return self.refuse(call, deadline, &malformed("its id belongs to a call in flight"));
         }
-        let served = Served::new(begun, read_at);
         let lane = Arc::clone(self);
         tokio::spawn(async move {
             let ended = served.await;
@@ -533,7 +549,7 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
     loop {
         let batch = tokio::select! {
             biased;
-            batch = std::future::poll_fn(|cx| lane.lock().outbox.poll_take(cx)) => batch,
+            batch = poll_fn(|cx| lane.lock().outbox.poll_take(cx)) => batch,
             () = last_phase(&mut phase) => None,
         };
         let Some((batch, room)) = batch else { break };
@@ -546,7 +562,7 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
         }
     }
     send.finish();
-    let acknowledged = std::future::poll_fn(|cx| send.poll_stopped(cx));
+    let acknowledged = poll_fn(|cx| send.poll_stopped(cx));
     let _ = tokio::time::timeout(limits::DRAIN_FLUSH, acknowledged).await;
 }
 

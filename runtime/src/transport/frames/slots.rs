@@ -7,7 +7,7 @@ use std::task::Waker;
 
 use sinew_core::limits;
 
-use super::super::Answer;
+use super::super::Received;
 use crate::error::Status;
 
 const SLOTS: u64 = limits::CLIENT_SLOTS as u64;
@@ -37,7 +37,7 @@ struct Entry {
 enum State {
     Free,
     Waiting { lane: u32, batch: u64, waker: Option<Waker> },
-    Done(Result<Answer, Status>),
+    Done(Result<Received, Status>),
 }
 
 /// What became of an answer that arrived.
@@ -56,7 +56,7 @@ pub(super) enum Delivered {
 /// What a poll of one call finds.
 pub(super) enum Polled {
     Pending,
-    Ready(Result<Answer, Status>),
+    Ready(Result<Received, Status>),
 }
 
 impl Slots {
@@ -100,7 +100,7 @@ impl Slots {
     }
 
     /// Puts an answer in its place.
-    pub(super) fn deliver(&mut self, id: u64, answer: Result<Answer, Status>) -> Delivered {
+    pub(super) fn deliver(&mut self, id: u64, answer: Result<Received, Status>) -> Delivered {
         let index = usize::try_from(id % SLOTS).unwrap_or(usize::MAX);
         let Some(entry) = self.entries.get_mut(index) else { return Delivered::Unknown };
         if entry.generation < id / SLOTS {
@@ -187,7 +187,7 @@ mod tests {
 
     use super::*;
 
-    fn refused() -> Result<Answer, Status> {
+    fn refused() -> Result<Received, Status> {
         Err(Status::not_sent(Code::Unavailable, Reason::None, "x"))
     }
 

@@ -171,7 +171,7 @@ async fn prepare(
     let body = match head.total {
         Some(total) => {
             let limit = request.deadline.map_or(limit, |deadline| deadline.min(limit));
-            timeout_at(limit, read_message(&mut reader, total, body)).await.unwrap_or_else(|_| {
+            timeout_at(limit, read_message(&mut reader, request.call, total, body)).await.unwrap_or_else(|_| {
                 Err(Status::rejected(
                     Code::DeadlineExceeded,
                     Reason::Expired,
@@ -192,6 +192,7 @@ async fn prepare(
         body,
         deadline: request.deadline,
         invalid_deadline: request.invalid_deadline,
+        read_at: request.read_at,
         peer: Arc::clone(&conn.peer),
         caller_rtt: conn.min_rtt(),
         input,

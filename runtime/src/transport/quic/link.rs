@@ -108,7 +108,7 @@ impl Link for QuicLink {
     }
 
     /// The first close counts: on a connection that is gone already this does nothing. Of the
-    /// reason only the first 256 bytes are sent.
+    /// reason only the first [`limits::CLOSE_REASON_MAX`] bytes are sent.
     fn close(&self, code: u32, reason: &str) {
         if self.connection.close_reason().is_none() {
             let reason = &reason.as_bytes()[..reason.len().min(limits::CLOSE_REASON_MAX)];

@@ -205,7 +205,7 @@ async fn first_close_counts_and_its_reason_is_bounded() {
     let LinkError::PeerClosed { code: 1, reason } = server.closed().await else {
         panic!("not closed by the first code");
     };
-    assert_eq!(reason.len(), 256);
+    assert_eq!(reason.len(), sinew_core::limits::CLOSE_REASON_MAX);
     server.close(3, "me too");
     assert!(matches!(
         server.closed().await,
