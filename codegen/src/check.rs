@@ -46,38 +46,25 @@ fn name(name: &mut WireName, attribute: &str, index: usize, report: &mut Report)
 /// `[A-Za-z_][A-Za-z0-9_.-]*`
 fn is_wire_name(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    starts
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    starts && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 fn reserved(method: &mut Method, report: &mut Report) {
     if RESERVED.contains(&method.plain_name.as_str()) {
-        report.push(
-            Spot::at(method.ident.span()),
-            messages::reserved(&method.plain_name),
-        );
+        report.push(Spot::at(method.ident.span()), messages::reserved(&method.plain_name));
         method.limit(Extent::TraitOnly);
     }
 }
 
 fn arguments(method: &mut Method, report: &mut Report) {
     let is_stream = |kind: &ArgumentKind| matches!(kind, ArgumentKind::Stream { .. });
-    let second = method
-        .arguments
-        .iter()
-        .filter(|argument| is_stream(&argument.kind))
-        .nth(1);
+    let second = method.arguments.iter().filter(|argument| is_stream(&argument.kind)).nth(1);
     if let Some(second) = second {
         report.push(second.at, messages::TWO_STREAMS);
         method.limit(Extent::Stub);
     }
     let values = method.values().count();
-    let excess = method
-        .values()
-        .nth(ARGUMENTS_MAX)
-        .map(|argument| argument.at);
+    let excess = method.values().nth(ARGUMENTS_MAX).map(|argument| argument.at);
     if let Some(at) = excess {
         report.push(at, messages::too_many_arguments(values, ARGUMENTS_MAX));
         method.limit(Extent::Stub);
@@ -108,10 +95,7 @@ fn same_names(methods: &mut [Method], report: &mut Report) {
         let method = &mut rest[0];
         let may_meet = |other: &&Method| !(other.is_conditional() && method.is_conditional());
         let mut others = before.iter().filter(may_meet);
-        if others
-            .clone()
-            .any(|other| other.plain_name == method.plain_name)
-        {
+        if others.clone().any(|other| other.plain_name == method.plain_name) {
             let at = Spot::at(method.ident.span());
             report.push(at, messages::same_method(&method.plain_name));
             method.limit(Extent::Nothing);

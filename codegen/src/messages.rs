@@ -19,17 +19,11 @@ impl fmt::Display for Message {
 }
 
 const fn fixed(what: &'static str, hint: &'static str) -> Message {
-    Message {
-        what: Cow::Borrowed(what),
-        hint: Cow::Borrowed(hint),
-    }
+    Message { what: Cow::Borrowed(what), hint: Cow::Borrowed(hint) }
 }
 
 fn message(what: impl Into<Cow<'static, str>>, hint: impl Into<Cow<'static, str>>) -> Message {
-    Message {
-        what: what.into(),
-        hint: hint.into(),
-    }
+    Message { what: what.into(), hint: hint.into() }
 }
 
 // -- the item --
@@ -47,16 +41,11 @@ pub(crate) fn not_a_trait(kind: &str) -> Message {
 }
 
 pub(crate) fn syntax(what: String) -> Message {
-    message(
-        what,
-        "declare the service as `trait Name { async fn method(&self, ..) -> ..; }`",
-    )
+    message(what, "declare the service as `trait Name { async fn method(&self, ..) -> ..; }`")
 }
 
-pub(crate) const SERVICE_TWICE: Message = fixed(
-    "a trait is a service once",
-    "keep one `#[service(..)]`, with all that the two say",
-);
+pub(crate) const SERVICE_TWICE: Message =
+    fixed("a trait is a service once", "keep one `#[service(..)]`, with all that the two say");
 
 pub(crate) const RPC_ON_TRAIT: Message = fixed(
     "`#[rpc(..)]` goes on a method",
@@ -93,22 +82,16 @@ pub(crate) const MACRO_IN_TRAIT: Message = fixed(
     "write the methods out",
 );
 
-pub(crate) const UNKNOWN_ITEM: Message = fixed(
-    "a service trait holds methods only",
-    "write `async fn name(&self, ..) -> ..;`",
-);
+pub(crate) const UNKNOWN_ITEM: Message =
+    fixed("a service trait holds methods only", "write `async fn name(&self, ..) -> ..;`");
 
-pub(crate) const VISIBILITY: Message = fixed(
-    "a method of a trait is as visible as its trait",
-    "remove the visibility here",
-);
+pub(crate) const VISIBILITY: Message =
+    fixed("a method of a trait is as visible as its trait", "remove the visibility here");
 
 // -- signatures --
 
-pub(crate) const NOT_ASYNC: Message = fixed(
-    "a service method must be `async fn`",
-    "write `async` in front of `fn`",
-);
+pub(crate) const NOT_ASYNC: Message =
+    fixed("a service method must be `async fn`", "write `async` in front of `fn`");
 
 pub(crate) const RETURNS_FUTURE: Message = fixed(
     "a service method must be `async fn`",
@@ -133,10 +116,8 @@ pub(crate) fn modifier(word: &str) -> Message {
     )
 }
 
-pub(crate) const VARIADIC: Message = fixed(
-    "a service method has a fixed list of arguments",
-    "take a `Vec<T>` instead of `...`",
-);
+pub(crate) const VARIADIC: Message =
+    fixed("a service method has a fixed list of arguments", "take a `Vec<T>` instead of `...`");
 
 pub(crate) const GENERIC_METHOD: Message = fixed(
     "a service method cannot be generic",
@@ -169,10 +150,7 @@ pub(crate) const ARGUMENT_ATTRIBUTE: Message = fixed(
 );
 
 pub(crate) fn argument_twice(name: &str) -> Message {
-    message(
-        format!("two arguments are named `{name}`"),
-        "give each a name of its own",
-    )
+    message(format!("two arguments are named `{name}`"), "give each a name of its own")
 }
 
 pub(crate) fn too_many_arguments(count: usize, limit: usize) -> Message {
@@ -185,10 +163,7 @@ pub(crate) fn too_many_arguments(count: usize, limit: usize) -> Message {
 // -- types --
 
 pub(crate) fn borrowed(instead: &str) -> Message {
-    message(
-        "a borrowed value cannot be sent",
-        format!("write `{instead}`"),
-    )
+    message("a borrowed value cannot be sent", format!("write `{instead}`"))
 }
 
 pub(crate) const BORROWED_OBJECT: Message = fixed(
@@ -242,23 +217,15 @@ pub(crate) fn key_twice(key: &str) -> Message {
 }
 
 pub(crate) fn takes_no_value(key: &str) -> Message {
-    message(
-        format!("`{key}` takes no value"),
-        format!("write `{key}` alone, or leave it out"),
-    )
+    message(format!("`{key}` takes no value"), format!("write `{key}` alone, or leave it out"))
 }
 
 pub(crate) fn needs_text(key: &str, example: &str) -> Message {
-    message(
-        format!("`{key}` needs a value in quotes"),
-        format!("write `{key} = \"{example}\"`"),
-    )
+    message(format!("`{key}` needs a value in quotes"), format!("write `{key} = \"{example}\"`"))
 }
 
-pub(crate) const ATTRIBUTE_SYNTAX: Message = fixed(
-    "this is no attribute",
-    "write `key` or `key = \"value\"`, separated by commas",
-);
+pub(crate) const ATTRIBUTE_SYNTAX: Message =
+    fixed("this is no attribute", "write `key` or `key = \"value\"`, separated by commas");
 
 pub(crate) fn attribute_form(name: &str) -> Message {
     message(
@@ -267,10 +234,8 @@ pub(crate) fn attribute_form(name: &str) -> Message {
     )
 }
 
-pub(crate) const HTTP: Message = fixed(
-    "`#[http(..)]` is kept for bindings to plain HTTP, which do not exist yet",
-    "remove it",
-);
+pub(crate) const HTTP: Message =
+    fixed("`#[http(..)]` is kept for bindings to plain HTTP, which do not exist yet", "remove it");
 
 pub(crate) const CONDITIONAL_RPC: Message = fixed(
     "`#[service]` cannot see through `#[cfg_attr]`",
@@ -336,10 +301,7 @@ pub(crate) fn long_name(bytes: usize, limit: usize) -> Message {
 }
 
 pub(crate) fn same_method(name: &str) -> Message {
-    message(
-        format!("two methods are named `{name}`"),
-        "give each a name of its own",
-    )
+    message(format!("two methods are named `{name}`"), "give each a name of its own")
 }
 
 pub(crate) fn same_name(name: &str) -> Message {

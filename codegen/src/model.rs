@@ -190,18 +190,14 @@ impl Method {
 
     /// The input stream: the argument and the type of its items.
     pub(crate) fn input_stream(&self) -> Option<(&Argument, &TokenStream)> {
-        self.arguments
-            .iter()
-            .find_map(|argument| match &argument.kind {
-                ArgumentKind::Stream { item } => Some((argument, item)),
-                ArgumentKind::Value { .. } => None,
-            })
+        self.arguments.iter().find_map(|argument| match &argument.kind {
+            ArgumentKind::Stream { item } => Some((argument, item)),
+            ArgumentKind::Value { .. } => None,
+        })
     }
 
     /// The arguments that travel in the body of the request, in order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &Argument> {
-        self.arguments
-            .iter()
-            .filter(|argument| matches!(argument.kind, ArgumentKind::Value { .. }))
+        self.arguments.iter().filter(|argument| matches!(argument.kind, ArgumentKind::Value { .. }))
     }
 }

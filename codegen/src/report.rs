@@ -22,18 +22,12 @@ impl Spot {
             return Self::at(Span::call_site());
         };
         let tail = trees.last().unwrap_or_else(|| head.clone());
-        Self {
-            first: open(&head),
-            last: close(&tail),
-        }
+        Self { first: open(&head), last: close(&tail) }
     }
 
     /// A single span.
     pub(crate) fn at(span: Span) -> Self {
-        Self {
-            first: span,
-            last: span,
-        }
+        Self { first: span, last: span }
     }
 
     /// The place as one span: that of its first token.

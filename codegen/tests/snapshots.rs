@@ -11,42 +11,23 @@ fn check(args: &str, item: &str, snapshot: ExpectFile) {
     let expanded = sinew_codegen::from_trait(tokens(args), tokens(item));
     let file =
         syn::parse2(expanded).unwrap_or_else(|why| panic!("the expansion is no Rust: {why}"));
-    snapshot.assert_eq(&format!(
-        "//! {}\n\n{}",
-        header(args, item),
-        prettyplease::unparse(&file)
-    ));
+    snapshot.assert_eq(&format!("//! {}\n\n{}", header(args, item), prettyplease::unparse(&file)));
 }
 
 fn tokens(text: &str) -> TokenStream {
-    text.parse()
-        .unwrap_or_else(|why| panic!("the test's input is no Rust: {why}"))
+    text.parse().unwrap_or_else(|why| panic!("the test's input is no Rust: {why}"))
 }
 
 /// The input as inner docs, so that a snapshot can be read alone.
 fn header(args: &str, item: &str) -> String {
-    let attribute = if args.is_empty() {
-        String::new()
-    } else {
-        format!("({args})")
-    };
-    let indent = item
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(spaces)
-        .min()
-        .unwrap_or(0);
-    let lines = item
-        .trim()
-        .lines()
-        .map(|line| line.get(indent.min(spaces(line))..).unwrap_or(""));
-    std::iter::once(format!(
-        "The expansion of:\n//! ```text\n//! #[service{attribute}]"
-    ))
-    .chain(lines.map(|line| format!("//! {line}").trim_end().to_owned()))
-    .chain(["//! ```".to_owned()])
-    .collect::<Vec<_>>()
-    .join("\n")
+    let attribute = if args.is_empty() { String::new() } else { format!("({args})") };
+    let indent = item.lines().filter(|line| !line.trim().is_empty()).map(spaces).min().unwrap_or(0);
+    let lines = item.trim().lines().map(|line| line.get(indent.min(spaces(line))..).unwrap_or(""));
+    std::iter::once(format!("The expansion of:\n//! ```text\n//! #[service{attribute}]"))
+        .chain(lines.map(|line| format!("//! {line}").trim_end().to_owned()))
+        .chain(["//! ```".to_owned()])
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn spaces(line: &str) -> usize {
@@ -207,11 +188,7 @@ fn a_generic_trait_leaves_a_client_without_calls() {
 
 #[test]
 fn an_item_that_is_no_trait_is_left_alone() {
-    check(
-        "",
-        "pub struct Inventory { stock: u32 }",
-        expect_file!["snapshots/not_a_trait.rs"],
-    );
+    check("", "pub struct Inventory { stock: u32 }", expect_file!["snapshots/not_a_trait.rs"]);
 }
 
 #[test]

@@ -136,8 +136,7 @@ impl Mesh {
                     identity: self.0.identity.clone(),
                     sockets: Arc::clone(&self.0.sockets),
                 };
-                let endpoint =
-                    |target: &String| Endpoint::new(target, Box::new(connector(target)));
+                let endpoint = |target: &String| Endpoint::new(target, Box::new(connector(target)));
                 targets.iter().map(endpoint).collect()
             },
         );

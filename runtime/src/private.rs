@@ -4,6 +4,14 @@ use std::future::Future;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use crate::server::{
+    bidirectional_handler, client_streaming_handler, server_streaming_handler, unary_handler,
+};
+use crate::{
+    call::{context::Context, failure::Failure, streaming::Streaming},
+    client::{answer, stack},
+    mesh,
+};
 pub use crate::{
     call::{
         failure::{MethodError, ResultType},
@@ -11,14 +19,6 @@ pub use crate::{
     },
     client::Channel,
     server::{Handler, Service},
-};
-pub use crate::server::{
-    bidirectional_handler, client_streaming_handler, server_streaming_handler, unary_handler,
-};
-use crate::{
-    call::{context::Context, failure::Failure, streaming::Streaming},
-    client::stack,
-    mesh,
 };
 
 impl Channel {
@@ -75,7 +75,7 @@ where
     let call = stack::streaming(channel.clone(), method, arguments, None, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(stack::typed_stream).map_err(E::caller)
+        answer.and_then(answer::typed_stream).map_err(E::caller)
     }
 }
 
@@ -96,7 +96,7 @@ where
     let call = stack::streaming(channel.clone(), method, arguments, input, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(stack::typed_single).map_err(E::caller)
+        answer.and_then(answer::typed_single).map_err(E::caller)
     }
 }
 
@@ -117,6 +117,6 @@ where
     let call = stack::streaming(channel.clone(), method, arguments, input, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(stack::typed_stream).map_err(E::caller)
+        answer.and_then(answer::typed_stream).map_err(E::caller)
     }
 }

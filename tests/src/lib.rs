@@ -8,7 +8,8 @@
 //! ```text
 //!   scene       servers, clients and an authority of this test alone     probe   the service that most tests call
 //!   child       the probe's server in a process that can be stopped      raw     both sides of docs/wire.md by hand
-//!   authority   certificates for production identities                   wait    conditions with a generous limit
+//!   authority   certificates for production identities                   hops    three services that call each other
+//!   errand      a service whose handler is a closure                     wait    conditions with a generous limit
 //! ```
 //!
 //! # Invariants
@@ -17,8 +18,10 @@
 
 pub mod authority;
 pub mod child;
+pub mod errand;
+pub mod hops;
 pub mod probe;
-//RAW
+pub mod raw;
 pub mod scene;
 mod scratch;
 pub mod wait;
@@ -38,6 +41,23 @@ impl<T, E: fmt::Debug> Must<T> for Result<T, E> {
         match self {
             Ok(value) => value,
             Err(error) => panic!("{what}: {error:?}"),
+        }
+    }
+}
+
+/// Unwraps the failure that a test wants to see.
+pub trait MustFail<E> {
+    /// The error; a value fails the test.
+    #[track_caller]
+    fn must_err(self) -> E;
+}
+
+impl<T: fmt::Debug, E> MustFail<E> for Result<T, E> {
+    #[track_caller]
+    fn must_err(self) -> E {
+        match self {
+            Ok(value) => panic!("a failure was expected, not {value:?}"),
+            Err(error) => error,
         }
     }
 }

@@ -29,6 +29,9 @@ pub trait Probe {
     async fn hold(&self);
     /// Microseconds that the handler has left; `None` without a deadline.
     async fn left(&self) -> Option<u64>;
+    /// As `left`, with a timeout of the trait's own.
+    #[rpc(timeout = "3s")]
+    async fn left_of_three_seconds(&self) -> Option<u64>;
     /// So many bytes.
     async fn make(&self, len: u64) -> Bytes;
     /// How many bytes there are.
@@ -163,6 +166,10 @@ impl Probe for Counting {
         self.begin().end();
         let left = Context::current()?.remaining()?;
         u64::try_from(left.as_micros()).ok()
+    }
+
+    async fn left_of_three_seconds(&self) -> Option<u64> {
+        self.left().await
     }
 
     async fn make(&self, len: u64) -> Bytes {

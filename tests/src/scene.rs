@@ -1,6 +1,6 @@
 //! One test's world: an authority of its own, servers on ports of their own, clients of them.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use sinew::{Identity, Mesh, MeshBuilder, Server, ServerBuilder, ServiceClient};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -38,16 +38,13 @@ impl Scene {
     }
 
     /// A mesh: one more process, as far as connections are concerned.
-    pub fn mesh(&self) -> impl Future<Output = Mesh> + use<> {
-        self.mesh_with(|builder| builder)
+    pub async fn mesh(&self) -> Mesh {
+        self.mesh_with(|builder| builder).await
     }
 
     /// A mesh with something set.
-    pub fn mesh_with(
-        &self,
-        set: impl FnOnce(MeshBuilder) -> MeshBuilder,
-    ) -> impl Future<Output = Mesh> + use<> {
-        mesh_of(self.identity.clone(), set)
+    pub async fn mesh_with(&self, set: impl FnOnce(MeshBuilder) -> MeshBuilder) -> Mesh {
+        mesh_of(self.identity.clone(), set).await
     }
 
     /// A server of what `add` adds, listening.
@@ -77,12 +74,11 @@ impl Scene {
 }
 
 /// A mesh of an identity, with something set.
-pub fn mesh_of(
+pub async fn mesh_of(
     identity: Identity,
     set: impl FnOnce(MeshBuilder) -> MeshBuilder,
-) -> impl Future<Output = Mesh> {
-    let builder = set(Mesh::builder().identity(identity));
-    async move { builder.build().await.must("a mesh") }
+) -> Mesh {
+    set(Mesh::builder().identity(identity)).build().await.must("a mesh")
 }
 
 /// A client of this mesh with these endpoints.

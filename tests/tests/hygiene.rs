@@ -136,10 +136,7 @@ async fn types_named_like_the_prelude_are_no_obstacle() {
     assert_eq!(sum.ok(), Some(OwnResult(OwnOption(3))));
     assert_eq!(client.failing(List(1), T(4)).await.ok(), Some(T(4)));
     let error = client.failing(List(0), T(4)).await.err();
-    assert_eq!(
-        error.as_ref().and_then(sinew::CallError::app),
-        Some(&OwnErr(4))
-    );
+    assert_eq!(error.as_ref().and_then(sinew::CallError::app), Some(&OwnErr(4)));
 }
 
 /// A module that sees nothing at all without being told.
@@ -216,17 +213,11 @@ impl Names for Named {
 #[tokio::test]
 async fn arguments_may_have_the_names_of_generated_variables() {
     let client = NamesClient::local(Named);
-    assert_eq!(
-        client.locals(1, 2, 3, 4, 5).await.ok(),
-        Some([1, 2, 3, 4, 5])
-    );
+    assert_eq!(client.locals(1, 2, 3, 4, 5).await.ok(), Some([1, 2, 3, 4, 5]));
     assert_eq!(client.r#match(1, 2).await.ok(), Some([1, 2]));
     assert_eq!(client.new().await.ok(), Some(1));
     assert_eq!(client.many(1, 0, 0, 0, 0, 0, 0, 2).await.ok(), Some(3));
-    #[expect(
-        deprecated,
-        reason = "the client's method is deprecated as the trait's is"
-    )]
+    #[expect(deprecated, reason = "the client's method is deprecated as the trait's is")]
     let old = client.old();
     assert_eq!(old.await.ok(), Some(2));
 }
@@ -314,10 +305,7 @@ impl Conditional for () {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_method_exists_under_its_condition_only() {
-    assert_eq!(
-        ConditionalClient::local(()).open("/".into()).await.ok(),
-        Some(1)
-    );
+    assert_eq!(ConditionalClient::local(()).open("/".into()).await.ok(), Some(1));
 }
 
 /// A service that nothing here implements or calls is no dead code.

@@ -14,18 +14,8 @@ use crate::{
 
 /// The struct.
 pub(super) fn definition(service: &Service) -> TokenStream {
-    let Service {
-        sinew,
-        visibility,
-        ident,
-        ..
-    } = service;
-    let Attributes {
-        docs,
-        conditions,
-        deprecated,
-        ..
-    } = &service.attributes;
+    let Service { sinew, visibility, ident, .. } = service;
+    let Attributes { docs, conditions, deprecated, .. } = &service.attributes;
     let client = beside(service, "Client");
     let title = format!(" Client of [`{ident}`]: each of its methods is a call.");
     let docs = (!docs.is_empty()).then(|| quote!(#[doc = ""] #docs));
@@ -46,21 +36,16 @@ pub(super) fn definition(service: &Service) -> TokenStream {
 
 /// Its own methods, the calls, and what makes it a client.
 pub(super) fn implementation(service: &Service) -> TokenStream {
-    let Service {
-        sinew, visibility, ..
-    } = service;
+    let Service { sinew, visibility, .. } = service;
     let client = beside(service, "Client");
     let name = &service.name.text;
     let local_fn = local_fn(service);
-    let methods = service
-        .methods
-        .iter()
-        .filter_map(|method| match method.extent {
-            _ if service.generics.is_some() => None,
-            Extent::Whole => Some(call(service, method)),
-            Extent::Stub => Some(stub(service, method)),
-            Extent::TraitOnly | Extent::Nothing => None,
-        });
+    let methods = service.methods.iter().filter_map(|method| match method.extent {
+        _ if service.generics.is_some() => None,
+        Extent::Whole => Some(call(service, method)),
+        Extent::Stub => Some(stub(service, method)),
+        Extent::TraitOnly | Extent::Nothing => None,
+    });
     quote! {
         impl #client {
             /// The same client, with these options for each call that is made through it.
@@ -85,13 +70,7 @@ pub(super) fn implementation(service: &Service) -> TokenStream {
 }
 
 fn local_fn(service: &Service) -> TokenStream {
-    let Service {
-        sinew,
-        visibility,
-        ident,
-        generics,
-        ..
-    } = service;
+    let Service { sinew, visibility, ident, generics, .. } = service;
     let server = beside(service, "Server");
     let (parameters, argument, body) = match generics {
         None => (
@@ -114,14 +93,8 @@ fn local_fn(service: &Service) -> TokenStream {
 }
 
 fn call(service: &Service, method: &Method) -> TokenStream {
-    let Service {
-        sinew, visibility, ..
-    } = service;
-    let Attributes {
-        conditions,
-        deprecated,
-        ..
-    } = &method.attributes;
+    let Service { sinew, visibility, .. } = service;
+    let Attributes { conditions, deprecated, .. } = &method.attributes;
     let docs = docs(service, method);
     let ident = &method.ident;
     let arguments = method.arguments.iter().map(|argument| {
@@ -160,17 +133,10 @@ fn future_of(method: &Method, answer: &TokenStream) -> TokenStream {
 /// sites compile, and is never run, because the mistake is an error.
 fn stub(service: &Service, method: &Method) -> TokenStream {
     let visibility = &service.visibility;
-    let Attributes {
-        conditions,
-        deprecated,
-        ..
-    } = &method.attributes;
+    let Attributes { conditions, deprecated, .. } = &method.attributes;
     let docs = docs(service, method);
     let ident = &method.ident;
-    let Generics {
-        parameters,
-        conditions: where_clause,
-    } = &method.signature.generics;
+    let Generics { parameters, conditions: where_clause } = &method.signature.generics;
     let arguments = method.arguments.iter().map(|argument| &argument.ty);
     let answer = future_of(method, &Types::of(service, method).answer());
     quote! {

@@ -47,19 +47,12 @@ pub(crate) fn rust(service: &Service) -> TokenStream {
 
 /// The methods that can be called.
 fn whole(service: &Service) -> impl Iterator<Item = &Method> {
-    service
-        .methods
-        .iter()
-        .filter(|method| method.extent == Extent::Whole)
+    service.methods.iter().filter(|method| method.extent == Extent::Whole)
 }
 
 /// A name beside the trait's: `InventoryClient`.
 fn beside(service: &Service, suffix: &str) -> Ident {
-    format_ident!(
-        "{}{suffix}",
-        service.ident,
-        span = located_at(service.ident.span())
-    )
+    format_ident!("{}{suffix}", service.ident, span = located_at(service.ident.span()))
 }
 
 /// The static that describes a method.

@@ -12,17 +12,8 @@ use crate::model::{Attributes, Failure, Method, Service};
 
 /// The struct.
 pub(super) fn definition(service: &Service) -> TokenStream {
-    let Service {
-        sinew,
-        visibility,
-        ident,
-        ..
-    } = service;
-    let Attributes {
-        conditions,
-        deprecated,
-        ..
-    } = &service.attributes;
+    let Service { sinew, visibility, ident, .. } = service;
+    let Attributes { conditions, deprecated, .. } = &service.attributes;
     let server = beside(service, "Server");
     let title = format!(" Serves an implementation of [`{ident}`].");
     quote! {
@@ -38,13 +29,7 @@ pub(super) fn definition(service: &Service) -> TokenStream {
 
 /// How it is made, and what a server takes it as.
 pub(super) fn implementation(service: &Service) -> TokenStream {
-    let Service {
-        sinew,
-        visibility,
-        ident,
-        generics,
-        ..
-    } = service;
+    let Service { sinew, visibility, ident, generics, .. } = service;
     let server = beside(service, "Server");
     let (parameters, argument, body) = match generics {
         None => (None, quote!(impl #ident), handlers(service)),

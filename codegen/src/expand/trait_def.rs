@@ -7,21 +7,8 @@ use super::located_at;
 use crate::model::{Attributes, Extent, Method, Service, Signature};
 
 pub(super) fn trait_def(service: &Service) -> TokenStream {
-    let Service {
-        ident,
-        visibility,
-        attributes,
-        supertraits,
-        strangers,
-        ..
-    } = service;
-    let Attributes {
-        docs,
-        conditions,
-        deprecated,
-        others,
-        ..
-    } = attributes;
+    let Service { ident, visibility, attributes, supertraits, strangers, .. } = service;
+    let Attributes { docs, conditions, deprecated, others, .. } = attributes;
     let generics = service.generics.iter();
     let parameters = generics.clone().map(|generics| &generics.parameters);
     let where_clause = generics.map(|generics| &generics.conditions);
@@ -31,11 +18,8 @@ pub(super) fn trait_def(service: &Service) -> TokenStream {
         ::core::marker::Send + ::core::marker::Sync + 'static
     };
     let supertraits = (!supertraits.is_empty()).then(|| quote!(+ #supertraits));
-    let methods = service
-        .methods
-        .iter()
-        .filter(|method| method.extent < Extent::Nothing)
-        .map(method);
+    let methods =
+        service.methods.iter().filter(|method| method.extent < Extent::Nothing).map(method);
     quote! {
         #conditions
         #docs
@@ -51,29 +35,15 @@ pub(super) fn trait_def(service: &Service) -> TokenStream {
 /// `async fn` becomes a function that returns its future with the promise that it is `Send`: without
 /// it the compiler would complain about generated code, with it about the handler that breaks it.
 fn method(method: &Method) -> TokenStream {
-    let Attributes {
-        docs,
-        conditions,
-        deprecated,
-        others,
-        ..
-    } = &method.attributes;
-    let Signature {
-        head,
-        is_async,
-        generics,
-        body,
-    } = &method.signature;
+    let Attributes { docs, conditions, deprecated, others, .. } = &method.attributes;
+    let Signature { head, is_async, generics, body } = &method.signature;
     let where_clause = &generics.conditions;
     let written = &method.output.written;
     let (output, body) = if *is_async {
         let output = quote_spanned! { located_at(method.ident.span())=>
             impl ::core::future::Future<Output = #written> + ::core::marker::Send
         };
-        (
-            output,
-            body.as_ref().map(|body| quote!({ async move #body })),
-        )
+        (output, body.as_ref().map(|body| quote!({ async move #body })))
     } else {
         (written.clone(), body.clone())
     };

@@ -110,21 +110,13 @@ impl Types {
 
     /// What a call of the client's method resolves to.
     pub(super) fn answer(&self) -> TokenStream {
-        let Self {
-            received, refused, ..
-        } = self;
+        let Self { received, refused, .. } = self;
         quote!(::core::result::Result<#received, #refused>)
     }
 
     /// `A, T, E`, or `A, I, T, E`.
     pub(super) fn of_call(&self) -> TokenStream {
-        let Self {
-            arguments,
-            input,
-            value,
-            error,
-            ..
-        } = self;
+        let Self { arguments, input, value, error, .. } = self;
         let input = input.iter();
         quote!(#arguments, #(#input,)* #value, #error)
     }

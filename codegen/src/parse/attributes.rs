@@ -49,12 +49,8 @@ const CRITICALITIES: &Words<Criticality> = &[
     ("sheddable", Criticality::Sheddable),
 ];
 /// Other words for our keys, from frameworks that use them.
-const SYNONYMS: &[(&str, &str)] = &[
-    ("deadline", "timeout"),
-    ("rename", "name"),
-    ("priority", "criticality"),
-    ("bytes", "raw"),
-];
+const SYNONYMS: &[(&str, &str)] =
+    &[("deadline", "timeout"), ("rename", "name"), ("priority", "criticality"), ("bytes", "raw")];
 
 /// What `#[service(..)]` says.
 pub(super) struct ServiceArgs {
@@ -72,10 +68,7 @@ pub(super) struct MethodAttributes {
 
 /// Reads the arguments of `#[service(..)]`.
 pub(super) fn service_args(args: TokenStream, report: &mut Report) -> ServiceArgs {
-    let mut service = ServiceArgs {
-        name: None,
-        sinew: quote!(::sinew),
-    };
+    let mut service = ServiceArgs { name: None, sinew: quote!(::sinew) };
     let mut seen = Seen::default();
     for entry in entries(args, report) {
         match seen.key(&entry, SERVICE_KEYS, report) {
@@ -101,11 +94,7 @@ pub(super) fn of_trait(attributes: &[Attribute], report: &mut Report) -> Attribu
         let path = attribute.path();
         if path.is_ident("rpc") {
             report.push(Spot::of(attribute), messages::RPC_ON_TRAIT);
-        } else if path
-            .segments
-            .last()
-            .is_some_and(|last| last.ident == "service")
-        {
+        } else if path.segments.last().is_some_and(|last| last.ident == "service") {
             report.push(Spot::of(attribute), messages::SERVICE_TWICE);
         } else {
             sort(attribute, &mut sorted);
@@ -199,12 +188,10 @@ fn synonym(written: &str, known: &[&'static str]) -> Option<&'static str> {
 }
 
 fn entries(tokens: TokenStream, report: &mut Report) -> Punctuated<Meta, Token![,]> {
-    Punctuated::parse_terminated
-        .parse2(tokens)
-        .unwrap_or_else(|error: syn::Error| {
-            report.push(Spot::at(error.span()), messages::ATTRIBUTE_SYNTAX);
-            Punctuated::new()
-        })
+    Punctuated::parse_terminated.parse2(tokens).unwrap_or_else(|error: syn::Error| {
+        report.push(Spot::at(error.span()), messages::ATTRIBUTE_SYNTAX);
+        Punctuated::new()
+    })
 }
 
 fn flag(key: &str, entry: &Meta, report: &mut Report) -> bool {
@@ -228,10 +215,7 @@ fn text(key: &str, example: &str, entry: &Meta, report: &mut Report) -> Option<L
 /// A string literal, also one that came through a `macro_rules`.
 fn literal(value: &Expr) -> Option<&LitStr> {
     match value {
-        Expr::Lit(ExprLit {
-            lit: Lit::Str(text),
-            ..
-        }) => Some(text),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
         Expr::Group(group) => literal(&group.expr),
         _ => None,
     }
@@ -242,9 +226,7 @@ fn named(text: LitStr) -> (String, Spot) {
 }
 
 fn valid<T>(text: &LitStr, value: Result<T, Message>, report: &mut Report) -> Option<T> {
-    value
-        .map_err(|message| report.push(Spot::at(text.span()), message))
-        .ok()
+    value.map_err(|message| report.push(Spot::at(text.span()), message)).ok()
 }
 
 /// The path in `crate = ".."`, as if the macro had written it at that place.
@@ -296,11 +278,10 @@ fn adds_ours(attribute: &Attribute) -> bool {
     else {
         return false;
     };
-    entries.iter().skip(1).any(|entry| {
-        ["rpc", "cfg", "http"]
-            .iter()
-            .any(|name| entry.path().is_ident(name))
-    })
+    entries
+        .iter()
+        .skip(1)
+        .any(|entry| ["rpc", "cfg", "http"].iter().any(|name| entry.path().is_ident(name)))
 }
 
 fn names<T>(words: &Words<T>) -> Vec<&'static str> {
@@ -308,9 +289,5 @@ fn names<T>(words: &Words<T>) -> Vec<&'static str> {
 }
 
 fn list(names: &[&str]) -> String {
-    names
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ")
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

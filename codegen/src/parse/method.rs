@@ -24,11 +24,7 @@ pub(super) fn lower(function: &TraitItemFn, report: &mut Report) -> Method {
     refuse_receiver(function, report);
     let arguments = arguments(function, report);
     let output = output(function, report);
-    let extent = if report.len() > before {
-        Extent::Stub
-    } else {
-        Extent::Whole
-    };
+    let extent = if report.len() > before { Extent::Stub } else { Extent::Whole };
     Method {
         name: wire_name(attributes.name, &function.sig.ident),
         attributes: attributes.sorted,
@@ -76,18 +72,11 @@ fn output(function: &TraitItemFn, report: &mut Report) -> Output {
         return types::output(written, report);
     }
     let resolved = written.and_then(types::resolved);
-    let message = if resolved.is_some() {
-        messages::RETURNS_FUTURE
-    } else {
-        messages::NOT_ASYNC
-    };
+    let message = if resolved.is_some() { messages::RETURNS_FUTURE } else { messages::NOT_ASYNC };
     report.push(Spot::at(function.sig.fn_token.span), message);
     let output = types::output(resolved.or(written), report);
     match written {
-        Some(ty) => Output {
-            written: ty.to_token_stream(),
-            ..output
-        },
+        Some(ty) => Output { written: ty.to_token_stream(), ..output },
         None => output,
     }
 }
@@ -97,11 +86,8 @@ fn refuse_generics(function: &TraitItemFn, report: &mut Report) {
     let is_lifetime = |parameter: &GenericParam| matches!(parameter, GenericParam::Lifetime(_));
     if !generics.params.is_empty() {
         let all_lifetimes = generics.params.iter().all(is_lifetime);
-        let message = if all_lifetimes {
-            messages::LIFETIME_PARAMETER
-        } else {
-            messages::GENERIC_METHOD
-        };
+        let message =
+            if all_lifetimes { messages::LIFETIME_PARAMETER } else { messages::GENERIC_METHOD };
         report.push(Spot::of(&generics.params), message);
     }
     if let Some(conditions) = &generics.where_clause {
@@ -112,9 +98,7 @@ fn refuse_generics(function: &TraitItemFn, report: &mut Report) {
 fn refuse_receiver(function: &TraitItemFn, report: &mut Report) {
     match function.sig.receiver() {
         Some(Receiver {
-            kind: ReceiverKind::Reference(_, None, None),
-            mutability: None,
-            ..
+            kind: ReceiverKind::Reference(_, None, None), mutability: None, ..
         }) => {}
         Some(other) => report.push(Spot::of(other), messages::RECEIVER),
         None => report.push(Spot::at(function.sig.ident.span()), messages::NO_RECEIVER),
@@ -158,13 +142,11 @@ fn arguments(function: &TraitItemFn, report: &mut Report) -> Vec<Argument> {
 /// The name that a pattern is. `mut` is for a provided body alone.
 fn argument_name(pattern: &Pat, has_body: bool) -> Result<&Ident, Message> {
     match pattern {
-        Pat::Ident(PatIdent {
-            by_ref: None,
-            subpat: None,
-            mutability,
-            ident,
-            ..
-        }) if has_body || mutability.is_none() => Ok(ident),
+        Pat::Ident(PatIdent { by_ref: None, subpat: None, mutability, ident, .. })
+            if has_body || mutability.is_none() =>
+        {
+            Ok(ident)
+        }
         Pat::Wild(_) => Err(messages::UNNAMED_ARGUMENT),
         _ => Err(messages::PATTERN_ARGUMENT),
     }
@@ -179,20 +161,9 @@ fn refuse_attributes(attributes: &[syn::Attribute], report: &mut Report) {
 /// The signature as the trait repeats it, with as much of a mistaken one as the compiler accepts without
 /// a word of its own: no `const`, no `...`, no patterns where there is no body to use them.
 fn signature(function: &TraitItemFn, arguments: &[Argument]) -> Signature {
-    let Sig {
-        safety,
-        abi,
-        fn_token,
-        ident,
-        generics,
-        ..
-    } = &function.sig;
+    let Sig { safety, abi, fn_token, ident, generics, .. } = &function.sig;
     let parameters = &generics.params;
-    let parameters = if parameters.is_empty() {
-        TokenStream::new()
-    } else {
-        quote!(<#parameters>)
-    };
+    let parameters = if parameters.is_empty() { TokenStream::new() } else { quote!(<#parameters>) };
     let mut inputs = function.sig.inputs.clone();
     let mut arguments = arguments.iter();
     for input in &mut inputs {
@@ -209,10 +180,7 @@ fn signature(function: &TraitItemFn, arguments: &[Argument]) -> Signature {
     Signature {
         head: quote!(#safety #abi #fn_token #ident #parameters (#inputs)),
         is_async: function.sig.asyncness.is_some(),
-        generics: Generics {
-            parameters,
-            conditions: generics.where_clause.to_token_stream(),
-        },
+        generics: Generics { parameters, conditions: generics.where_clause.to_token_stream() },
         body: function.default.as_ref().map(ToTokens::to_token_stream),
     }
 }

@@ -93,16 +93,10 @@ pub(crate) fn lower(source: Source, report: &mut Report) -> Service {
 /// The name that was given, else the identifier without `r#`.
 fn wire_name(given: Option<(String, Spot)>, ident: &syn::Ident) -> WireName {
     match given {
-        Some((text, at)) => WireName {
-            text,
-            at,
-            given: true,
-        },
-        None => WireName {
-            text: ident.unraw().to_string(),
-            at: Spot::at(ident.span()),
-            given: false,
-        },
+        Some((text, at)) => WireName { text, at, given: true },
+        None => {
+            WireName { text: ident.unraw().to_string(), at: Spot::at(ident.span()), given: false }
+        }
     }
 }
 
@@ -123,10 +117,8 @@ fn generics(tree: &ItemTrait, report: &mut Report) -> Option<Generics> {
     if let Some(conditions) = conditions {
         report.push(Spot::of(conditions), messages::TRAIT_WHERE);
     }
-    (!parameters.is_empty() || conditions.is_some()).then(|| Generics {
-        parameters: quote!(<#parameters>),
-        conditions: quote!(#conditions),
-    })
+    (!parameters.is_empty() || conditions.is_some())
+        .then(|| Generics { parameters: quote!(<#parameters>), conditions: quote!(#conditions) })
 }
 
 /// A method, or the tokens of what cannot be in a service.

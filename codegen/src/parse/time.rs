@@ -2,13 +2,8 @@
 
 use crate::messages::{self, Message};
 
-const UNITS: &[(&str, u64)] = &[
-    ("ns", 1),
-    ("us", 1_000),
-    ("ms", 1_000_000),
-    ("s", 1_000_000_000),
-    ("m", 60_000_000_000),
-];
+const UNITS: &[(&str, u64)] =
+    &[("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000)];
 
 /// A call that has less time left is not sent.
 const SHORTEST_US: u64 = 1_000;
@@ -55,32 +50,18 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for written in [
-            "", "5", "ms", "1.5s", "-1s", "1 s", "1S", "1h", "1e3ms", "١s", "5mm",
-        ] {
-            assert_eq!(
-                timeout_us(written),
-                Err(messages::bad_time(written)),
-                "{written}"
-            );
+        for written in ["", "5", "ms", "1.5s", "-1s", "1 s", "1S", "1h", "1e3ms", "١s", "5mm"] {
+            assert_eq!(timeout_us(written), Err(messages::bad_time(written)), "{written}");
         }
     }
 
     #[test]
     fn what_no_call_can_have_is_refused() {
         for written in ["0s", "0ns", "999us", "998999ns"] {
-            assert_eq!(
-                timeout_us(written),
-                Err(messages::TIME_TOO_SHORT),
-                "{written}"
-            );
+            assert_eq!(timeout_us(written), Err(messages::TIME_TOO_SHORT), "{written}");
         }
         for written in ["6m", "301s", "300000001us", "99999999999999999999999s"] {
-            assert_eq!(
-                timeout_us(written),
-                Err(messages::TIME_TOO_LONG),
-                "{written}"
-            );
+            assert_eq!(timeout_us(written), Err(messages::TIME_TOO_LONG), "{written}");
         }
     }
 }

@@ -19,14 +19,10 @@ use crate::{
 /// How an argument of this type travels.
 pub(super) fn argument(ty: &Type, report: &mut Report) -> ArgumentKind {
     match streamed(ty, report) {
-        Some(item) => ArgumentKind::Stream {
-            item: item.to_token_stream(),
-        },
+        Some(item) => ArgumentKind::Stream { item: item.to_token_stream() },
         None => {
             refuse_unsendable(ty, report);
-            ArgumentKind::Value {
-                is_bytes: is_bytes(ty),
-            }
+            ArgumentKind::Value { is_bytes: is_bytes(ty) }
         }
     }
 }
@@ -35,15 +31,8 @@ pub(super) fn argument(ty: &Type, report: &mut Report) -> ArgumentKind {
 pub(super) fn output(written: Option<&Type>, report: &mut Report) -> Output {
     let Some(ty) = written.map(peel) else {
         let unit = quote!(());
-        let value = Value::One {
-            ty: unit.clone(),
-            is_bytes: false,
-        };
-        return Output {
-            written: unit,
-            value,
-            failure: Failure::Never,
-        };
+        let value = Value::One { ty: unit.clone(), is_bytes: false };
+        return Output { written: unit, value, failure: Failure::Never };
     };
     let before = report.len();
     let (value, failure) = match result_arguments(ty).as_deref() {
@@ -54,16 +43,8 @@ pub(super) fn output(written: Option<&Type>, report: &mut Report) -> Output {
         Some([ok]) => (aliased(ok, report), Failure::Aliased),
         _ => (value(ty, report), Failure::Never),
     };
-    let value = if report.len() > before && names_no_type(ty) {
-        Value::Unknown
-    } else {
-        value
-    };
-    Output {
-        written: ty.to_token_stream(),
-        value,
-        failure,
-    }
+    let value = if report.len() > before && names_no_type(ty) { Value::Unknown } else { value };
+    Output { written: ty.to_token_stream(), value, failure }
 }
 
 /// The `T` of `impl Future<Output = T>`.
@@ -73,11 +54,7 @@ pub(super) fn resolved(ty: &Type) -> Option<&Type> {
     };
     let arguments = bounds.iter().find_map(|bound| match bound {
         TypeParamBound::Trait(bound) => {
-            let last = bound
-                .path
-                .segments
-                .last()
-                .filter(|last| last.ident == "Future")?;
+            let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
             match &last.arguments {
                 PathArguments::AngleBracketed(list) => Some(&list.args),
                 _ => None,
@@ -93,15 +70,10 @@ pub(super) fn resolved(ty: &Type) -> Option<&Type> {
 
 fn value(ty: &Type, report: &mut Report) -> Value {
     match streamed(ty, report) {
-        Some(item) => Value::Stream {
-            item: item.to_token_stream(),
-        },
+        Some(item) => Value::Stream { item: item.to_token_stream() },
         None => {
             refuse_unsendable(ty, report);
-            Value::One {
-                ty: ty.to_token_stream(),
-                is_bytes: is_bytes(ty),
-            }
+            Value::One { ty: ty.to_token_stream(), is_bytes: is_bytes(ty) }
         }
     }
 }
@@ -155,9 +127,7 @@ fn peel(ty: &Type) -> &Type {
 
 fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match peel(ty) {
-        Type::Path(TypePath {
-            qself: None, path, ..
-        }) => path.segments.last(),
+        Type::Path(TypePath { qself: None, path, .. }) => path.segments.last(),
         _ => None,
     }
 }
@@ -193,8 +163,7 @@ impl<'ast> Visit<'ast> for Unsendable<'_> {
 
     fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
         if lifetime.ident != "static" {
-            self.report
-                .push(Spot::at(lifetime.span()), messages::BORROWED_INSIDE);
+            self.report.push(Spot::at(lifetime.span()), messages::BORROWED_INSIDE);
         }
     }
 
@@ -205,13 +174,9 @@ impl<'ast> Visit<'ast> for Unsendable<'_> {
     fn visit_type_path(&mut self, ty: &'ast TypePath) {
         let segments = &ty.path.segments;
         if let Some(first) = segments.first().filter(|first| first.ident == "Self") {
-            self.report
-                .push(Spot::at(first.ident.span()), messages::SELF_TYPE);
+            self.report.push(Spot::at(first.ident.span()), messages::SELF_TYPE);
         }
-        if segments
-            .last()
-            .is_some_and(|last| last.ident == "Streaming")
-        {
+        if segments.last().is_some_and(|last| last.ident == "Streaming") {
             self.report.push(Spot::of(ty), messages::STREAM_INSIDE);
         } else {
             visit::visit_type_path(self, ty);
@@ -228,10 +193,7 @@ fn instead_of_reference(target: &Type) -> Message {
     if let Type::TraitObject(_) = target {
         return messages::BORROWED_OBJECT;
     }
-    match last_segment(target)
-        .map(|last| last.ident.to_string())
-        .as_deref()
-    {
+    match last_segment(target).map(|last| last.ident.to_string()).as_deref() {
         Some("str") => messages::borrowed("String"),
         Some("Path") => messages::borrowed("PathBuf"),
         _ => messages::borrowed(&written(target)),
@@ -241,16 +203,9 @@ fn instead_of_reference(target: &Type) -> Message {
 /// A type as source text. Tokens print with spaces between them, which nobody writes.
 fn written(ty: &Type) -> String {
     let text = ty.to_token_stream().to_string();
-    [
-        (" :: ", "::"),
-        (" <", "<"),
-        ("< ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-    ]
-    .iter()
-    .fold(text, |text, (spaced, tight)| text.replace(spaced, tight))
+    [(" :: ", "::"), (" <", "<"), ("< ", "<"), (" >", ">"), (" ,", ","), ("& ", "&")]
+        .iter()
+        .fold(text, |text, (spaced, tight)| text.replace(spaced, tight))
 }
 
 /// Whether the type mentions `impl Trait`, so that it cannot be written a second time.

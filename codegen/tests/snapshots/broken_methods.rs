@@ -127,7 +127,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Broken",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
                             (),
                             u64,
@@ -137,9 +137,9 @@ const _: () = {
                         >(
                             &METHOD_sound,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             u64,

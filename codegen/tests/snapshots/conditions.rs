@@ -154,7 +154,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Store",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         #[cfg(unix)]
                         ::sinew::private::unary_handler::<
                             (String,),
@@ -165,9 +165,9 @@ const _: () = {
                         >(
                             &METHOD_open,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(path,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             u64,
@@ -187,9 +187,9 @@ const _: () = {
                         >(
                             &METHOD_open,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(path,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             u64,
@@ -209,9 +209,9 @@ const _: () = {
                         >(
                             &METHOD_close,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(handle,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             (),

@@ -53,7 +53,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Empty",
-                    ::std::vec::Vec::from([]),
+                    ::core::convert::From::from([]),
                 ),
             }
         }

@@ -114,7 +114,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Greeter",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
                             (),
                             String,
@@ -124,9 +124,9 @@ const _: () = {
                         >(
                             &METHOD_name,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             String,
@@ -145,9 +145,9 @@ const _: () = {
                         >(
                             &METHOD_greet,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(greeting,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             String,

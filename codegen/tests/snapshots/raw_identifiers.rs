@@ -84,7 +84,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Trait",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
                             (String, u8, u8),
                             bool,
@@ -94,9 +94,9 @@ const _: () = {
                         >(
                             &METHOD_match,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(r#type, service, this)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             bool,

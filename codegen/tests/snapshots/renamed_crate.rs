@@ -84,7 +84,7 @@ const _: () = {
             Self {
                 service: shop::rpc::private::Service::new(
                     "Blobs",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         shop::rpc::private::unary_handler::<
                             (Bytes,),
                             Bytes,
@@ -94,9 +94,9 @@ const _: () = {
                         >(
                             &METHOD_echo,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(body,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Blobs::echo(&*this, body).await }
                                 }
                             },

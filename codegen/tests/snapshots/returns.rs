@@ -268,7 +268,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Forms",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
                             (),
                             (),
@@ -278,9 +278,9 @@ const _: () = {
                         >(
                             &METHOD_nothing,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             (),
@@ -299,9 +299,9 @@ const _: () = {
                         >(
                             &METHOD_plain,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             u64,
@@ -320,9 +320,9 @@ const _: () = {
                         >(
                             &METHOD_own_error,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Forms::own_error(&*this).await }
                                 }
                             },
@@ -336,9 +336,9 @@ const _: () = {
                         >(
                             &METHOD_status,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Forms::status(&*this).await }
                                 }
                             },
@@ -352,9 +352,9 @@ const _: () = {
                         >(
                             &METHOD_call_error,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Forms::call_error(&*this).await }
                                 }
                             },
@@ -368,9 +368,9 @@ const _: () = {
                         >(
                             &METHOD_alias,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Forms::alias(&*this).await }
                                 }
                             },
@@ -386,9 +386,9 @@ const _: () = {
                         >(
                             &METHOD_alias_of_stream,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Forms::alias_of_stream(&*this).await }
                                 }
                             },
@@ -402,9 +402,9 @@ const _: () = {
                         >(
                             &METHOD_type_named_result,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             shop::Result,

@@ -175,7 +175,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Inventory",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         ::sinew::private::server_streaming_handler::<
                             (Sku,),
                             Level,
@@ -185,9 +185,9 @@ const _: () = {
                         >(
                             &METHOD_watch,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(sku,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Inventory::watch(&*this, sku).await }
                                 }
                             },
@@ -202,9 +202,9 @@ const _: () = {
                         >(
                             &METHOD_restock,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(), deliveries| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Inventory::restock(&*this, deliveries).await }
                                 }
                             },
@@ -219,9 +219,9 @@ const _: () = {
                         >(
                             &METHOD_audit,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(since, until), lines| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         Inventory::audit(&*this, since, lines, until).await
                                     }
@@ -237,9 +237,9 @@ const _: () = {
                         >(
                             &METHOD_ticks,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |()| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             ::sinew::Streaming<Tick>,

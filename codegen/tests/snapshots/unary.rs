@@ -138,7 +138,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "shop.Inventory",
-                    ::std::vec::Vec::from([
+                    ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
                             (Sku,),
                             u32,
@@ -148,9 +148,9 @@ const _: () = {
                         >(
                             &METHOD_stock,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(sku,)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move { Inventory::stock(&*this, sku).await }
                                 }
                             },
@@ -164,9 +164,9 @@ const _: () = {
                         >(
                             &METHOD_move_all,
                             {
-                                let this = ::std::sync::Arc::clone(&service);
+                                let this = ::core::clone::Clone::clone(&service);
                                 move |(from, to)| {
-                                    let this = ::std::sync::Arc::clone(&this);
+                                    let this = ::core::clone::Clone::clone(&this);
                                     async move {
                                         ::core::result::Result::<
                                             (),

@@ -194,8 +194,17 @@ pub const IN_PLACE_AFTER: u32 = 100;
 pub const IN_PLACE_QUICK: Duration = Duration::from_micros(20);
 /// A first poll above this takes the place away.
 pub const IN_PLACE_SLOW: Duration = Duration::from_micros(100);
+/// Slow first polls further apart than this many are taken for the system's doing.
+pub const IN_PLACE_SLOW_APART: u32 = 1000;
 /// For how long it is taken away.
 pub const IN_PLACE_HOLD: Duration = Duration::from_secs(10);
+
+// -- the client's timers --
+
+/// A call that has waited this long on a lane is polled again, so that it arms its timer.
+pub const NUDGE_AFTER: Duration = Duration::from_millis(10);
+/// A call with less time than this arms its timer at once.
+pub const TIMER_AT_ONCE: Duration = Duration::from_millis(50);
 
 // -- attempts and goodbye --
 

@@ -83,7 +83,6 @@ pub(crate) struct Inner {
     cancel: Cancel,
 }
 
-
 /// A flag that wakes whoever waits for it.
 #[derive(Default)]
 struct Cancel {
@@ -224,7 +223,8 @@ impl Context {
     pub(crate) fn take_calls(&self) -> Vec<LedgerCall> {
         let calls = std::mem::take(&mut *lock(&self.0.calls));
         let now = Instant::now();
-        let mut all: Vec<LedgerCall> = calls.into_iter().map(|call| call.into_ledger(now)).collect();
+        let mut all: Vec<LedgerCall> =
+            calls.into_iter().map(|call| call.into_ledger(now)).collect();
         all.append(&mut lock(&self.0.failed));
         all
     }
@@ -232,12 +232,8 @@ impl Context {
     /// Cancels the call; the first reason stays.
     pub(crate) fn cancel(&self, reason: CancelReason) {
         let cancel = &self.0.cancel;
-        let first = cancel.reason.compare_exchange(
-            0,
-            reason.to_u8(),
-            Ordering::AcqRel,
-            Ordering::Acquire,
-        );
+        let first =
+            cancel.reason.compare_exchange(0, reason.to_u8(), Ordering::AcqRel, Ordering::Acquire);
         if first.is_ok() {
             if let Some(children) = cancel.children.get() {
                 children.cancel();

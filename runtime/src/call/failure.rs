@@ -85,9 +85,9 @@ impl AppError {
     /// The error as the type that the method names.
     fn into_typed<E: DeserializeOwned + Send + 'static>(self) -> Result<E, Status> {
         match self.0 {
-            Repr::Encoded { codec, body } => codec::decode(codec, &body).map_err(|error| {
-                undecodable::<E>("error", &error)
-            }),
+            Repr::Encoded { codec, body } => {
+                codec::decode(codec, &body).map_err(|error| undecodable::<E>("error", &error))
+            }
             Repr::Typed(error) => {
                 let name = error.name();
                 error.into_any().downcast().map(|error| *error).map_err(|_| {
@@ -107,7 +107,9 @@ impl AppError {
 impl fmt::Debug for AppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Encoded { codec, body } => write!(f, "AppError(codec {codec}, {} bytes)", body.len()),
+            Repr::Encoded { codec, body } => {
+                write!(f, "AppError(codec {codec}, {} bytes)", body.len())
+            }
             Repr::Typed(error) => write!(f, "AppError({})", error.name()),
         }
     }
@@ -120,7 +122,10 @@ pub(crate) fn undecodable<T>(what: &str, error: &CodecError) -> Status {
         Reason::Malformed,
         Disposition::Processed,
         Origin::Local,
-        format!("the {what} is not a `{}`: {error}; the two builds differ in this type", type_name::<T>()),
+        format!(
+            "the {what} is not a `{}`: {error}; the two builds differ in this type",
+            type_name::<T>()
+        ),
     )
 }
 
@@ -152,7 +157,9 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for E {
 
     fn caller(failure: Failure) -> CallError<E> {
         match failure {
-            Failure::App(error) => error.into_typed().map_or_else(CallError::Status, CallError::App),
+            Failure::App(error) => {
+                error.into_typed().map_or_else(CallError::Status, CallError::App)
+            }
             Failure::Status(status) => CallError::Status(status),
         }
     }

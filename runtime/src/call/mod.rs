@@ -6,6 +6,5 @@ pub(crate) mod method;
 pub(crate) mod options;
 pub(crate) mod pace;
 pub(crate) mod record;
-pub(crate) mod served;
 pub(crate) mod streaming;
 pub(crate) mod task;

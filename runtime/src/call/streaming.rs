@@ -76,7 +76,10 @@ impl<T: Send + 'static, E> Streaming<T, E> {
     /// A writer and the stream that it feeds; at most 16 items wait in between.
     pub fn channel() -> (StreamWriter<T>, Self) {
         let (sender, receiver) = mpsc::channel(limits::STREAM_CHANNEL_ITEMS);
-        (StreamWriter { sender }, Self::from_items(Box::pin(ChannelItems { receiver, ended: false })))
+        (
+            StreamWriter { sender },
+            Self::from_items(Box::pin(ChannelItems { receiver, ended: false })),
+        )
     }
 
     fn from_items(items: Items<T>) -> Self {

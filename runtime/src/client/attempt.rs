@@ -1,6 +1,9 @@
 //! One attempt: session, encode for this endpoint, send, receive, classify.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
@@ -12,7 +15,7 @@ use sinew_core::{
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{Endpoint, stack::Call};
+use super::{Endpoint, call::Call};
 use crate::{
     call::{record::ServerNote, streaming::EncodeItems},
     codec::Encode,
@@ -29,13 +32,18 @@ pub(super) async fn unary(
     call: &mut Call,
     endpoint: &Endpoint,
     arguments: &mut dyn Encode,
+    nudged: &AtomicBool,
 ) -> Result<Answer, Status> {
     let session = endpoint.session().await?;
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
     let answer = if chain.is_empty() {
         let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
-        session.call(outgoing).instrument(span).await.and_then(take_apart)
+        let pending = session.call(outgoing);
+        nudged.store(pending.is_nudged(), Ordering::Relaxed);
+        let received = pending.instrument(span).await;
+        nudged.store(false, Ordering::Relaxed);
+        received.and_then(take_apart)
     } else {
         intercepted(call, endpoint, session, chain, arguments).instrument(span).await
     };
@@ -102,6 +110,9 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> tracing::Span {
     let now = if call.waited() { Instant::now() } else { call.record().started() };
     call.record().attempt(endpoint.name(), now);
     call.sending();
+    if !tracing::enabled!(target: "sinew::attempt", tracing::Level::INFO) {
+        return tracing::Span::none();
+    }
     tracing::info_span!(
         target: "sinew::attempt",
         "attempt",

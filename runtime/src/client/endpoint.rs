@@ -177,6 +177,9 @@ fn no_answer(after: Duration) -> Status {
     Status::not_sent(
         Code::Unavailable,
         Reason::HandshakeFailed,
-        format!("no answer to the handshake within {}; is a server listening there?", millis(after)),
+        format!(
+            "no answer to the handshake within {}; is a server listening there?",
+            millis(after)
+        ),
     )
 }

@@ -1,7 +1,10 @@
 //! The calling side: [`stack`] is the whole call path in request order; start reading there.
 
+pub(crate) mod answer;
 mod attempt;
+mod call;
 mod endpoint;
+mod intercepted;
 pub(crate) mod stack;
 
 use std::sync::{Arc, Mutex, PoisonError};

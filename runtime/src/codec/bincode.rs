@@ -40,8 +40,12 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
 
 pub(super) fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, CodecError> {
     let budget = Budget::for_message(body.len());
-    let (value, used) = bincode::serde::seed_decode_from_slice(Seed { budget: &budget, of: std::marker::PhantomData }, body, CONFIG)
-        .map_err(|error| CodecError::Decode(error.to_string()))?;
+    let (value, used) = bincode::serde::seed_decode_from_slice(
+        Seed { budget: &budget, of: std::marker::PhantomData },
+        body,
+        CONFIG,
+    )
+    .map_err(|error| CodecError::Decode(error.to_string()))?;
     match body.len() - used {
         0 => Ok(value),
         1 => Err(CodecError::Decode("1 byte follows the value".into())),

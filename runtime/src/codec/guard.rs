@@ -349,7 +349,9 @@ mod tests {
         bytes
     }
 
-    fn refusal<T: serde::de::DeserializeOwned + std::fmt::Debug + 'static>(bytes: Vec<u8>) -> String {
+    fn refusal<T: serde::de::DeserializeOwned + std::fmt::Debug + 'static>(
+        bytes: Vec<u8>,
+    ) -> String {
         decode::<T>(BINCODE, &Bytes::from(bytes)).unwrap_err().to_string()
     }
 
@@ -386,10 +388,12 @@ mod tests {
 
     #[test]
     fn an_honest_value_passes_whole() {
-        let value = (vec![Some("a".to_owned()), None], [1_u64; 4], Chain::Link(Box::new(Chain::End)));
+        let value =
+            (vec![Some("a".to_owned()), None], [1_u64; 4], Chain::Link(Box::new(Chain::End)));
         let mut out = Vec::new();
         encode(BINCODE, &value, &mut out).unwrap();
-        let back: (Vec<Option<String>>, [u64; 4], Chain) = decode(BINCODE, &Bytes::from(out)).unwrap();
+        let back: (Vec<Option<String>>, [u64; 4], Chain) =
+            decode(BINCODE, &Bytes::from(out)).unwrap();
         assert_eq!(back, value);
     }
 }

@@ -64,7 +64,10 @@ pub(crate) fn encode<T: Serialize + 'static>(
 }
 
 /// Reads one value that fills `body` exactly.
-pub(crate) fn decode<T: DeserializeOwned + 'static>(codec: u8, body: &Bytes) -> Result<T, CodecError> {
+pub(crate) fn decode<T: DeserializeOwned + 'static>(
+    codec: u8,
+    body: &Bytes,
+) -> Result<T, CodecError> {
     match codec {
         BINCODE => bincode::decode(body),
         RAW => decode_raw(body),
@@ -77,7 +80,9 @@ fn encode_raw<T: 'static>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError
     let value: &dyn Any = value;
     let bytes = (value.downcast_ref::<(Bytes,)>().map(|(bytes,)| bytes))
         .or_else(|| value.downcast_ref::<Bytes>())
-        .ok_or_else(|| CodecError::Encode("a raw method carries `Bytes` and nothing else".into()))?;
+        .ok_or_else(|| {
+            CodecError::Encode("a raw method carries `Bytes` and nothing else".into())
+        })?;
     out.extend_from_slice(bytes);
     Ok(())
 }
@@ -113,7 +118,10 @@ mod tests {
     fn a_value_followed_by_anything_is_refused() {
         let mut out = Vec::new();
         encode(BINCODE, &(7_u32, "x".to_owned()), &mut out).unwrap();
-        assert_eq!(decode::<(u32, String)>(BINCODE, &Bytes::from(out.clone())).unwrap(), (7, "x".into()));
+        assert_eq!(
+            decode::<(u32, String)>(BINCODE, &Bytes::from(out.clone())).unwrap(),
+            (7, "x".into())
+        );
         out.push(0);
         let error = decode::<(u32, String)>(BINCODE, &Bytes::from(out)).unwrap_err();
         assert!(error.to_string().contains("1 byte"), "{error}");

@@ -76,12 +76,20 @@ impl Status {
     }
 
     /// A call that never left this process.
-    pub(crate) fn not_sent(code: Code, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn not_sent(
+        code: Code,
+        reason: Reason,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self::runtime(code, reason, Disposition::NotSent, Origin::Local, message)
     }
 
     /// A call that a server's runtime turned away before the handler.
-    pub(crate) fn rejected(code: Code, reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn rejected(
+        code: Code,
+        reason: Reason,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self::runtime(code, reason, Disposition::Rejected, Origin::PeerRuntime, message)
     }
 
@@ -161,7 +169,9 @@ impl Status {
     pub fn fault(&self) -> Fault {
         match (self.0.origin, self.0.code) {
             (_, Code::Cancelled | Code::InvalidArgument | Code::OutOfRange) => Fault::Caller,
-            (_, Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented) => Fault::Caller,
+            (_, Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented) => {
+                Fault::Caller
+            }
             (Origin::Local, Code::DeadlineExceeded) if self.0.attempts == 0 => Fault::Fleet,
             (Origin::PeerHandler | Origin::Relayed, _) => Fault::Service,
             (_, Code::DeadlineExceeded | Code::Internal | Code::DataLoss) => Fault::Service,

@@ -91,15 +91,9 @@ impl Bundle {
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
         advice: &'static str,
     ) -> Result<Self, String> {
-        let mut bundle = Self {
-            authorities: Vec::new(),
-            anchors: Vec::new(),
-            advice,
-        };
+        let mut bundle = Self { authorities: Vec::new(), anchors: Vec::new(), advice };
         for (at, der) in certificates.into_iter().enumerate() {
-            bundle
-                .add(der)
-                .map_err(|why| format!("certificate {} in it {why}", at + 1))?;
+            bundle.add(der).map_err(|why| format!("certificate {} in it {why}", at + 1))?;
         }
         if bundle.anchors.is_empty() {
             return Err(
@@ -138,27 +132,19 @@ impl Bundle {
 
     /// Whether this very certificate is trusted.
     pub(super) fn contains(&self, der: &CertificateDer<'_>) -> bool {
-        self.authorities
-            .iter()
-            .any(|authority| authority.der == *der)
+        self.authorities.iter().any(|authority| authority.der == *der)
     }
 
     /// The certificates that are still valid at `now`.
     pub(super) fn alive(&self, now: UnixTime) -> impl Iterator<Item = &CertificateDer<'static>> {
         let alive = move |authority: &&Authority| !is_over(authority.not_after, now);
-        self.authorities
-            .iter()
-            .filter(alive)
-            .map(|authority| &authority.der)
+        self.authorities.iter().filter(alive).map(|authority| &authority.der)
     }
 
     /// The names of the authorities that are over at `now`.
     pub(super) fn expired(&self, now: UnixTime) -> impl Iterator<Item = &str> {
         let over = move |authority: &&Authority| is_over(authority.not_after, now);
-        self.authorities
-            .iter()
-            .filter(over)
-            .map(|authority| authority.name.as_str())
+        self.authorities.iter().filter(over).map(|authority| authority.name.as_str())
     }
 
     fn names(&self) -> String {
@@ -168,11 +154,7 @@ impl Bundle {
         names.dedup();
         let more = names.len().saturating_sub(SHOWN);
         names.truncate(SHOWN);
-        let mut text = names
-            .iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let mut text = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         if more > 0 {
             text.push_str(&format!(" and {more} more"));
         }
@@ -188,10 +170,7 @@ impl Bundle {
         now: UnixTime,
         algorithms: &[&dyn SignatureVerificationAlgorithm],
     ) -> Result<SpiffeId, IdentityError> {
-        let bad = |why: String| IdentityError::BadPeer {
-            peer: claimed(leaf),
-            why,
-        };
+        let bad = |why: String| IdentityError::BadPeer { peer: claimed(leaf), why };
         let facts = Facts::read(leaf).map_err(|why| bad(why.to_string()))?;
         if intermediates.len() > INTERMEDIATES_MAX {
             return Err(bad(format!(
@@ -230,10 +209,7 @@ impl Bundle {
     fn check_anchor(&self, anchor: &TrustAnchor<'_>, now: UnixTime) -> Result<(), webpki::Error> {
         let key = anchor.subject_public_key_info.as_ref();
         // A renewed authority has the same key and later dates: the latest counts.
-        let of_key = self
-            .authorities
-            .iter()
-            .filter(|authority| authority.public_key == key);
+        let of_key = self.authorities.iter().filter(|authority| authority.public_key == key);
         match of_key.map(|authority| authority.not_after).max() {
             Some(not_after) if is_over(not_after, now) => Err(webpki::Error::CertExpired {
                 time: now,
@@ -262,28 +238,17 @@ impl Bundle {
                     advice: self.advice,
                 }
             }
-            Error::CertExpired { not_after, .. } => IdentityError::Expired {
-                peer,
-                at: der::date(not_after.as_secs()),
-            },
-            Error::CertNotValidYet { not_before, .. } => IdentityError::NotYetValid {
-                peer,
-                at: der::date(not_before.as_secs()),
-            },
-            Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
-                IdentityError::WrongPurpose {
-                    peer,
-                    needed: purpose.name(),
-                }
+            Error::CertExpired { not_after, .. } => {
+                IdentityError::Expired { peer, at: der::date(not_after.as_secs()) }
             }
-            Error::CaUsedAsEndEntity => IdentityError::BadPeer {
-                peer,
-                why: AUTHORITY.to_owned(),
-            },
-            other => IdentityError::BadPeer {
-                peer,
-                why: malformed(other),
-            },
+            Error::CertNotValidYet { not_before, .. } => {
+                IdentityError::NotYetValid { peer, at: der::date(not_before.as_secs()) }
+            }
+            Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
+                IdentityError::WrongPurpose { peer, needed: purpose.name() }
+            }
+            Error::CaUsedAsEndEntity => IdentityError::BadPeer { peer, why: AUTHORITY.to_owned() },
+            other => IdentityError::BadPeer { peer, why: malformed(other) },
         }
     }
 }
@@ -337,11 +302,9 @@ fn identity_of(certificate: &EndEntityCert<'_>, facts: &Facts<'_>) -> Result<Spi
     let uri = match facts.uris.as_slice() {
         [uri] => *uri,
         [] => {
-            return Err(
-                "it has no URI among its alternative names: issue it with exactly one, \
+            return Err("it has no URI among its alternative names: issue it with exactly one, \
                  `spiffe://<trust domain>/<name>`"
-                    .to_owned(),
-            );
+                .to_owned());
         }
         many => {
             return Err(format!(
@@ -351,10 +314,7 @@ fn identity_of(certificate: &EndEntityCert<'_>, facts: &Facts<'_>) -> Result<Spi
         }
     };
     let why = |why: &dyn std::fmt::Display| {
-        format!(
-            "`{}` is no SPIFFE id: {why}; issue it with one",
-            der::printable(uri)
-        )
+        format!("`{}` is no SPIFFE id: {why}; issue it with one", der::printable(uri))
     };
     let text = std::str::from_utf8(uri).map_err(|_| why(&"it is not text"))?;
     // Two readers of the same bytes have to agree before they count.
@@ -366,11 +326,7 @@ fn identity_of(certificate: &EndEntityCert<'_>, facts: &Facts<'_>) -> Result<Spi
 
 /// How to call the holder of a certificate in a message, before anything of it is verified.
 fn claimed(leaf: &CertificateDer<'_>) -> String {
-    match Facts::read(leaf)
-        .ok()
-        .as_ref()
-        .map(|facts| facts.uris.as_slice())
-    {
+    match Facts::read(leaf).ok().as_ref().map(|facts| facts.uris.as_slice()) {
         Some([uri]) => format!("`{}`", der::printable(uri)),
         _ => NAMELESS.to_owned(),
     }

@@ -79,12 +79,7 @@ struct Issued {
 
 impl Held {
     fn of_files(loaded: Loaded) -> Self {
-        Self {
-            bundle: loaded.bundle,
-            id: loaded.id,
-            key: loaded.key,
-            issued: None,
-        }
+        Self { bundle: loaded.bundle, id: loaded.id, key: loaded.key, issued: None }
     }
 
     fn of_authorities(
@@ -98,23 +93,13 @@ impl Held {
         let trusted = trusted.chain(older.into_iter().flat_map(|older| older.alive(now)));
         let bundle = Bundle::new(trusted.cloned().collect::<Vec<_>>(), dev_ca::ADVICE)
             .map_err(|why| IdentityError::Tls { why })?;
-        let none = || IdentityError::Tls {
-            why: "there is no development authority".to_owned(),
-        };
+        let none = || IdentityError::Tls { why: "there is no development authority".to_owned() };
         let authority = authorities.into_iter().next().ok_or_else(none)?;
         let id = dev_ca::client_id()?;
         // Both purposes: a server without a service still has to show something.
         let key = authority.issue(&id, &[Purpose::Client, Purpose::Server], provider)?;
-        let issued = Some(Issued {
-            authority,
-            services: Mutex::default(),
-        });
-        Ok(Self {
-            bundle,
-            id,
-            key: Arc::new(key),
-            issued,
-        })
+        let issued = Some(Issued { authority, services: Mutex::default() });
+        Ok(Self { bundle, id, key: Arc::new(key), issued })
     }
 
     /// What to show as the server that is `id`.
@@ -144,10 +129,7 @@ impl Current {
         loaded: Loaded,
         provider: Arc<CryptoProvider>,
     ) -> Arc<Self> {
-        let looked = Looked {
-            at: Instant::now(),
-            stamp: Some(stamp),
-        };
+        let looked = Looked { at: Instant::now(), stamp: Some(stamp) };
         Arc::new(Self {
             source: Source::Files(places),
             provider,
@@ -168,10 +150,7 @@ impl Current {
             provider,
             trust_domain: held.id.trust_domain(),
             held: RwLock::new(Arc::new(held)),
-            looked: Mutex::new(Looked {
-                at: Instant::now(),
-                stamp: None,
-            }),
+            looked: Mutex::new(Looked { at: Instant::now(), stamp: None }),
         }))
     }
 
@@ -190,10 +169,7 @@ impl Current {
     }
 
     fn snapshot(&self) -> Arc<Held> {
-        self.held
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn replace(&self, held: Held) {
@@ -237,23 +213,12 @@ impl Current {
         let held = self.snapshot();
         let authorities = dev_ca::load_or_make(directory)?;
         let newest = authorities.first().map(Authority::certificate);
-        let same_issuer = held
-            .issued
-            .as_ref()
-            .map(|issued| issued.authority.certificate())
-            == newest;
-        if same_issuer
-            && authorities
-                .iter()
-                .all(|a| held.bundle.contains(a.certificate()))
-        {
+        let same_issuer =
+            held.issued.as_ref().map(|issued| issued.authority.certificate()) == newest;
+        if same_issuer && authorities.iter().all(|a| held.bundle.contains(a.certificate())) {
             return Ok(false);
         }
-        self.replace(Held::of_authorities(
-            authorities,
-            Some(&held.bundle),
-            &self.provider,
-        )?);
+        self.replace(Held::of_authorities(authorities, Some(&held.bundle), &self.provider)?);
         Ok(true)
     }
 

@@ -100,13 +100,7 @@ impl<'a> Facts<'a> {
         body.optional(0x81)?;
         body.optional(0x82)?;
 
-        let mut facts = Self {
-            issuer,
-            subject,
-            not_before,
-            not_after,
-            ..Self::default()
-        };
+        let mut facts = Self { issuer, subject, not_before, not_after, ..Self::default() };
         if let Some(extensions) = body.optional(0xa3)? {
             let mut tagged = Reader(extensions);
             facts.extensions(tagged.constructed(SEQUENCE, "no list of extensions")?)?;
@@ -229,13 +223,7 @@ pub(super) fn printable(bytes: &[u8]) -> String {
     const LIMIT: usize = 128;
     let mut shown: String = String::from_utf8_lossy(bytes)
         .chars()
-        .map(|c| {
-            if c.is_ascii_graphic() && c != '`' || c == ' ' {
-                c
-            } else {
-                '?'
-            }
-        })
+        .map(|c| if c.is_ascii_graphic() && c != '`' || c == ' ' { c } else { '?' })
         .take(LIMIT)
         .collect();
     if bytes.len() > LIMIT {
@@ -249,10 +237,7 @@ struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
     fn take(&mut self, count: usize) -> Result<&'a [u8], BadDer> {
-        let (head, tail) = self
-            .0
-            .split_at_checked(count)
-            .ok_or(BadDer("it ends too early"))?;
+        let (head, tail) = self.0.split_at_checked(count).ok_or(BadDer("it ends too early"))?;
         self.0 = tail;
         Ok(head)
     }
@@ -304,11 +289,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(&self, otherwise: &'static str) -> Result<(), BadDer> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(BadDer(otherwise))
-        }
+        if self.0.is_empty() { Ok(()) } else { Err(BadDer(otherwise)) }
     }
 
     /// A `Time` of RFC 5280 as seconds since 1970; earlier ones are 0.
@@ -372,11 +353,7 @@ pub(super) fn date(seconds: u64) -> String {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")

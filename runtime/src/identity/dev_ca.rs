@@ -134,12 +134,7 @@ impl Authority {
             return Err(damaged("its key is not the one of its certificate"));
         }
         let issuer = Issuer::new(params_of_authority(&key), key);
-        Ok(Self {
-            certificate,
-            issuer,
-            not_before,
-            not_after,
-        })
+        Ok(Self { certificate, issuer, not_before, not_after })
     }
 
     fn is_fresh(&self, now: u64) -> bool {
@@ -161,9 +156,8 @@ impl Authority {
             why: format!("no development certificate for `{id}` can be made ({why})"),
         })?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        CertifiedKey::from_der(vec![certificate], key, provider).map_err(|why| IdentityError::Tls {
-            why: why.to_string(),
-        })
+        CertifiedKey::from_der(vec![certificate], key, provider)
+            .map_err(|why| IdentityError::Tls { why: why.to_string() })
     }
 
     fn sign(
@@ -199,11 +193,7 @@ fn params_of_authority(key: &KeyPair) -> CertificateParams {
 /// A name of its own for each authority, so that messages and chains can tell them apart.
 fn name_of(key: &KeyPair) -> String {
     let digest = sha256::digest(key.public_key_raw());
-    let tail: String = digest
-        .iter()
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let tail: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("sinew development authority {tail}")
 }
 
@@ -224,28 +214,19 @@ fn set_validity(params: &mut CertificateParams, not_before: u64, not_after: u64)
 /// The identity of a process that calls: `spiffe://dev.local/client/<name of its program>`.
 pub(super) fn client_id() -> Result<SpiffeId, IdentityError> {
     let program = std::env::current_exe().ok();
-    let name = program
-        .as_deref()
-        .and_then(|path| path.file_stem())
-        .unwrap_or_default();
+    let name = program.as_deref().and_then(|path| path.file_stem()).unwrap_or_default();
     SpiffeId::new(&format!(
         "spiffe://{TRUST_DOMAIN}/client/{}",
         as_segment(&name.to_string_lossy())
     ))
-    .map_err(|why| IdentityError::Tls {
-        why: format!("the name of this program: {why}"),
-    })
+    .map_err(|why| IdentityError::Tls { why: format!("the name of this program: {why}") })
 }
 
 /// At most 64 characters that a SPIFFE path may hold.
 pub(super) fn as_segment(name: &str) -> String {
     const LIMIT: usize = 64;
     let sound = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '-'
-        }
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }
     };
     let segment: String = name.chars().take(LIMIT).map(sound).collect();
     match segment.as_str() {

@@ -51,10 +51,7 @@ impl Directory {
 
     /// Makes the directory where it is missing, and checks it.
     pub(super) fn open(path: &Path) -> Result<Self, IdentityError> {
-        let fault = |why: String| IdentityError::Development {
-            path: path.to_owned(),
-            why,
-        };
+        let fault = |why: String| IdentityError::Development { path: path.to_owned(), why };
         match private_builder().create(path) {
             Err(why) if why.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(fault(format!("the directory cannot be made ({why})")));
@@ -63,9 +60,7 @@ impl Directory {
         }
         let metadata = fs::symlink_metadata(path).map_err(|why| fault(why.to_string()))?;
         if !metadata.is_dir() {
-            return Err(fault(
-                "it is a symbolic link or a file: remove it".to_owned(),
-            ));
+            return Err(fault("it is a symbolic link or a file: remove it".to_owned()));
         }
         #[cfg(unix)]
         {
@@ -85,15 +80,10 @@ impl Directory {
                     metadata.uid()
                 )));
             }
-            Ok(Self {
-                path: path.to_owned(),
-                owner,
-            })
+            Ok(Self { path: path.to_owned(), owner })
         }
         #[cfg(not(unix))]
-        Ok(Self {
-            path: path.to_owned(),
-        })
+        Ok(Self { path: path.to_owned() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -108,9 +98,7 @@ impl Directory {
     pub(super) fn numbers(&self) -> Result<Vec<u64>, IdentityError> {
         let mut numbers = Vec::new();
         for name in self.names()? {
-            let number = name
-                .strip_prefix(PREFIX)
-                .and_then(|rest| rest.strip_suffix(SUFFIX));
+            let number = name.strip_prefix(PREFIX).and_then(|rest| rest.strip_suffix(SUFFIX));
             numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
         }
         numbers.sort_unstable();
@@ -120,9 +108,7 @@ impl Directory {
     fn names(&self) -> Result<Vec<String>, IdentityError> {
         let list = || -> io::Result<Vec<String>> {
             let entries = fs::read_dir(&self.path)?;
-            entries
-                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-                .collect()
+            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
         };
         list().map_err(|why| self.fault(format!("it cannot be listed ({why})")))
     }
@@ -182,9 +168,7 @@ impl Directory {
         for name in names.iter().filter(|name| name.starts_with(UNFINISHED)) {
             let path = self.path.join(name);
             let changed = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
-            let age = changed
-                .ok()
-                .and_then(|at| SystemTime::now().duration_since(at).ok());
+            let age = changed.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
             if age.is_some_and(|age| age > UNFINISHED_MAX) {
                 remove_quietly(&path);
             }
@@ -192,10 +176,7 @@ impl Directory {
     }
 
     pub(super) fn fault(&self, why: String) -> IdentityError {
-        IdentityError::Development {
-            path: self.path.clone(),
-            why,
-        }
+        IdentityError::Development { path: self.path.clone(), why }
     }
 }
 

@@ -33,24 +33,16 @@ pub(crate) struct HandshakeFailure<'a> {
 }
 
 impl HandshakeFailure<'_> {
-    /// Whether TLS failed; other codes are not for this module.
-    pub(crate) fn is_tls(&self) -> bool {
-        (0x100..0x200).contains(&self.code)
-    }
-
     /// One sentence. `peer` is what the other side is to us: "server", "client" or "peer"; `ours`
     /// is who we showed to be, where the caller knows.
     pub(crate) fn explain(&self, peer: &str, ours: Option<&SpiffeId>) -> String {
-        let ours = ours.map_or_else(
-            || "our certificate".to_owned(),
-            |id| format!("our certificate `{id}`"),
-        );
+        let ours = ours
+            .map_or_else(|| "our certificate".to_owned(), |id| format!("our certificate `{id}`"));
         match (self.by, self.refusal()) {
             (RefusedBy::Us, Some(refusal)) => refusal,
-            (RefusedBy::Us, None) => format!(
-                "the TLS handshake with the {peer} failed here: {}",
-                bounded(self.text)
-            ),
+            (RefusedBy::Us, None) => {
+                format!("the TLS handshake with the {peer} failed here: {}", bounded(self.text))
+            }
             (RefusedBy::Peer, Some(refusal)) => {
                 format!("the {peer} refused {ours} and says: {refusal}")
             }

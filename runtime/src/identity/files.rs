@@ -47,24 +47,15 @@ const ADVICE: &str = "give both sides the same bundle (`SINEW_BUNDLE`)";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     Memory,
-    File {
-        path: PathBuf,
-        variable: Option<&'static str>,
-    },
+    File { path: PathBuf, variable: Option<&'static str> },
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Memory => f.write_str("given in memory"),
-            Self::File {
-                path,
-                variable: None,
-            } => write!(f, "in `{}`", path.display()),
-            Self::File {
-                path,
-                variable: Some(variable),
-            } => {
+            Self::File { path, variable: None } => write!(f, "in `{}`", path.display()),
+            Self::File { path, variable: Some(variable) } => {
                 write!(f, "in `{}` (from `{variable}`)", path.display())
             }
         }
@@ -98,22 +89,12 @@ impl<T: AsRef<[u8]>> Contents<T> {
 }
 
 impl Places {
-    pub(super) const MEMORY: Self = Self {
-        certificate: Place::Memory,
-        key: Place::Memory,
-        bundle: Place::Memory,
-    };
+    pub(super) const MEMORY: Self =
+        Self { certificate: Place::Memory, key: Place::Memory, bundle: Place::Memory };
 
     pub(super) fn of_paths(certificate: &Path, key: &Path, bundle: &Path) -> Self {
-        let file = |path: &Path| Place::File {
-            path: path.to_owned(),
-            variable: None,
-        };
-        Self {
-            certificate: file(certificate),
-            key: file(key),
-            bundle: file(bundle),
-        }
+        let file = |path: &Path| Place::File { path: path.to_owned(), variable: None };
+        Self { certificate: file(certificate), key: file(key), bundle: file(bundle) }
     }
 
     /// From the three variables; `None` where none is set.
@@ -124,10 +105,8 @@ impl Places {
         let values = names.map(variable);
         let [Some(certificate), Some(key), Some(bundle)] = &values else {
             let listed = |wanted: bool| {
-                let named = names
-                    .iter()
-                    .zip(&values)
-                    .filter(|(_, value)| value.is_some() == wanted);
+                let named =
+                    names.iter().zip(&values).filter(|(_, value)| value.is_some() == wanted);
                 let named: Vec<_> = named.map(|(name, _)| format!("`{name}`")).collect();
                 let verb = if named.len() == 1 { "is" } else { "are" };
                 (named.join(" and "), verb)
@@ -183,11 +162,7 @@ impl Places {
                 format!("{other}; use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits and more"),
             ),
         })?;
-        let loaded = Loaded {
-            key: Arc::new(key),
-            id,
-            bundle,
-        };
+        let loaded = Loaded { key: Arc::new(key), id, bundle };
         self.warn_if_untrusted(&loaded, now, provider);
         Ok(loaded)
     }
@@ -217,21 +192,13 @@ impl Places {
     ) -> Result<(Vec<CertificateDer<'static>>, SpiffeId), IdentityError> {
         let fault = |why| unusable("certificate", &self.certificate, why);
         let chain = certificates("certificate", &self.certificate, pem)?;
-        let leaf = chain
-            .first()
-            .ok_or_else(|| fault(CERTIFICATE_WANTED.to_owned()))?;
-        let id = chain::read_leaf(leaf).map_err(|why| {
-            fault(format!(
-                "{why} (the certificate of this process comes first)"
-            ))
-        })?;
+        let leaf = chain.first().ok_or_else(|| fault(CERTIFICATE_WANTED.to_owned()))?;
+        let id = chain::read_leaf(leaf)
+            .map_err(|why| fault(format!("{why} (the certificate of this process comes first)")))?;
         let facts = Facts::read(leaf).map_err(|why| fault(why.to_string()))?;
         let (now, skew) = (now.as_secs(), CLOCK_SKEW.as_secs());
         if now > facts.not_after.saturating_add(skew) {
-            return Err(fault(format!(
-                "it expired at {}: renew it",
-                der::date(facts.not_after)
-            )));
+            return Err(fault(format!("it expired at {}: renew it", der::date(facts.not_after))));
         }
         if now.saturating_add(skew) < facts.not_before {
             return Err(fault(format!(
@@ -273,11 +240,7 @@ const KEY_WANTED: &str =
     "there is no unencrypted private key in it: give PEM with `-----BEGIN PRIVATE KEY-----`";
 
 fn unusable(what: &'static str, place: &Place, why: String) -> IdentityError {
-    IdentityError::Unusable {
-        what,
-        place: place.to_string(),
-        why,
-    }
+    IdentityError::Unusable { what, place: place.to_string(), why }
 }
 
 /// Never quotes the file: a broken line of a key is still most of a key.
@@ -306,18 +269,13 @@ fn certificates(
 }
 
 fn read(what: &'static str, place: &Place) -> Result<Vec<u8>, IdentityError> {
-    let unreadable = |why: String| IdentityError::Unreadable {
-        what,
-        place: place.to_string(),
-        why,
-    };
+    let unreadable =
+        |why: String| IdentityError::Unreadable { what, place: place.to_string(), why };
     let Place::File { path, .. } = place else {
         return Ok(Vec::new());
     };
     if path.as_os_str().is_empty() {
-        return Err(unreadable(
-            "the path is empty; unset the variable or name a file".to_owned(),
-        ));
+        return Err(unreadable("the path is empty; unset the variable or name a file".to_owned()));
     }
     let mut bytes = Vec::new();
     File::open(path)

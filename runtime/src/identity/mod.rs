@@ -63,6 +63,9 @@ use self::{
     verify::{ExpectedServer, OwnClients, RefusalLog},
 };
 
+/// What a server's socket needs to prove who it is.
+pub(crate) type ServerTls = Arc<ServerConfig>;
+
 /// The protocol that TLS agrees on. A peer that speaks another is refused in the handshake.
 pub(crate) const ALPN: &[u8] = b"sinew/1";
 
@@ -151,11 +154,7 @@ impl Identity {
     /// # Errors
     /// [`Unusable`](IdentityError::Unusable) and [`KeyMismatch`](IdentityError::KeyMismatch).
     pub fn from_pem(cert_chain: &[u8], key: &[u8], bundle: &[u8]) -> Result<Self, IdentityError> {
-        let contents = Contents {
-            certificate: cert_chain,
-            key,
-            bundle,
-        };
+        let contents = Contents { certificate: cert_chain, key, bundle };
         Self::from_contents(Places::MEMORY, &contents)
     }
 
@@ -169,11 +168,7 @@ impl Identity {
         key: impl AsRef<Path>,
         bundle: impl AsRef<Path>,
     ) -> Result<Self, IdentityError> {
-        Self::from_places(Places::of_paths(
-            cert.as_ref(),
-            key.as_ref(),
-            bundle.as_ref(),
-        ))
+        Self::from_places(Places::of_paths(cert.as_ref(), key.as_ref(), bundle.as_ref()))
     }
 
     fn from_places(places: Places) -> Result<Self, IdentityError> {
@@ -187,21 +182,11 @@ impl Identity {
     ) -> Result<Self, IdentityError> {
         let provider = provider();
         let loaded = places.load(contents, &provider)?;
-        Ok(Self::new(Current::of_files(
-            places,
-            contents.stamp(),
-            loaded,
-            provider,
-        )))
+        Ok(Self::new(Current::of_files(places, contents.stamp(), loaded, provider)))
     }
 
     fn new(current: Arc<Current>) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                current,
-                clients: Mutex::default(),
-            }),
-        }
+        Self { inner: Arc::new(Inner { current, clients: Mutex::default() }) }
     }
 
     /// The trust domain that this process belongs to, and whose clients its servers let in.
@@ -254,10 +239,7 @@ impl Identity {
             .iter()
             .map(|service| {
                 SpiffeId::for_service(self.trust_domain(), service).map_err(|why| {
-                    IdentityError::ServiceName {
-                        service: (*service).to_owned(),
-                        why,
-                    }
+                    IdentityError::ServiceName { service: (*service).to_owned(), why }
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
@@ -273,15 +255,10 @@ impl Identity {
                 );
             }
         }
-        let verifier = OwnClients {
-            current: current.clone(),
-            refusals: RefusalLog::default(),
-        };
+        let verifier = OwnClients { current: current.clone(), refusals: RefusalLog::default() };
         let mut config = ServerConfig::builder_with_provider(current.provider.clone())
             .with_protocol_versions(&[&TLS13])
-            .map_err(|why| IdentityError::Tls {
-                why: why.to_string(),
-            })?
+            .map_err(|why| IdentityError::Tls { why: why.to_string() })?
             .with_client_cert_verifier(Arc::new(verifier))
             .with_cert_resolver(Arc::new(ServerCertificates::new(current.clone(), &ids)));
         config.alpn_protocols = vec![ALPN.to_vec()];
@@ -330,17 +307,13 @@ impl Identity {
         current.check_purpose(Purpose::Client)?;
         let mut config = ClientConfig::builder_with_provider(current.provider.clone())
             .with_protocol_versions(&[&TLS13])
-            .map_err(|why| IdentityError::Tls {
-                why: why.to_string(),
-            })?
+            .map_err(|why| IdentityError::Tls { why: why.to_string() })?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(ExpectedServer {
                 current: current.clone(),
                 expected,
             }))
-            .with_client_cert_resolver(Arc::new(ClientCertificate {
-                current: current.clone(),
-            }));
+            .with_client_cert_resolver(Arc::new(ClientCertificate { current: current.clone() }));
         config.alpn_protocols = vec![ALPN.to_vec()];
         config.resumption = Resumption::disabled();
         config.enable_early_data = false;
@@ -350,21 +323,14 @@ impl Identity {
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Identity")
-            .field("current", &self.inner.current)
-            .finish_non_exhaustive()
+        f.debug_struct("Identity").field("current", &self.inner.current).finish_non_exhaustive()
     }
 }
 
 /// Who a peer is, from the chain that the handshake verified.
 pub(crate) fn peer_identity(chain: &[CertificateDer<'_>]) -> Result<SpiffeId, IdentityError> {
-    let bad = |why| IdentityError::BadPeer {
-        peer: "a peer".to_owned(),
-        why,
-    };
-    let leaf = chain
-        .first()
-        .ok_or_else(|| bad("it shows no certificate".to_owned()))?;
+    let bad = |why| IdentityError::BadPeer { peer: "a peer".to_owned(), why };
+    let leaf = chain.first().ok_or_else(|| bad("it shows no certificate".to_owned()))?;
     chain::read_leaf(leaf).map_err(bad)
 }
 

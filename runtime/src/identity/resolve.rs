@@ -28,24 +28,15 @@ pub(super) struct ServerCertificates {
 
 impl ServerCertificates {
     pub(super) fn new(current: Arc<Current>, ids: &[SpiffeId]) -> Self {
-        let by_name = ids
-            .iter()
-            .map(|id| (id.server_name(), id.clone()))
-            .collect();
-        Self {
-            current,
-            by_name,
-            first: ids.first().cloned(),
-        }
+        let by_name = ids.iter().map(|id| (id.server_name(), id.clone())).collect();
+        Self { current, by_name, first: ids.first().cloned() }
     }
 }
 
 impl ResolvesServerCert for ServerCertificates {
     fn resolve(&self, client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let held = self.current.held();
-        let wanted = client_hello
-            .server_name()
-            .and_then(|name| self.by_name.get(name));
+        let wanted = client_hello.server_name().and_then(|name| self.by_name.get(name));
         let Some(id) = wanted.or(self.first.as_ref()) else {
             return Some(held.key.clone());
         };

@@ -66,8 +66,7 @@ fn verify_chain(
     let algorithms = current.provider.signature_verification_algorithms.all;
     let verify = || {
         let held = current.held();
-        held.bundle
-            .verify(leaf, intermediates, purpose, now, algorithms)
+        held.bundle.verify(leaf, intermediates, purpose, now, algorithms)
     };
     match verify() {
         // The peer may have started from a newer authority than we have seen.
@@ -99,19 +98,13 @@ impl ExpectedServer {
         if self.expected.contains(&found) {
             return Ok(());
         }
-        Err(IdentityError::WrongIdentity {
-            expected: listed(&self.expected),
-            found,
-        })
+        Err(IdentityError::WrongIdentity { expected: listed(&self.expected), found })
     }
 }
 
 /// Ids for a message.
 pub(super) fn listed(ids: &[SpiffeId]) -> String {
-    ids.iter()
-        .map(|id| format!("`{id}`"))
-        .collect::<Vec<_>>()
-        .join(" or ")
+    ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" or ")
 }
 
 impl ServerCertVerifier for ExpectedServer {
@@ -147,10 +140,7 @@ impl ServerCertVerifier for ExpectedServer {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.current
-            .provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.current.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -173,10 +163,7 @@ impl OwnClients {
         if peer.is_in(own) {
             return Ok(());
         }
-        Err(IdentityError::ForeignTrustDomain {
-            peer,
-            own: own.clone(),
-        })
+        Err(IdentityError::ForeignTrustDomain { peer, own: own.clone() })
     }
 }
 
@@ -219,10 +206,7 @@ impl ClientCertVerifier for OwnClients {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.current
-            .provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.current.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -17,7 +17,7 @@ use super::ServerCore;
 use crate::{
     call::context::ServingGuard,
     error::millis,
-    identity,
+    identity::{self, ServerTls},
     transport::{
         Serve,
         frames::{self, Drain},
@@ -41,7 +41,7 @@ pub(super) struct Accepting {
 /// Listens and serves whoever connects.
 pub(super) fn listen(
     address: SocketAddr,
-    tls: Arc<rustls::ServerConfig>,
+    tls: ServerTls,
     core: Arc<ServerCore>,
 ) -> std::io::Result<Accepting> {
     let endpoint = QuicEndpoint::server(address, tls, None)?;
@@ -58,7 +58,12 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, drain: Arc<Drain>
         let drain = Arc::clone(&drain);
         tokio::spawn(async move {
             let remote = accepting.remote();
-            match accepting.handshake(|chain| identity::peer_identity(chain).map_err(|error| error.to_string())).await {
+            match accepting
+                .handshake(|chain| {
+                    identity::peer_identity(chain).map_err(|error| error.to_string())
+                })
+                .await
+            {
                 Ok(link) => frames::serve(link, serve, drain).await,
                 Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
             }

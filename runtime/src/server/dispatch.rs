@@ -121,7 +121,10 @@ fn arguments<A: DeserializeOwned + 'static>(
         Reply::Status(Status::rejected(
             Code::InvalidArgument,
             Reason::Malformed,
-            format!("the arguments of `{}`: {error}; the two builds differ in a type", method.path()),
+            format!(
+                "the arguments of `{}`: {error}; the two builds differ in a type",
+                method.path()
+            ),
         ))
     })
 }
@@ -270,6 +273,8 @@ where
     })
 }
 
-fn boxed<F: Future<Output = Reply> + Send + 'static>(future: F) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
+fn boxed<F: Future<Output = Reply> + Send + 'static>(
+    future: F,
+) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
     Box::pin(future)
 }

@@ -9,11 +9,11 @@ use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 use sinew_core::limits;
 use tokio::net::ToSocketAddrs;
 
+pub(crate) use dispatch::HandlerRequest;
 pub use dispatch::{
     Handler, Service, bidirectional_handler, client_streaming_handler, server_streaming_handler,
     unary_handler,
 };
-pub(crate) use dispatch::HandlerRequest;
 
 use crate::{
     identity::{Identity, IdentityError},
@@ -40,7 +40,9 @@ pub enum BindError {
     #[error("a server needs a service; add one with `.serve(..)`")]
     NoService,
     /// Two services, or two methods of them, cannot be told apart on the wire.
-    #[error("`{first}` and `{second}` cannot be told apart on the wire; give one of them another `name`")]
+    #[error(
+        "`{first}` and `{second}` cannot be told apart on the wire; give one of them another `name`"
+    )]
     Collision {
         /// The one.
         first: String,
@@ -104,8 +106,14 @@ impl ServerBuilder {
     pub async fn bind(self, address: impl ToSocketAddrs + fmt::Debug) -> Result<Server, BindError> {
         let text = format!("{address:?}").trim_matches('"').to_owned();
         let io = |source| BindError::Address { address: text.clone(), source };
-        let nowhere = || std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-        let address = tokio::net::lookup_host(address).await.map_err(io)?.next().ok_or_else(nowhere).map_err(io)?;
+        let nowhere =
+            || std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
+        let address = tokio::net::lookup_host(address)
+            .await
+            .map_err(io)?
+            .next()
+            .ok_or_else(nowhere)
+            .map_err(io)?;
         self.identity.allows_address(address)?;
         let core = ServerCore::new(self.services, self.interceptors)?;
         let names: Vec<&str> = core.service_names().collect();

@@ -17,16 +17,16 @@
 
 use std::sync::Arc;
 
-use sinew_core::{
-    codes::{Code, Reason},
-    wire::settings::Settings,
-};
 use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table};
 use crate::{
     call::context::{Context, Inherited},
     error::{Status, millis},
     interceptor::{Chain, Outcome, Request, Response},
     transport::{Begun, BoxFuture, Incoming, Reply, Serve},
+};
+use sinew_core::{
+    codes::{Code, Reason},
+    wire::settings::Settings,
 };
 
 /// What all connections of one server share.
@@ -99,7 +99,10 @@ impl Serve for ServerCore {
                 return Err(Status::rejected(
                     Code::DeadlineExceeded,
                     Reason::ExpiredOnArrival,
-                    format!("the deadline had passed {} before the call was read", millis(now - deadline)),
+                    format!(
+                        "the deadline had passed {} before the call was read",
+                        millis(now - deadline)
+                    ),
                 ));
             }
         }
@@ -128,11 +131,8 @@ impl Serve for ServerCore {
             caller_rtt: request.caller_rtt,
             metadata: request.head.metadata,
         });
-        let request = HandlerRequest {
-            codec: request.head.codec,
-            body: request.body,
-            input: request.input,
-        };
+        let request =
+            HandlerRequest { codec: request.head.codec, body: request.body, input: request.input };
         let work = self.work(handler, &context, request);
         Ok(Begun { context, work, pace: Arc::clone(handler.pace()) })
     }
@@ -151,7 +151,10 @@ impl ServerCore {
         Status::rejected(
             Code::Unimplemented,
             Reason::UnknownMethod,
-            format!("no method with id {id:016x} is served here; this server has `{}`", served.join("`, `")),
+            format!(
+                "no method with id {id:016x} is served here; this server has `{}`",
+                served.join("`, `")
+            ),
         )
     }
 }

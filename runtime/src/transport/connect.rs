@@ -14,6 +14,7 @@ use sinew_core::{
 use super::{
     BoxFuture, Connector, Serve, Session,
     frames::{self, ClientSession, Drain},
+    link::LinkError,
     memory,
     quic::{ConnectError, QuicEndpoint},
 };
@@ -63,9 +64,17 @@ impl Connector for QuicConnector {
             let tls = self.identity.client_config(&self.expected).map_err(not_ours)?;
             let socket = self.sockets.towards(peer).map_err(unusable)?;
             let name = self.expected.server_name();
-            let link = socket.connect(peer, &name, tls, |chain| identity::peer_identity(chain).map_err(|error| error.to_string())).await;
+            let link = socket
+                .connect(peer, &name, tls, |chain| {
+                    identity::peer_identity(chain).map_err(|error| error.to_string())
+                })
+                .await;
             let link = link.map_err(|error| self.refused(&error))?;
-            let session = ClientSession::open(link).await.map_err(unusable)?;
+            // A server that does not accept us says so when our side of the handshake is already complete.
+            let session = ClientSession::open(link).await.map_err(|error| match error {
+                LinkError::Refused(why) => not_sent(Reason::WrongIdentity, why),
+                other => unusable(other),
+            })?;
             Ok(session as Arc<dyn Session>)
         })
     }

@@ -103,7 +103,8 @@ pub(crate) trait Link: Send + Sync + fmt::Debug + 'static {
 /// The sending half of a stream. Dropping it without [`finish`](Self::finish) resets it with code 0.
 pub(crate) trait LinkSend: Send + fmt::Debug {
     /// Takes bytes off the front of `data` as flow control allows; `Ready(Ok(()))` once at least one was taken.
-    fn poll_write(&mut self, cx: &mut Context<'_>, data: &mut Bytes) -> Poll<Result<(), LinkError>>;
+    fn poll_write(&mut self, cx: &mut Context<'_>, data: &mut Bytes)
+    -> Poll<Result<(), LinkError>>;
     /// Says that nothing follows. What was written is still delivered.
     fn finish(&mut self);
     /// Abandons the stream: undelivered bytes may be lost.

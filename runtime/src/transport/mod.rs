@@ -113,6 +113,13 @@ pub(crate) enum Pending {
     Failed(Option<Status>),
 }
 
+impl Pending {
+    /// Whether whoever waits for it is polled again within a moment, even if nothing happens: its timer may wait too.
+    pub(crate) fn is_nudged(&self) -> bool {
+        matches!(self, Self::Lane(_))
+    }
+}
+
 impl Future for Pending {
     type Output = Result<Received, Status>;
 

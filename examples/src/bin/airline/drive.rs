@@ -53,8 +53,10 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         seconds,
         travellers: options.travellers,
         processes: fleet.processes(),
-        reckoning: Reckoning::of(&mesh, &fleet, &numbers).await?,
-        counts: fleet.counts(&mesh).await?,
+        reckoning: Reckoning::of(&mesh, &fleet, &numbers)
+            .await
+            .map_err(|why| why.to_string()),
+        counts: fleet.counts(&mesh).await,
         numbers,
         hop_budget_us,
         miss,
@@ -62,7 +64,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let stopped = fleet.stop().await;
     if options.json {
         write!(stderr(), "{report}")?;
-        writeln!(stdout(), "{}", report.json())?;
+        if let Ok(reckoning) = &report.reckoning {
+            writeln!(stdout(), "{}", report.json(reckoning))?;
+        }
     } else {
         write!(stdout(), "{report}")?;
     }

@@ -67,19 +67,16 @@ impl Fleet {
         running.map_or("", |running| &running.target)
     }
 
-    /// What each process has counted.
-    pub(crate) async fn counts(&self, mesh: &Mesh) -> Result<Vec<(Role, Counts)>, Problem> {
+    /// What each process has counted, or why it does not say.
+    pub(crate) async fn counts(&self, mesh: &Mesh) -> Vec<(Role, Result<Counts, String>)> {
         let mut all = Vec::new();
         for running in &self.0 {
-            let id = format!("spiffe://{}/Counters", mesh.identity().trust_domain());
-            let counters: CountersClient = mesh.client_at(&running.target)?;
-            let counts = counters
-                .read()
-                .await
-                .map_err(|status| format!("{id}: {status}"))?;
-            all.push((running.role, counts));
+            all.push((
+                running.role,
+                running.counts(mesh).await.map_err(|why| why.to_string()),
+            ));
         }
-        Ok(all)
+        all
     }
 
     /// Ends all of them, and says which did not end well.
@@ -139,5 +136,10 @@ impl Running {
             process,
             _stdout: stdout,
         })
+    }
+
+    async fn counts(&self, mesh: &Mesh) -> Result<Counts, Problem> {
+        let counters: CountersClient = mesh.client_at(&self.target)?;
+        Ok(counters.read().await?)
     }
 }

@@ -15,6 +15,9 @@ pub(crate) const KNOWN: Duration = Duration::from_secs(2);
 /// What the call is given that cannot be answered in that time.
 pub(crate) const TOO_SHORT: Duration = Duration::from_millis(300);
 
+/// How often it is made, until its ledger reaches down to the fares.
+const TRIES: u32 = 5;
+
 /// A call that missed its deadline on purpose.
 #[derive(Debug)]
 pub(crate) struct Miss {
@@ -59,17 +62,29 @@ pub(crate) async fn follow_a_deadline(gateway: &GatewayClient, tally: &Tally) ->
 
 /// A call with 300 ms for a fare that takes 2 s. That it fails is the point: it is in no count,
 /// unless it fails in another way.
+///
+/// Each hop keeps a millisecond back to tell its caller where the time went. On a machine that is
+/// busy that is not always enough, and the story ends one hop early; then it is told again.
 pub(crate) async fn miss_a_deadline(gateway: &GatewayClient, tally: &Tally) -> Miss {
     let gateway = gateway.with(CallOptions::new().timeout(TOO_SHORT));
-    let status = match gateway.plan_trip(wish(Pricing::ByHand)).await {
-        Err(CallError::Status(status)) => status,
-        other => Status::new(Code::Internal, format!("answered in time: {other:?}")),
-    };
-    if status.code() != Code::DeadlineExceeded {
-        tally.failed(&status);
-    }
-    Miss {
-        words: status.to_string(),
-        ledger: status.ledger().cloned(),
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let status = match gateway.plan_trip(wish(Pricing::ByHand)).await {
+            Err(CallError::Status(status)) => status,
+            other => Status::new(Code::Internal, format!("answered in time: {other:?}")),
+        };
+        let ledger = status.ledger().cloned();
+        let culprit = ledger.as_ref().and_then(LedgerCall::culprit);
+        let is_whole = culprit.is_some_and(|culprit| culprit.method == "Fares/quote");
+        if status.code() != Code::DeadlineExceeded {
+            tally.failed(&status);
+        } else if !is_whole && tries < TRIES {
+            continue;
+        }
+        return Miss {
+            words: status.to_string(),
+            ledger,
+        };
     }
 }

@@ -19,8 +19,9 @@ pub(crate) struct Report {
     pub(crate) travellers: u32,
     pub(crate) processes: usize,
     pub(crate) numbers: Numbers,
-    pub(crate) reckoning: Reckoning,
-    pub(crate) counts: Vec<(Role, Counts)>,
+    /// The seats may be gone with their books.
+    pub(crate) reckoning: Result<Reckoning, String>,
+    pub(crate) counts: Vec<(Role, Result<Counts, String>)>,
     pub(crate) hop_budget_us: [u64; 3],
     pub(crate) miss: Miss,
 }
@@ -33,8 +34,10 @@ impl Report {
         if failed > 0 {
             faults.push(format!("{failed} calls failed"));
         }
-        if !self.reckoning.balances() {
-            faults.push("the books do not balance".to_owned());
+        match &self.reckoning {
+            Ok(reckoning) if reckoning.balances() => {}
+            Ok(_) => faults.push("the books do not balance".to_owned()),
+            Err(_) => faults.push("the books are gone".to_owned()),
         }
         let late = self.late_handlers();
         if late > 0 {
@@ -51,7 +54,7 @@ impl Report {
     }
 
     /// One object on one line.
-    pub(crate) fn json(&self) -> String {
+    pub(crate) fn json(&self, reckoning: &Reckoning) -> String {
         let latencies = self.latencies();
         let [gateway, search, fares] = self.hop_budget_us;
         format!(
@@ -64,15 +67,22 @@ impl Report {
             self.numbers.failed(),
             percentile(&latencies, 50.0),
             percentile(&latencies, 99.0),
-            self.reckoning.books.sold,
-            self.reckoning.confirmed,
-            self.reckoning.in_doubt,
+            reckoning.books.sold,
+            reckoning.confirmed,
+            reckoning.in_doubt,
             self.late_handlers(),
         )
     }
 
     fn late_handlers(&self) -> u64 {
-        self.counts.iter().map(|(_, counts)| counts.late).sum()
+        self.counts().map(|counts| counts.late).sum()
+    }
+
+    /// Of the processes that answered.
+    fn counts(&self) -> impl Iterator<Item = &Counts> {
+        self.counts
+            .iter()
+            .filter_map(|(_, counts)| counts.as_ref().ok())
     }
 
     /// Of both calls, ascending.
@@ -133,24 +143,27 @@ impl Report {
              fares {fares:.3} ms",
             KNOWN.as_millis(),
         )?;
-        let handlers: u64 = self.counts.iter().map(|(_, counts)| counts.handlers).sum();
-        let lost: u64 = self
-            .counts
-            .iter()
-            .map(|(_, counts)| counts.lost_contexts)
-            .sum();
+        let handlers: u64 = self.counts().map(|counts| counts.handlers).sum();
+        let lost: u64 = self.counts().map(|counts| counts.lost_contexts).sum();
         let late = self.late_handlers();
         writeln!(
             f,
             "handlers    {handlers}, {late} began late, {lost} calls without a context"
         )?;
         for (role, counts) in &self.counts {
-            writeln!(f, "  {:<10}{}", role.name(), counts.handlers)?;
+            match counts {
+                Ok(counts) => writeln!(f, "  {:<10}{}", role.name(), counts.handlers)?,
+                Err(why) => writeln!(f, "  {:<10}{why}", role.name())?,
+            }
         }
         Ok(())
     }
 
     fn books(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let reckoning = match &self.reckoning {
+            Ok(reckoning) => reckoning,
+            Err(why) => return writeln!(f, "books       {why}"),
+        };
         let Reckoning {
             books,
             confirmed,
@@ -158,8 +171,8 @@ impl Report {
             in_doubt_sold,
             not_run,
             not_run_sold,
-        } = &self.reckoning;
-        let verdict = if self.reckoning.balances() {
+        } = reckoning;
+        let verdict = if reckoning.balances() {
             "they balance"
         } else {
             "THEY DO NOT BALANCE"

@@ -7,19 +7,14 @@ use super::{
 
 #[test]
 fn the_facts_of_a_certificate_are_read() {
-    let leaf = Leaf::of(WEB)
-        .only_for(ExtendedKeyUsagePurpose::ClientAuth)
-        .but(|params| {
-            params.not_before = rcgen::date_time_ymd(2024, 2, 29);
-            params.not_after = rcgen::date_time_ymd(2051, 3, 1);
-        });
+    let leaf = Leaf::of(WEB).only_for(ExtendedKeyUsagePurpose::ClientAuth).but(|params| {
+        params.not_before = rcgen::date_time_ymd(2024, 2, 29);
+        params.not_after = rcgen::date_time_ymd(2051, 3, 1);
+    });
     let issued = Ca::new("the ca").issue(&leaf);
     let facts = Facts::read(issued.der()).expect("a certificate");
     assert_eq!(facts.uris, [WEB.as_bytes()]);
-    assert_eq!(
-        (facts.issuer.as_str(), facts.subject.as_str()),
-        ("the ca", "leaf")
-    );
+    assert_eq!((facts.issuer.as_str(), facts.subject.as_str()), ("the ca", "leaf"));
     assert_eq!(date(facts.not_before), "2024-02-29 00:00:00 UTC");
     assert_eq!(date(facts.not_after), "2051-03-01 00:00:00 UTC");
     assert_eq!(facts.key_usage, Some(Facts::DIGITAL_SIGNATURE));
@@ -91,17 +86,7 @@ fn no_bytes_of_a_peer_cause_a_panic() {
     assert!(Facts::read(&followed).is_err(), "followed by more");
     let mut changed = whole.to_vec();
     for at in 0..whole.len() {
-        for value in [
-            0x00,
-            0x01,
-            0x7f,
-            0x80,
-            0x81,
-            0x82,
-            0xff,
-            whole[at] ^ 0x20,
-            whole[at] ^ 1,
-        ] {
+        for value in [0x00, 0x01, 0x7f, 0x80, 0x81, 0x82, 0xff, whole[at] ^ 0x20, whole[at] ^ 1] {
             changed[at] = value;
             let _ = Facts::read(&changed);
         }

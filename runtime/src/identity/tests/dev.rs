@@ -21,16 +21,12 @@ fn directory(scratch: &Scratch) -> Directory {
 
 /// The certificate that a process that starts now would issue from.
 fn newest(directory: &Directory) -> Vec<u8> {
-    dev_ca::load_or_make(directory).expect("an authority")[0]
-        .certificate()
-        .to_vec()
+    dev_ca::load_or_make(directory).expect("an authority")[0].certificate().to_vec()
 }
 
 /// Puts an authority into the directory, valid from and to these seconds from now.
 fn put(directory: &Directory, number: u64, not_before: i64, not_after: i64) {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .expect("after 1970");
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     let at = |offset: i64| now.as_secs().saturating_add_signed(offset);
     let made = Authority::make(at(not_before), at(not_after)).expect("an authority");
     directory.publish(number, made.as_bytes()).expect("a file");
@@ -39,11 +35,7 @@ fn put(directory: &Directory, number: u64, not_before: i64, not_after: i64) {
 fn connect(client: &Identity, server: &Identity, service: &str) -> Outcome {
     let expected = SpiffeId::for_service(server.trust_domain(), service).expect("an id");
     let server = server.server_config(&["Shop", "Bank"]).expect("a server");
-    handshake(
-        client.client_config(&expected).expect("a client"),
-        server,
-        &expected,
-    )
+    handshake(client.client_config(&expected).expect("a client"), server, &expected)
 }
 
 #[test]
@@ -53,36 +45,20 @@ fn two_processes_know_each_other_without_a_setting() {
     let (client, server) = (open(), open());
     assert!(client.is_development());
     assert_eq!(client.trust_domain().as_str(), "dev.local");
-    assert!(
-        client
-            .id()
-            .as_str()
-            .starts_with("spiffe://dev.local/client/")
-    );
+    assert!(client.id().as_str().starts_with("spiffe://dev.local/client/"));
     for service in ["Shop", "Bank"] {
         let outcome = connect(&client, &server, service);
         outcome.assert_done();
         let peer = |chain: Option<&[_]>| {
-            super::super::peer_identity(chain.expect("a chain"))
-                .expect("an id")
-                .to_string()
+            super::super::peer_identity(chain.expect("a chain")).expect("an id").to_string()
         };
         let (of_client, of_server) = &outcome.connections;
-        assert_eq!(
-            peer(of_client.peer_certificates()),
-            format!("spiffe://dev.local/{service}")
-        );
+        assert_eq!(peer(of_client.peer_certificates()), format!("spiffe://dev.local/{service}"));
         assert_eq!(peer(of_server.peer_certificates()), client.id().as_str());
     }
     let outcome = connect(&client, &server, "Elsewhere");
     let text = format!("{:?}", outcome.client);
-    assert_says(
-        &text,
-        &[
-            "`spiffe://dev.local/Elsewhere`",
-            "`spiffe://dev.local/Shop`",
-        ],
-    );
+    assert_says(&text, &["`spiffe://dev.local/Elsewhere`", "`spiffe://dev.local/Shop`"]);
 }
 
 #[test]
@@ -100,37 +76,17 @@ fn users_with_authorities_of_their_own_refuse_each_other_and_hear_what_to_do() {
     let client = Identity::development_in(one.join("ca")).expect("an identity");
     let server = Identity::development_in(other.join("ca")).expect("an identity");
     let text = format!("{:?}", connect(&client, &server, "Shop").client);
-    assert_says(
-        &text,
-        &[
-            "sinew development authority",
-            "same user",
-            "XDG_RUNTIME_DIR",
-        ],
-    );
+    assert_says(&text, &["sinew development authority", "same user", "XDG_RUNTIME_DIR"]);
 }
 
 #[test]
 fn it_does_not_leave_the_machine() {
     let scratch = Scratch::new();
     let identity = Identity::development_in(scratch.join("ca")).expect("an identity");
-    for address in [
-        "127.0.0.1:1",
-        "127.9.9.9:1",
-        "[::1]:1",
-        "[::ffff:127.0.0.1]:1",
-    ] {
-        identity
-            .allows_address(address.parse().expect("an address"))
-            .expect(address);
+    for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        identity.allows_address(address.parse().expect("an address")).expect(address);
     }
-    for address in [
-        "0.0.0.0:1",
-        "[::]:1",
-        "10.0.0.1:1",
-        "[fe80::1]:1",
-        "[::ffff:10.0.0.1]:1",
-    ] {
+    for address in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[fe80::1]:1", "[::ffff:10.0.0.1]:1"] {
         let error = identity.allows_address(address.parse().expect("an address"));
         let text = error.expect_err(address).to_string();
         assert_says(&text, &[address, "loopback", "SINEW_CERT", "127.0.0.1"]);
@@ -149,10 +105,7 @@ fn all_threads_that_race_end_with_the_same_authority() {
         let found: BTreeSet<_> = thread::scope(|scope| {
             let race = || newest(&directory(&scratch));
             let racers: Vec<_> = (0..16).map(|_| scope.spawn(race)).collect();
-            racers
-                .into_iter()
-                .map(|racer| racer.join().expect("a result"))
-                .collect()
+            racers.into_iter().map(|racer| racer.join().expect("a result")).collect()
         });
         assert_eq!(found.len(), 1, "from start {start}");
         assert_eq!(
@@ -161,11 +114,7 @@ fn all_threads_that_race_end_with_the_same_authority() {
         );
         let names = std::fs::read_dir(scratch.join("ca")).expect("a list");
         let left = names.filter(|name| {
-            name.as_ref()
-                .expect("a name")
-                .file_name()
-                .to_string_lossy()
-                .starts_with(".new-")
+            name.as_ref().expect("a name").file_name().to_string_lossy().starts_with(".new-")
         });
         assert_eq!(left.count(), 0, "nothing unfinished is left");
     }
@@ -199,10 +148,7 @@ fn all_processes_that_race_end_with_the_same_authority() {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&scratch).expect("a list") {
         let path = entry.expect("an entry").path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "found")
-        {
+        if path.extension().is_some_and(|extension| extension == "found") {
             found.push(std::fs::read(path).expect("a certificate"));
         }
     }
@@ -226,19 +172,12 @@ fn an_authority_with_less_than_an_hour_left_gets_a_successor_and_stays_trusted()
     let directory = directory(&scratch);
     put(&directory, 1, -23 * HOUR, HOUR + 60);
     let good = newest(&directory);
-    assert_eq!(
-        directory.numbers().expect("a list"),
-        [1],
-        "more than an hour is left"
-    );
+    assert_eq!(directory.numbers().expect("a list"), [1], "more than an hour is left");
     put(&directory, 2, -23 * HOUR, HOUR - 60);
     let all = dev_ca::load_or_make(&directory).expect("authorities");
     assert_eq!(directory.numbers().expect("a list"), [1, 2, 3]);
     assert_eq!(all.len(), 3);
-    assert!(
-        all.iter()
-            .any(|authority| authority.certificate().as_ref() == good)
-    );
+    assert!(all.iter().any(|authority| authority.certificate().as_ref() == good));
 }
 
 #[test]
@@ -246,15 +185,9 @@ fn what_is_damaged_expired_or_from_the_future_is_replaced() {
     let scratch = Scratch::new();
     let directory = directory(&scratch);
     put(&directory, 1, -25 * HOUR, -HOUR);
-    directory
-        .publish(2, b"-----BEGIN CERTIFICATE-----\nAAAA\n")
-        .expect("a file");
+    directory.publish(2, b"-----BEGIN CERTIFICATE-----\nAAAA\n").expect("a file");
     newest(&directory);
-    assert_eq!(
-        directory.numbers().expect("a list"),
-        [3],
-        "what is useless is gone"
-    );
+    assert_eq!(directory.numbers().expect("a list"), [3], "what is useless is gone");
     put(&directory, 4, HOUR, 25 * HOUR);
     newest(&directory);
     assert_eq!(directory.numbers().expect("a list"), [3, 4, 5]);
@@ -372,25 +305,12 @@ mod rights {
         assert_eq!(chosen(ours.to_str()), ours.join("sinew"));
         let instead = temporary.join(format!("sinew-{user}"));
         // Unset, empty, relative, missing, and one in which nobody can make a file.
-        for other in [
-            None,
-            Some(""),
-            Some("relative"),
-            Some("/missing"),
-            Some("/proc"),
-        ] {
+        for other in [None, Some(""), Some("relative"), Some("/missing"), Some("/proc")] {
             assert_eq!(chosen(other), instead, "{other:?}");
         }
-        assert_eq!(
-            fs::read_dir(temporary).expect("a list").count(),
-            1,
-            "nothing is left"
-        );
+        assert_eq!(fs::read_dir(temporary).expect("a list").count(), 1, "nothing is left");
         let error = dev_dir::default_path(None, Path::new("/missing")).expect_err("nowhere to go");
-        assert_says(
-            &error.to_string(),
-            &["/missing", "XDG_RUNTIME_DIR", "TMPDIR"],
-        );
+        assert_says(&error.to_string(), &["/missing", "XDG_RUNTIME_DIR", "TMPDIR"]);
     }
 
     #[test]
@@ -422,11 +342,7 @@ mod rights {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("a mode");
         newest(&directory);
         assert_eq!(directory.numbers().expect("a list"), [2]);
-        symlink(
-            scratch.join("ca/dev-ca.2.pem"),
-            scratch.join("ca/dev-ca.3.pem"),
-        )
-        .expect("a link");
+        symlink(scratch.join("ca/dev-ca.2.pem"), scratch.join("ca/dev-ca.3.pem")).expect("a link");
         newest(&directory);
         assert_eq!(directory.numbers().expect("a list"), [2, 4]);
     }

@@ -7,7 +7,6 @@ use super::{
 
 fn told(by: RefusedBy, code: u64, text: &str) -> String {
     let failure = HandshakeFailure { by, code, text };
-    assert!(failure.is_tls());
     failure.explain("server", Some(&id(WEB)))
 }
 
@@ -15,10 +14,7 @@ fn told(by: RefusedBy, code: u64, text: &str) -> String {
 fn our_own_refusal_is_told_as_it_is() {
     let text = "the cryptographic handshake failed: error 46: invalid peer certificate: \
                 Other(OtherError(expected `a` but the server is `b` (c)))";
-    assert_eq!(
-        told(RefusedBy::Us, 0x12e, text),
-        "expected `a` but the server is `b` (c)"
-    );
+    assert_eq!(told(RefusedBy::Us, 0x12e, text), "expected `a` but the server is `b` (c)");
     let text = "invalid peer certificate: BadSignature";
     assert_says(
         &told(RefusedBy::Us, 0x133, text),
@@ -38,10 +34,7 @@ fn the_refusal_of_a_peer_is_told_with_what_was_shown_to_it() {
     );
     // A close that was cut.
     let cut = "invalid peer certificate: Other(OtherError(client `x` is no";
-    assert_says(
-        &told(RefusedBy::Peer, 0x12e, cut),
-        &["says: client `x` is no"],
-    );
+    assert_says(&told(RefusedBy::Peer, 0x12e, cut), &["says: client `x` is no"]);
 }
 
 #[test]
@@ -72,16 +65,9 @@ fn an_alert_alone_says_what_to_do() {
 
 #[test]
 fn an_identity_that_the_caller_does_not_know_is_left_out() {
-    let failure = HandshakeFailure {
-        by: RefusedBy::Peer,
-        code: 0x130,
-        text: "",
-    };
+    let failure = HandshakeFailure { by: RefusedBy::Peer, code: 0x130, text: "" };
     let text = failure.explain("peer", None);
-    assert_says(
-        &text,
-        &["the peer ended", "than that of our certificate: give"],
-    );
+    assert_says(&text, &["the peer ended", "than that of our certificate: give"]);
 }
 
 #[test]
@@ -89,20 +75,5 @@ fn the_text_of_a_peer_is_bounded_and_made_printable() {
     let long = format!("Other(OtherError(\u{1b}[2J\n{}", "x".repeat(5000));
     let text = told(RefusedBy::Peer, 0x12e, &long);
     assert!(text.len() < 800, "{}", text.len());
-    assert!(
-        text.chars().all(|c| c == ' ' || c.is_ascii_graphic()),
-        "{text:?}"
-    );
-}
-
-#[test]
-fn other_closes_are_not_of_tls() {
-    for code in [0, 0xff, 0x200] {
-        let failure = HandshakeFailure {
-            by: RefusedBy::Us,
-            code,
-            text: "",
-        };
-        assert!(!failure.is_tls());
-    }
+    assert!(text.chars().all(|c| c == ' ' || c.is_ascii_graphic()), "{text:?}");
 }

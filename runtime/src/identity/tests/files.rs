@@ -63,14 +63,9 @@ fn an_identity_is_read_from_the_three_files() {
     assert_eq!(loaded.trust_domain().as_str(), "prod.example");
     assert!(!loaded.is_development());
     let anywhere = "192.0.2.1:7000".parse().expect("an address");
-    loaded
-        .allows_address(anywhere)
-        .expect("production goes everywhere");
+    loaded.allows_address(anywhere).expect("production goes everywhere");
     let shown = format!("{loaded:?}");
-    assert!(
-        shown.contains(SHOP) && !shown.contains("PRIVATE"),
-        "{shown}"
-    );
+    assert!(shown.contains(SHOP) && !shown.contains("PRIVATE"), "{shown}");
     let same = Identity::from_files(&three.certificate, &three.key, &three.bundle);
     assert_eq!(same.expect("an identity").id(), id(SHOP));
 }
@@ -86,19 +81,12 @@ fn a_variable_without_the_others_is_refused() {
     let error = places(&[("SINEW_KEY", path)]).expect_err("one of three");
     assert_says(
         &error.to_string(),
-        &[
-            "`SINEW_KEY` is set",
-            "`SINEW_CERT` and `SINEW_BUNDLE` are not",
-            "or none of them",
-        ],
+        &["`SINEW_KEY` is set", "`SINEW_CERT` and `SINEW_BUNDLE` are not", "or none of them"],
     );
     let error = places(&[("SINEW_KEY", path), ("SINEW_CERT", path)]).expect_err("two of three");
     assert_says(
         &error.to_string(),
-        &[
-            "`SINEW_CERT` and `SINEW_KEY` are set",
-            "`SINEW_BUNDLE` is not",
-        ],
+        &["`SINEW_CERT` and `SINEW_KEY` are set", "`SINEW_BUNDLE` is not"],
     );
 }
 
@@ -127,22 +115,12 @@ fn contents_that_cannot_be_used_are_explained() {
     let issued = ca.issue(&Leaf::of(SHOP));
     let three = Three::write(&scratch, &ca, &issued);
     scratch.write("key.pem", &issued.pem);
-    three.fails_saying(&[
-        "`SINEW_KEY`",
-        "no unencrypted private key",
-        "BEGIN PRIVATE KEY",
-    ]);
+    three.fails_saying(&["`SINEW_KEY`", "no unencrypted private key", "BEGIN PRIVATE KEY"]);
     scratch.write("key.pem", &issued.key_pem[..60]);
     three.fails_saying(&["`SINEW_KEY`", "no `-----END` line"]);
-    scratch.write(
-        "key.pem",
-        "-----BEGIN PRIVATE KEY-----\n*secret*\n-----END PRIVATE KEY-----\n",
-    );
+    scratch.write("key.pem", "-----BEGIN PRIVATE KEY-----\n*secret*\n-----END PRIVATE KEY-----\n");
     let error = three.load().expect_err("no base64").to_string();
-    assert!(
-        error.contains("not base64") && !error.contains("secret"),
-        "{error}"
-    );
+    assert!(error.contains("not base64") && !error.contains("secret"), "{error}");
     scratch.write("key.pem", &issued.key_pem);
     scratch.write("cert.pem", "");
     three.fails_saying(&["`SINEW_CERT`", "BEGIN CERTIFICATE"]);
@@ -160,13 +138,7 @@ fn a_key_of_another_certificate_is_refused_and_both_files_are_named() {
     let (scratch, ca) = (Scratch::new(), Ca::new("ca"));
     let three = Three::write(&scratch, &ca, &ca.issue(&Leaf::of(SHOP)));
     scratch.write("key.pem", &ca.issue(&Leaf::of(SHOP)).key_pem);
-    three.fails_saying(&[
-        "cert.pem",
-        "key.pem",
-        "SINEW_CERT",
-        "SINEW_KEY",
-        "issued together",
-    ]);
+    three.fails_saying(&["cert.pem", "key.pem", "SINEW_CERT", "SINEW_KEY", "issued together"]);
 }
 
 #[test]
@@ -187,28 +159,18 @@ fn a_certificate_for_one_side_serves_only_that() {
         Identity::from_pem(chain, key, ca.pem.as_bytes()).expect("an identity")
     };
     let client = only(ExtendedKeyUsagePurpose::ClientAuth);
-    let error = client
-        .server_config(&["Shop"])
-        .expect_err("it is for clients");
-    assert_says(
-        &error.to_string(),
-        &["given in memory", "server authentication", "issue it"],
-    );
+    let error = client.server_config(&["Shop"]).expect_err("it is for clients");
+    assert_says(&error.to_string(), &["given in memory", "server authentication", "issue it"]);
     client.client_config(&id(SHOP)).expect("what it is for");
     let server = only(ExtendedKeyUsagePurpose::ServerAuth);
-    let error = server
-        .client_config(&id(SHOP))
-        .expect_err("it is for servers");
+    let error = server.client_config(&id(SHOP)).expect_err("it is for servers");
     assert_says(&error.to_string(), &["client authentication"]);
     server.server_config(&["Shop"]).expect("what it is for");
 }
 
 #[test]
 fn a_service_name_that_no_id_can_hold_is_refused() {
-    let error = Ca::new("ca")
-        .identity(SHOP)
-        .server_config(&["a/b"])
-        .expect_err("two segments");
+    let error = Ca::new("ca").identity(SHOP).server_config(&["a/b"]).expect_err("two segments");
     assert_says(&error.to_string(), &["`a/b`", "service name must be"]);
 }
 
@@ -218,19 +180,9 @@ fn renewed_files_reach_the_next_handshake_without_a_new_configuration() {
     let three = Three::write(&scratch, &old, &old.issue(&Leaf::of(SHOP)));
     let identity = three.load().expect("an identity");
     let server = identity.server_config(&["Shop"]).expect("a server");
-    let web = new
-        .identity(WEB)
-        .client_config(&id(SHOP))
-        .expect("a client");
-    assert!(
-        handshake(web.clone(), server.clone(), &id(SHOP))
-            .client
-            .is_err()
-    );
-    assert!(
-        !identity.reload().expect("nothing is wrong"),
-        "nothing is new"
-    );
+    let web = new.identity(WEB).client_config(&id(SHOP)).expect("a client");
+    assert!(handshake(web.clone(), server.clone(), &id(SHOP)).client.is_err());
+    assert!(!identity.reload().expect("nothing is wrong"), "nothing is new");
     let renewed = new.issue(&Leaf::of(SHOP));
     scratch.write("cert.pem", &renewed.pem);
     scratch.write("key.pem", &renewed.key_pem);
@@ -238,11 +190,7 @@ fn renewed_files_reach_the_next_handshake_without_a_new_configuration() {
     assert!(identity.reload().expect("good files"), "there is news");
     handshake(web, server.clone(), &id(SHOP)).assert_done();
     let web = old.identity(WEB);
-    let outcome = handshake(
-        web.client_config(&id(SHOP)).expect("a client"),
-        server,
-        &id(SHOP),
-    );
+    let outcome = handshake(web.client_config(&id(SHOP)).expect("a client"), server, &id(SHOP));
     assert_says(&format!("{:?}", outcome.client), &["issued by `new`"]);
 }
 

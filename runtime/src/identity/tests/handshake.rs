@@ -15,10 +15,7 @@ fn reason(outcome: &Result<(), Error>) -> String {
 
 /// A server that stands for the shop, and a client of it that shows `leaf`.
 fn with_client(ca: &Ca, leaf: Option<&Issued>) -> Outcome {
-    let server = ca
-        .identity(SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
+    let server = ca.identity(SHOP).server_config(&["Shop"]).expect("a server");
     let client = ca.identity(WEB).client_config(&id(SHOP)).expect("a client");
     let mut client = (*client).clone();
     client.client_auth_cert_resolver = Arc::new(Shows(leaf.map(|leaf| leaf.key.clone())));
@@ -27,10 +24,7 @@ fn with_client(ca: &Ca, leaf: Option<&Issued>) -> Outcome {
 
 /// A client of the shop, and a server that shows `leaf`.
 fn with_server(ca: &Ca, leaf: &Issued) -> Outcome {
-    let server = ca
-        .identity(SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
+    let server = ca.identity(SHOP).server_config(&["Shop"]).expect("a server");
     let client = ca.identity(WEB).client_config(&id(SHOP)).expect("a client");
     let mut server = (*server).clone();
     server.cert_resolver = Arc::new(Shows(Some(leaf.key.clone())));
@@ -52,10 +46,7 @@ fn refused_both_ways(ca: &Ca, make: impl Fn(&str) -> Issued, fragments: &[&str])
 #[test]
 fn both_sides_know_each_other_after_a_handshake() {
     let ca = Ca::new("ca");
-    let server = ca
-        .identity(SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
+    let server = ca.identity(SHOP).server_config(&["Shop"]).expect("a server");
     let client = ca.identity(WEB).client_config(&id(SHOP)).expect("a client");
     let outcome = handshake(client, server, &id(SHOP));
     outcome.assert_done();
@@ -81,12 +72,7 @@ fn a_self_signed_certificate_is_refused() {
     refused_both_ways(
         &Ca::new("ca"),
         |id| Leaf::of(id).self_signed(),
-        &[
-            "issued by `leaf`",
-            "trusted: `ca`",
-            "give both sides the same bundle",
-            "SINEW_BUNDLE",
-        ],
+        &["issued by `leaf`", "trusted: `ca`", "give both sides the same bundle", "SINEW_BUNDLE"],
     );
 }
 
@@ -96,12 +82,7 @@ fn a_certificate_of_another_authority_is_refused() {
     refused_both_ways(
         &Ca::new("ca"),
         |id| other.issue(&Leaf::of(id)),
-        &[
-            "spiffe://prod.example/",
-            "`other ca`",
-            "trusted: `ca`",
-            "SINEW_BUNDLE",
-        ],
+        &["spiffe://prod.example/", "`other ca`", "trusted: `ca`", "SINEW_BUNDLE"],
     );
 }
 
@@ -121,19 +102,11 @@ fn a_certificate_of_any_authority_of_the_bundle_is_accepted() {
     let both = format!("{}{}", old.pem, new.pem);
     let identity = |ca: &Ca, id| {
         let leaf = ca.issue(&Leaf::of(id));
-        Identity::from_pem(
-            leaf.pem.as_bytes(),
-            leaf.key_pem.as_bytes(),
-            both.as_bytes(),
-        )
-        .expect("an identity")
+        Identity::from_pem(leaf.pem.as_bytes(), leaf.key_pem.as_bytes(), both.as_bytes())
+            .expect("an identity")
     };
-    let server = identity(&old, SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
-    let client = identity(&new, WEB)
-        .client_config(&id(SHOP))
-        .expect("a client");
+    let server = identity(&old, SHOP).server_config(&["Shop"]).expect("a server");
+    let client = identity(&new, WEB).client_config(&id(SHOP)).expect("a client");
     handshake(client, server, &id(SHOP)).assert_done();
 }
 
@@ -172,19 +145,10 @@ fn an_expired_authority_vouches_for_nobody() {
     let (old, new) = (Ca::valid("old", -7200, -3600), Ca::new("new"));
     let leaf = new.issue(&Leaf::of(SHOP));
     let bundle = format!("{}{}", old.pem, new.pem);
-    let identity = Identity::from_pem(
-        leaf.pem.as_bytes(),
-        leaf.key_pem.as_bytes(),
-        bundle.as_bytes(),
-    );
-    let server = identity
-        .expect("an identity")
-        .server_config(&["Shop"])
-        .expect("a server");
-    let client = new
-        .identity(WEB)
-        .client_config(&id(SHOP))
-        .expect("a client");
+    let identity =
+        Identity::from_pem(leaf.pem.as_bytes(), leaf.key_pem.as_bytes(), bundle.as_bytes());
+    let server = identity.expect("an identity").server_config(&["Shop"]).expect("a server");
+    let client = new.identity(WEB).client_config(&id(SHOP)).expect("a client");
     let mut client = (*client).clone();
     let shown = old.issue(&Leaf::of(WEB));
     client.client_auth_cert_resolver = Arc::new(Shows(Some(shown.key.clone())));
@@ -197,16 +161,10 @@ fn a_certificate_for_the_other_side_only_is_refused() {
     let ca = Ca::new("ca");
     let leaf = ca.issue(&Leaf::of(WEB).only_for(ExtendedKeyUsagePurpose::ServerAuth));
     let outcome = with_client(&ca, Some(&leaf));
-    assert_says(
-        &reason(&outcome.server),
-        &[WEB, "not for client authentication", "issue it"],
-    );
+    assert_says(&reason(&outcome.server), &[WEB, "not for client authentication", "issue it"]);
     let leaf = ca.issue(&Leaf::of(SHOP).only_for(ExtendedKeyUsagePurpose::ClientAuth));
     let outcome = with_server(&ca, &leaf);
-    assert_says(
-        &reason(&outcome.client),
-        &[SHOP, "not for server authentication", "issue it"],
-    );
+    assert_says(&reason(&outcome.client), &[SHOP, "not for server authentication", "issue it"]);
 }
 
 #[test]
@@ -226,11 +184,7 @@ fn a_certificate_without_a_uri_is_refused() {
     refused_both_ways(
         &ca,
         |_| ca.issue(&Leaf::with_uris(&[]).but(|p| p.subject_alt_names = vec![dns.clone()])),
-        &[
-            "a peer without a SPIFFE id",
-            "no URI",
-            "spiffe://<trust domain>/<name>",
-        ],
+        &["a peer without a SPIFFE id", "no URI", "spiffe://<trust domain>/<name>"],
     );
 }
 
@@ -295,57 +249,34 @@ fn a_certificate_that_may_sign_others_is_refused() {
 #[test]
 fn a_client_of_another_trust_domain_is_refused() {
     let ca = Ca::new("ca");
-    for foreign in [
-        "spiffe://staging.example/web",
-        "spiffe://a.prod.example/web",
-    ] {
+    for foreign in ["spiffe://staging.example/web", "spiffe://a.prod.example/web"] {
         let outcome = with_client(&ca, Some(&ca.issue(&Leaf::of(foreign))));
         let text = reason(&outcome.server);
-        assert_says(
-            &text,
-            &[foreign, "`prod.example`", "give it a certificate of"],
-        );
+        assert_says(&text, &[foreign, "`prod.example`", "give it a certificate of"]);
     }
 }
 
 #[test]
 fn a_server_of_another_identity_is_refused_and_both_ids_are_said() {
     let ca = Ca::new("ca");
-    for found in [
-        "spiffe://prod.example/Bank",
-        "spiffe://staging.example/Shop",
-    ] {
+    for found in ["spiffe://prod.example/Bank", "spiffe://staging.example/Shop"] {
         let outcome = with_server(&ca, &ca.issue(&Leaf::of(found)));
         let text = reason(&outcome.client);
-        assert_says(
-            &text,
-            &[SHOP, found, "correct the address", "builder or policy"],
-        );
+        assert_says(&text, &[SHOP, found, "correct the address", "builder or policy"]);
     }
 }
 
 #[test]
 fn any_of_the_expected_servers_may_answer() {
     let ca = Ca::new("ca");
-    let server = ca
-        .identity(SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
+    let server = ca.identity(SHOP).server_config(&["Shop"]).expect("a server");
     let bank = id("spiffe://prod.example/Bank");
     let web = ca.identity(WEB);
-    let either = web
-        .client_config_any_of(&[bank.clone(), id(SHOP)])
-        .expect("a client");
+    let either = web.client_config_any_of(&[bank.clone(), id(SHOP)]).expect("a client");
     handshake(either.clone(), server.clone(), &bank).assert_done();
-    let same = web
-        .client_config_any_of(&[id(SHOP), bank.clone(), id(SHOP)])
-        .expect("a client");
+    let same = web.client_config_any_of(&[id(SHOP), bank.clone(), id(SHOP)]).expect("a client");
     assert!(Arc::ptr_eq(&either, &same), "the configuration is kept");
-    let outcome = handshake(
-        web.client_config(&bank).expect("a client"),
-        server,
-        &id(SHOP),
-    );
+    let outcome = handshake(web.client_config(&bank).expect("a client"), server, &id(SHOP));
     assert_says(&reason(&outcome.client), &[bank.as_str(), SHOP]);
     let nobody = web.client_config_any_of(&[]).expect_err("nobody");
     assert_says(&nobody.to_string(), &["name at least one"]);
@@ -354,10 +285,7 @@ fn any_of_the_expected_servers_may_answer() {
 #[test]
 fn another_protocol_is_refused() {
     let ca = Ca::new("ca");
-    let server = ca
-        .identity(SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
+    let server = ca.identity(SHOP).server_config(&["Shop"]).expect("a server");
     let client = ca.identity(WEB).client_config(&id(SHOP)).expect("a client");
     let mut client = (*client).clone();
     client.alpn_protocols = vec![b"h3".to_vec()];
@@ -373,10 +301,7 @@ fn a_stolen_certificate_without_its_key_is_refused() {
     let stolen = ca.issue(&Leaf::of(WEB));
     let own = ca.issue(&Leaf::of("spiffe://prod.example/thief"));
     let pair = CertifiedKey::new(stolen.key.cert.clone(), own.key.key.clone());
-    let forged = Issued {
-        key: Arc::new(pair),
-        ..stolen
-    };
+    let forged = Issued { key: Arc::new(pair), ..stolen };
     let outcome = with_client(&ca, Some(&forged));
     let bad = Error::InvalidCertificate(CertificateError::BadSignature);
     assert_eq!(outcome.server, Err(bad));
@@ -394,14 +319,9 @@ fn a_chain_with_an_authority_in_between_is_accepted_and_a_long_one_refused() {
         params.distinguished_name = common_name(&format!("between {depth}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         from_now(&mut params, -3600, 3600);
-        let signed = params
-            .signed_by(&key, &issuer.issuer)
-            .expect("an authority");
+        let signed = params.signed_by(&key, &issuer.issuer).expect("an authority");
         chain.insert(0, signed.der().clone());
-        between.push(Ca {
-            issuer: Issuer::new(params, key),
-            pem: signed.pem(),
-        });
+        between.push(Ca { issuer: Issuer::new(params, key), pem: signed.pem() });
         issuer = between.last().expect("just pushed");
         if depth == 0 || depth == 8 {
             let leaf = issuer.issue(&Leaf::of(WEB));
@@ -420,10 +340,7 @@ fn a_chain_with_an_authority_in_between_is_accepted_and_a_long_one_refused() {
 #[test]
 fn nothing_is_resumed_and_no_early_data_is_sent() {
     let ca = Ca::new("ca");
-    let server = ca
-        .identity(SHOP)
-        .server_config(&["Shop"])
-        .expect("a server");
+    let server = ca.identity(SHOP).server_config(&["Shop"]).expect("a server");
     let client = ca.identity(WEB).client_config(&id(SHOP)).expect("a client");
     for _ in 0..2 {
         let outcome = handshake(client.clone(), server.clone(), &id(SHOP));

@@ -70,30 +70,20 @@ impl Ca {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         from_now(&mut params, not_before, not_after);
         let pem = params.self_signed(&key).expect("an authority").pem();
-        Self {
-            issuer: Issuer::new(params, key),
-            pem,
-        }
+        Self { issuer: Issuer::new(params, key), pem }
     }
 
     fn issue(&self, leaf: &Leaf) -> Issued {
         let key = KeyPair::generate().expect("a key");
-        let certificate = leaf
-            .params
-            .signed_by(&key, &self.issuer)
-            .expect("a certificate");
+        let certificate = leaf.params.signed_by(&key, &self.issuer).expect("a certificate");
         Issued::new(&certificate, &key)
     }
 
     /// A whole identity below this authority, trusting it.
     fn identity(&self, id: &str) -> Identity {
         let leaf = self.issue(&Leaf::of(id));
-        Identity::from_pem(
-            leaf.pem.as_bytes(),
-            leaf.key_pem.as_bytes(),
-            self.pem.as_bytes(),
-        )
-        .expect("an identity")
+        Identity::from_pem(leaf.pem.as_bytes(), leaf.key_pem.as_bytes(), self.pem.as_bytes())
+            .expect("an identity")
     }
 }
 
@@ -117,10 +107,8 @@ impl Leaf {
     fn with_uris(uris: &[&str]) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name = common_name("leaf");
-        params.subject_alt_names = uris
-            .iter()
-            .map(|uri| SanType::URI((*uri).try_into().expect("an ASCII URI")))
-            .collect();
+        params.subject_alt_names =
+            uris.iter().map(|uri| SanType::URI((*uri).try_into().expect("an ASCII URI"))).collect();
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         from_now(&mut params, -60, 3600);
         Self { params }
@@ -167,11 +155,7 @@ impl Issued {
         let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let certified = CertifiedKey::from_der(vec![certificate.der().clone()], der, &provider())
             .expect("a matching key");
-        Self {
-            pem: certificate.pem(),
-            key_pem: key.serialize_pem(),
-            key: Arc::new(certified),
-        }
+        Self { pem: certificate.pem(), key_pem: key.serialize_pem(), key: Arc::new(certified) }
     }
 
     fn der(&self) -> &[u8] {
@@ -209,11 +193,7 @@ struct Outcome {
 impl Outcome {
     #[track_caller]
     fn assert_done(&self) {
-        assert_eq!(
-            (&self.client, &self.server),
-            (&Ok(()), &Ok(())),
-            "the handshake"
-        );
+        assert_eq!((&self.client, &self.server), (&Ok(()), &Ok(())), "the handshake");
         let (client, server) = &self.connections;
         assert!(!client.is_handshaking() && !server.is_handshaking());
     }
@@ -245,11 +225,7 @@ fn handshake(client: Arc<ClientConfig>, server: Arc<ServerConfig>, expected: &Sp
             of_client = client.process_new_packets().map(drop);
         }
     }
-    Outcome {
-        client: of_client,
-        server: of_server,
-        connections: (client, server),
-    }
+    Outcome { client: of_client, server: of_server, connections: (client, server) }
 }
 
 /// A directory of this test alone, gone when it ends.
@@ -292,9 +268,6 @@ impl Drop for Scratch {
 #[track_caller]
 fn assert_says(text: &str, fragments: &[&str]) {
     for fragment in fragments {
-        assert!(
-            text.contains(fragment),
-            "`{fragment}` is missing from: {text}"
-        );
+        assert!(text.contains(fragment), "`{fragment}` is missing from: {text}");
     }
 }

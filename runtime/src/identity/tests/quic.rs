@@ -42,10 +42,7 @@ async fn meet(client: &Identity, server: &Identity, expected: &SpiffeId) -> (Str
     let config = quinn::ClientConfig::new(Arc::new(quic));
     let name = expected.server_name();
     let connect = async {
-        let connection = calling
-            .connect_with(config, address, &name)
-            .expect("a try")
-            .await?;
+        let connection = calling.connect_with(config, address, &name).expect("a try").await?;
         // The server decides after the client believes itself connected.
         let greeting = connection.accept_uni().await;
         greeting.map(|_| connection)
@@ -59,13 +56,8 @@ async fn meet(client: &Identity, server: &Identity, expected: &SpiffeId) -> (Str
     };
     let (called, accepted) = tokio::join!(connect, accept);
     let who = |connection: &quinn::Connection| {
-        let chain = connection
-            .peer_identity()
-            .expect("a peer")
-            .downcast::<Vec<_>>();
-        peer_identity(&chain.expect("certificates"))
-            .expect("an id")
-            .to_string()
+        let chain = connection.peer_identity().expect("a peer").downcast::<Vec<_>>();
+        peer_identity(&chain.expect("certificates")).expect("an id").to_string()
     };
     let told = |error: ConnectionError, peer: &str, ours: &SpiffeId| {
         let (by, code, text) = failure(&error);
@@ -95,10 +87,7 @@ async fn a_refused_client_hears_the_words_of_the_server() {
     let (client, server) = meet(&ca.identity(stranger), &ca.identity(SHOP), &id(SHOP)).await;
     let why = "is not of the trust domain `prod.example`";
     assert_says(&server, &[stranger, why]);
-    assert_says(
-        &client,
-        &["refused our certificate", "and says", stranger, why],
-    );
+    assert_says(&client, &["refused our certificate", "and says", stranger, why]);
 }
 
 #[tokio::test]
@@ -108,10 +97,7 @@ async fn a_refused_server_hears_whom_the_client_expected() {
     let (client, server) = meet(&ca.identity(WEB), &ca.identity(bank), &id(SHOP)).await;
     let why = format!("expected `{SHOP}` but the server is `{bank}`");
     assert_says(&client, &[&why]);
-    assert_says(
-        &server,
-        &["the client refused our certificate", bank, "and says", &why],
-    );
+    assert_says(&server, &["the client refused our certificate", bank, "and says", &why]);
 }
 
 #[tokio::test]
@@ -119,9 +105,6 @@ async fn another_authority_is_named_on_both_sides() {
     let (one, other) = (Ca::new("one ca"), Ca::new("other ca"));
     let (client, server) = meet(&one.identity(WEB), &other.identity(SHOP), &id(SHOP)).await;
     for text in [client, server] {
-        assert_says(
-            &text,
-            &["issued by `other ca`", "trusted: `one ca`", "SINEW_BUNDLE"],
-        );
+        assert_says(&text, &["issued by `other ca`", "trusted: `one ca`", "SINEW_BUNDLE"]);
     }
 }

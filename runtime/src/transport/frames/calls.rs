@@ -24,13 +24,19 @@ use sinew_core::{
 use tokio::time::{Instant, timeout};
 
 use super::{
-    super::{Answer, Received, StreamAnswer, link::{LinkError, LinkSend}},
+    super::{
+        Answer, Received, StreamAnswer,
+        link::{LinkError, LinkSend},
+    },
     client::{ClientSession, bad_answer, lost},
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
     items::{ItemReader, Written, too_large, write_data, write_items},
     outbox::{micros_between, time_left},
 };
-use crate::{call::{failure::Failure, streaming::EncodeItems}, error::Status};
+use crate::{
+    call::{failure::Failure, streaming::EncodeItems},
+    error::Status,
+};
 
 /// The sending half, reset with a reason unless it was finished.
 struct Sending {
@@ -281,13 +287,17 @@ async fn read_first(receiving: &mut Receiving) -> Result<First, Status> {
                 return Ok(First::Answer(answer));
             }
             Frame::Call(call) if call.kind == CallKind::Open => {
-                let open = OpenHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
+                let open =
+                    OpenHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
                 return Ok(First::Open(open));
             }
             Frame::Connection(_) | Frame::Skipped { .. } => {}
             Frame::Bad { why, .. } => return Err(bad_answer(&why.to_string())),
             Frame::Call(call) => {
-                return Err(bad_answer(&format!("a {:?} frame came in place of an answer", call.kind)));
+                return Err(bad_answer(&format!(
+                    "a {:?} frame came in place of an answer",
+                    call.kind
+                )));
             }
         }
     }
@@ -295,8 +305,7 @@ async fn read_first(receiving: &mut Receiving) -> Result<First, Status> {
 
 /// The rest of an answer whose body continues in DATA frames.
 async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer, Status> {
-    let (head, body) =
-        AnswerHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
+    let (head, body) = AnswerHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
     let body = match (head.total, &mut receiving.reader) {
         (Some(total), Some(reader)) => read_message(reader, call.call, total, body).await?,
         _ => body,

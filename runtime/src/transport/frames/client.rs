@@ -73,6 +73,8 @@ struct State {
     next_lane: u32,
     draining: bool,
     closed: Option<LinkError>,
+    /// Set while no call waits: the task that nudges old calls sleeps.
+    nudger: Option<Waker>,
 }
 
 struct Lane {
@@ -92,6 +94,7 @@ impl ClientSession {
                 next_lane: 0,
                 draining: false,
                 closed: None,
+                nudger: None,
             }),
             usable: AtomicBool::new(true),
             last_call_us: AtomicU64::new(0),
@@ -102,6 +105,7 @@ impl ClientSession {
         let control = shared.link.open_uni().await?;
         tokio::spawn(run_control(Arc::clone(&shared), control));
         tokio::spawn(accept_moved_answers(Arc::clone(&shared)));
+        tokio::spawn(nudge_old_calls(Arc::clone(&shared)));
         tokio::spawn(async move {
             let why = shared.link.closed().await;
             shared.closed(&why);
@@ -182,10 +186,9 @@ impl ClientSession {
         }
         if body_len <= limits::LANE_MESSAGE_MAX {
             match self.shared.submit(outgoing.deadline, scratch) {
-                Submitted::Sent(id, waker) => {
-                    if let Some(waker) = waker {
-                        waker.wake();
-                    }
+                Submitted::Sent { id, writer, nudger } => {
+                    wake_all(writer);
+                    wake_all(nudger);
                     return Pending::Lane(LanePending {
                         session: self,
                         id,
@@ -206,7 +209,11 @@ impl ClientSession {
 
 /// How putting a call on a lane ended.
 enum Submitted {
-    Sent(u64, Option<Waker>),
+    Sent {
+        id: u64,
+        writer: Option<Waker>,
+        nudger: Option<Waker>,
+    },
     Refused(Box<Status>),
     /// The lane died and the next one is being opened, or it is full of unsent bytes.
     NoLane,
@@ -243,7 +250,8 @@ impl Shared {
                 format!("{} calls are in flight on this connection already", limits::CLIENT_SLOTS),
             )));
         };
-        Submitted::Sent(id, lane.outbox.push(CallKind::Request, id, deadline, rest))
+        let writer = lane.outbox.push(CallKind::Request, id, deadline, rest);
+        Submitted::Sent { id, writer, nudger: state.nudger.take() }
     }
 
     /// A call id for a call on a stream of its own: such calls have no slot, and their ids need only be unused.
@@ -300,6 +308,7 @@ impl Shared {
             for mut lane in state.lanes.drain(..) {
                 wakers.extend(lane.outbox.close());
             }
+            wakers.extend(state.nudger.take());
             wakers
         };
         wake_all(wakers);
@@ -478,6 +487,29 @@ async fn accept_moved_answers(shared: Arc<Shared>) {
     }
 }
 
+/// Polls calls that have waited for a while once more, so that they arm their timers: see `client/stack.rs`.
+async fn nudge_old_calls(shared: Arc<Shared>) {
+    loop {
+        let open = std::future::poll_fn(|cx| {
+            let mut state = shared.lock();
+            if state.closed.is_some() {
+                return Poll::Ready(false);
+            }
+            if state.slots.waiting() > 0 {
+                return Poll::Ready(true);
+            }
+            state.nudger = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        if !open.await {
+            return;
+        }
+        tokio::time::sleep(limits::NUDGE_AFTER).await;
+        let wakers = shared.lock().slots.nudge();
+        wake_all(wakers);
+    }
+}
+
 /// The control stream: ours out, the server's in.
 async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
     let on_frame = |frame: Control| match frame {
@@ -535,6 +567,10 @@ pub(super) fn bad_answer(why: &str) -> Status {
 
 /// The status of a call whose connection is gone.
 pub(super) fn lost(why: &LinkError, sent: bool) -> Status {
+    if let LinkError::Refused(why) = why {
+        // A server serves nothing before it knows its caller: whatever was sent, nothing ran.
+        return Status::not_sent(Code::Unavailable, Reason::WrongIdentity, why.clone());
+    }
     let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
     Status::runtime(
         Code::Unavailable,
@@ -560,4 +596,3 @@ fn lane_lost(why: &ReadError, sent: bool) -> Status {
         format!("the lane of this call ended: {why}"),
     )
 }
-

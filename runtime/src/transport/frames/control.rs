@@ -62,11 +62,9 @@ impl fmt::Display for ControlError {
                 "this build speaks version {} of the protocol, the other side {theirs:?}; update one of them",
                 kinds::VERSION
             ),
-            Self::Flood => write!(
-                f,
-                "more than {} control frames in a second",
-                limits::IDLE_FRAMES_PER_SECOND
-            ),
+            Self::Flood => {
+                write!(f, "more than {} control frames in a second", limits::IDLE_FRAMES_PER_SECOND)
+            }
         }
     }
 }
@@ -89,7 +87,10 @@ impl From<LinkError> for ControlError {
     }
 }
 
-/// Which GOAWAY has been said: 0, 1 or 2.
+/// The second GOAWAY: from here on calls are refused.
+const LAST_GOAWAY: u8 = 2;
+
+/// How far the goodbye is: 0 none, 1 and 2 the two GOAWAYs, 3 the flush.
 pub(super) type Phase = watch::Receiver<u8>;
 
 /// Runs both directions until the connection ends.
@@ -152,7 +153,8 @@ pub(super) async fn run(
 async fn changed(phase: &mut Option<Phase>) -> Option<u8> {
     match phase {
         Some(watch) => match watch.changed().await {
-            Ok(()) => Some(*watch.borrow_and_update()),
+            // What comes after the second is between this side and its own writers.
+            Ok(()) => Some(*watch.borrow_and_update()).filter(|phase| *phase <= LAST_GOAWAY),
             Err(_) => {
                 *phase = None;
                 None
@@ -166,9 +168,9 @@ async fn changed(phase: &mut Option<Phase>) -> Option<u8> {
 fn begun(reader: &mut FrameReader) -> Result<bool, ControlError> {
     match reader.parser.stream_type() {
         Ok(Some(StreamType::Control)) => Ok(true),
-        Ok(Some(other)) => {
-            Err(ControlError::Protocol(format!("a {other:?} stream came where the control stream belongs")))
-        }
+        Ok(Some(other)) => Err(ControlError::Protocol(format!(
+            "a {other:?} stream came where the control stream belongs"
+        ))),
         Ok(None) => Ok(false),
         Err(error) => Err(protocol(ReadError::Frame(error))),
     }

@@ -52,7 +52,14 @@ impl ItemReader {
         until: Option<Instant>,
         held: Option<Box<dyn Send>>,
     ) -> Self {
-        Self { reader: Some(reader), partial: BytesMut::new(), idle, until, timer: None, _held: held }
+        Self {
+            reader: Some(reader),
+            partial: BytesMut::new(),
+            idle,
+            until,
+            timer: None,
+            _held: held,
+        }
     }
 
     /// Ends the stream; what is left of it is not wanted.
@@ -77,7 +84,9 @@ impl ItemReader {
             Frame::Call(call) => call,
             Frame::Connection(_) | Frame::Skipped { .. } => return Poll::Pending,
             Frame::Bad { why, .. } => {
-                return Poll::Ready(self.fail(malformed(format!("a frame of the stream is malformed: {why}"))));
+                return Poll::Ready(
+                    self.fail(malformed(format!("a frame of the stream is malformed: {why}"))),
+                );
             }
         };
         match call.kind {
@@ -87,9 +96,9 @@ impl ItemReader {
                 Poll::Ready(None)
             }
             CallKind::Answer => Poll::Ready(self.trailer(call)),
-            CallKind::Request | CallKind::Cancel | CallKind::Open => Poll::Ready(self.fail(malformed(
-                format!("a {:?} frame stands between the items of a stream", call.kind),
-            ))),
+            CallKind::Request | CallKind::Cancel | CallKind::Open => Poll::Ready(self.fail(
+                malformed(format!("a {:?} frame stands between the items of a stream", call.kind)),
+            )),
         }
     }
 
@@ -117,7 +126,9 @@ impl ItemReader {
     fn trailer(&mut self, call: CallFrame) -> Option<Result<Bytes, Failure>> {
         let (head, body) = match AnswerHead::decode(call.rest) {
             Ok(parts) => parts,
-            Err(why) => return self.fail(malformed(format!("the end of the stream is malformed: {why}"))),
+            Err(why) => {
+                return self.fail(malformed(format!("the end of the stream is malformed: {why}")));
+            }
         };
         self.end(None);
         match head.outcome {
@@ -219,10 +230,9 @@ pub(super) fn broken(error: &ReadError) -> Status {
         }
         ReadError::Stalled => cut("a frame of the stream began and did not end in time"),
         ReadError::Frame(error) => malformed(format!("the stream is malformed: {error}")),
-        ReadError::Link(LinkError::StreamReset(code)) => cut(format!(
-            "the other side cut the stream ({})",
-            super::io::reason_of(*code)
-        )),
+        ReadError::Link(LinkError::StreamReset(code)) => {
+            cut(format!("the other side cut the stream ({})", super::io::reason_of(*code)))
+        }
         ReadError::Link(error) => cut(format!("the connection broke: {error}")),
     }
 }

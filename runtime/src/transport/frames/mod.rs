@@ -3,6 +3,7 @@
 //! ```text
 //!   client.rs   one connection from the client: lanes, slots, answers          server.rs   its mirror
 //!   calls.rs    a call on a stream of its own, from the client                 streams.rs  its mirror
+//!   served.rs   a handler at work: its deadline, its context, its panics
 //!   items.rs    the items of a stream, read and written, the same on both sides
 //!   control.rs  the control stream, the same on both sides
 //!   outbox.rs   what waits for a lane's writer        slots.rs   who waits for an answer
@@ -19,6 +20,7 @@ mod control;
 mod io;
 mod items;
 mod outbox;
+mod served;
 mod server;
 mod slots;
 mod streams;

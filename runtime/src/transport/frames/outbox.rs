@@ -12,7 +12,10 @@
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use sinew_core::wire::{StreamType, frame::{CallKind, TimeLeft, put_call_frame, put_stamp}};
+use sinew_core::wire::{
+    StreamType,
+    frame::{CallKind, TimeLeft, put_call_frame, put_stamp},
+};
 use tokio::time::Instant;
 
 #[derive(Debug)]
@@ -172,7 +175,9 @@ mod tests {
         tokio::time::advance(Duration::from_millis(200)).await;
         let _ = outbox.push(CallKind::Request, 2, Some(deadline), b"b");
         let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(Some((bytes, _))) = outbox.poll_take(&mut cx) else { panic!("a batch waits") };
+        let Poll::Ready(Some((bytes, _))) = outbox.poll_take(&mut cx) else {
+            panic!("a batch waits")
+        };
         let frames = frames(bytes);
         assert!(matches!(
             frames[0],

@@ -41,13 +41,11 @@ use super::{
     control::{self, Control},
     io::{FrameReader, ReadError, with_scratch, write_all},
     outbox::{Outbox, micros_between},
+    served::{Ended, Served},
     streams,
 };
 use crate::{
-    call::{
-        context::{Context, Peer},
-        served::{Ended, Served},
-    },
+    call::context::{Context, Peer},
     error::Status,
 };
 
@@ -236,7 +234,8 @@ impl Conn {
         errors.push(now);
         if errors.len() > limits::FORCED_ERRORS_MAX as usize {
             drop(errors);
-            self.link.close(kinds::CLOSE_EXCESSIVE_LOAD, "too many malformed calls in a short time");
+            self.link
+                .close(kinds::CLOSE_EXCESSIVE_LOAD, "too many malformed calls in a short time");
         }
     }
 }
@@ -392,7 +391,11 @@ impl ServerLane {
                     CallKind::Cancel => self.cancel(&call),
                     // Only a stream of its own carries these; here they name a call and cost it alone.
                     CallKind::Answer | CallKind::Data | CallKind::End | CallKind::Open => {
-                        self.refuse(call.call, None, &malformed("a frame that does not belong on a lane"));
+                        self.refuse(
+                            call.call,
+                            None,
+                            &malformed("a frame that does not belong on a lane"),
+                        );
                     }
                 },
                 Frame::Bad { call: Some(call), kind: Some(CallKind::Request), why } => {
@@ -416,7 +419,8 @@ impl ServerLane {
         let (deadline, invalid_deadline) = self.conn.deadline(frame.time, read_at, age);
         let (head, body) = match RequestHead::decode(frame.rest) {
             Ok((head, _)) if head.input_stream || head.total.is_some() => {
-                let status = malformed("a call that streams, or continues, needs a stream of its own");
+                let status =
+                    malformed("a call that streams, or continues, needs a stream of its own");
                 return self.refuse(call, deadline, &status);
             }
             Ok(parts) => parts,
@@ -432,9 +436,10 @@ impl ServerLane {
             caller_rtt: self.conn.min_rtt(),
             input: None,
         };
-        let begun = self.conn.admit().and_then(|place| {
-            self.conn.serve.begin(incoming).map(|begun| (begun, place))
-        });
+        let begun = self
+            .conn
+            .admit()
+            .and_then(|place| self.conn.serve.begin(incoming).map(|begun| (begun, place)));
         let (begun, place) = match begun {
             Ok(begun) => begun,
             Err(status) => return self.answer_status(call, deadline, &status),
@@ -576,7 +581,11 @@ async fn last_phase(phase: &mut watch::Receiver<u8>) {
 }
 
 fn malformed(why: &str) -> Status {
-    Status::rejected(Code::InvalidArgument, Reason::Malformed, format!("the call is malformed: {why}"))
+    Status::rejected(
+        Code::InvalidArgument,
+        Reason::Malformed,
+        format!("the call is malformed: {why}"),
+    )
 }
 
 /// The bytes of a reply and the head that goes before them.

@@ -36,8 +36,19 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     Free,
-    Waiting { lane: u32, batch: u64, waker: Option<Waker> },
+    Waiting { lane: u32, batch: u64, waker: Option<Waker>, age: Age },
     Done(Result<Received, Status>),
+}
+
+/// How long a call has waited, as far as [`Slots::nudge`] needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Age {
+    /// Since the last nudge.
+    New,
+    /// Since before it.
+    Old,
+    /// It was nudged: it has a timer of its own by now.
+    Nudged,
 }
 
 /// What became of an answer that arrived.
@@ -71,7 +82,7 @@ impl Slots {
         if self.waiting >= self.limit {
             return None;
         }
-        let state = State::Waiting { lane, batch, waker: None };
+        let state = State::Waiting { lane, batch, waker: None, age: Age::New };
         let index = match self.free.pop() {
             Some(index) => {
                 let entry = &mut self.entries[index as usize];
@@ -158,6 +169,25 @@ impl Slots {
         lane
     }
 
+    /// Wakes, once each, the calls that have waited since before the last time.
+    ///
+    /// Most calls are over before they get that old, and have never needed a timer.
+    pub(super) fn nudge(&mut self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        for entry in &mut self.entries {
+            let State::Waiting { age, waker, .. } = &mut entry.state else { continue };
+            match age {
+                Age::New => *age = Age::Old,
+                Age::Old => {
+                    *age = Age::Nudged;
+                    wakers.extend(waker.take());
+                }
+                Age::Nudged => {}
+            }
+        }
+        wakers
+    }
+
     /// Ends every waiting call of `lane` (of all lanes: `None`) with what `status` says of it; `taken` is the number of
     /// batches that the lane's writer took, so that `status` is told whether the call left this process.
     pub(super) fn fail(
@@ -168,7 +198,9 @@ impl Slots {
     ) -> Vec<Waker> {
         let mut wakers = Vec::new();
         for entry in &mut self.entries {
-            let State::Waiting { lane: at, batch, waker } = &mut entry.state else { continue };
+            let State::Waiting { lane: at, batch, waker, .. } = &mut entry.state else {
+                continue;
+            };
             if lane.is_some_and(|lane| lane != *at) {
                 continue;
             }
@@ -214,15 +246,34 @@ mod tests {
         let sent = slots.insert(1, 0).unwrap();
         let queued = slots.insert(1, 1).unwrap();
         let other = slots.insert(2, 0).unwrap();
-        slots.fail(Some(1), |_| 1, |sent| {
-            Status::not_sent(Code::Unavailable, Reason::None, if sent { "sent" } else { "queued" })
-        });
+        slots.fail(
+            Some(1),
+            |_| 1,
+            |sent| {
+                Status::not_sent(
+                    Code::Unavailable,
+                    Reason::None,
+                    if sent { "sent" } else { "queued" },
+                )
+            },
+        );
         for (id, word) in [(sent, "sent"), (queued, "queued")] {
             let Polled::Ready(Err(status)) = slots.poll(id, Waker::noop()) else { panic!("done") };
             assert_eq!(status.message(), word);
         }
         assert!(matches!(slots.poll(other, Waker::noop()), Polled::Pending));
         assert_eq!(slots.waiting(), 1);
+    }
+
+    #[test]
+    fn a_call_is_nudged_once_and_only_if_it_waits_long() {
+        let mut slots = Slots::default();
+        let id = slots.insert(0, 0).unwrap();
+        assert!(matches!(slots.poll(id, Waker::noop()), Polled::Pending));
+        assert_eq!(slots.nudge().len(), 0);
+        assert_eq!(slots.nudge().len(), 1);
+        assert!(matches!(slots.poll(id, Waker::noop()), Polled::Pending));
+        assert_eq!(slots.nudge().len(), 0);
     }
 
     #[test]

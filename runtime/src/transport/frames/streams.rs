@@ -26,13 +26,13 @@ use super::{
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
     items::{ItemReader, Written, write_data, write_items},
     outbox::{micros_between, time_left},
+    served::{Ended, Served},
     server::{Conn, Encoded, ServerLane},
 };
 use crate::{
     call::{
         context::Context,
         failure::Failure,
-        served::{Ended, Served},
         streaming::{EncodeItems, RawItems},
     },
     error::Status,
@@ -52,8 +52,8 @@ pub(super) async fn accept(conn: Arc<Conn>, mut send: Box<dyn LinkSend>, recv: B
         Ok(Ok(StreamType::Call)) => serve_call(&conn, send, reader, limit).await,
         Ok(Ok(StreamType::Control | StreamType::Answer) | Err(ReadError::Frame(_))) => {
             conn.note_error();
-            reader.recv.stop(kinds::STREAM_FRAME_ERROR);
-            send.reset(kinds::STREAM_FRAME_ERROR);
+            reader.recv.stop(kinds::STREAM_UNKNOWN_TYPE);
+            send.reset(kinds::STREAM_UNKNOWN_TYPE);
         }
         Ok(Err(_)) => {}
         Err(_) => {
@@ -171,13 +171,15 @@ async fn prepare(
     let body = match head.total {
         Some(total) => {
             let limit = request.deadline.map_or(limit, |deadline| deadline.min(limit));
-            timeout_at(limit, read_message(&mut reader, request.call, total, body)).await.unwrap_or_else(|_| {
-                Err(Status::rejected(
-                    Code::DeadlineExceeded,
-                    Reason::Expired,
-                    "the request did not arrive whole in time",
-                ))
-            })?
+            timeout_at(limit, read_message(&mut reader, request.call, total, body))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Status::rejected(
+                        Code::DeadlineExceeded,
+                        Reason::Expired,
+                        "the request did not arrive whole in time",
+                    ))
+                })?
         }
         None => body,
     };
@@ -198,7 +200,10 @@ async fn prepare(
         input,
     })?;
     let context = begun.context.clone();
-    Ok((RunningCall { context, served: Served::new(begun, request.read_at), _place: place }, reader))
+    Ok((
+        RunningCall { context, served: Served::new(begun, request.read_at), _place: place },
+        reader,
+    ))
 }
 
 /// A handler at work on a stream of its own. Dropping it cancels what it started.
@@ -267,7 +272,8 @@ impl Answering<'_> {
         }
         // The stream is the handler's work: it is polled in its context and ends with its deadline.
         let writing = write_items(&mut *self.send, &mut *items, codec, call, epoch, deadline);
-        let writing = context.clone().scope(Bounded { writing: Box::pin(writing), context: &context });
+        let writing =
+            context.clone().scope(Bounded { writing: Box::pin(writing), context: &context });
         let written = match deadline {
             Some(deadline) => timeout_at(deadline, writing).await.unwrap_or_else(|_| {
                 Ok(Written::Failed(Failure::Status(Status::new(
@@ -301,7 +307,8 @@ impl Answering<'_> {
 
     /// The answer, whole, and the end of the stream.
     async fn finish(mut self, head: AnswerHead, body: Vec<u8>) {
-        let written = write_answer(self.conn, &mut *self.send, self.call, self.deadline, head, body);
+        let written =
+            write_answer(self.conn, &mut *self.send, self.call, self.deadline, head, body);
         match written.await {
             Ok(()) => {
                 self.send.finish();
@@ -407,7 +414,8 @@ pub(super) fn answer_of(ended: Ended, conn: &Conn) -> Option<Encoded> {
             (head, Vec::new())
         }
         Reply::Stream { codec, .. } => {
-            let status = Status::new(Code::Internal, "a method on a lane cannot answer with a stream");
+            let status =
+                Status::new(Code::Internal, "a method on a lane cannot answer with a stream");
             (AnswerHead::new(AnswerOutcome::Status(status.to_wire()), codec), Vec::new())
         }
     };
@@ -443,7 +451,11 @@ fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {
 }
 
 fn malformed(why: &str) -> Status {
-    Status::rejected(Code::InvalidArgument, Reason::Malformed, format!("the call is malformed: {why}"))
+    Status::rejected(
+        Code::InvalidArgument,
+        Reason::Malformed,
+        format!("the call is malformed: {why}"),
+    )
 }
 
 fn whole_micros(span: Duration) -> u64 {

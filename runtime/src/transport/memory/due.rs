@@ -35,10 +35,7 @@ impl Due {
 
     /// Has the task of `cx` wait in `slot`, in place of whoever waited there.
     pub(super) fn wait(&mut self, slot: &mut Option<Waker>, cx: &Context<'_>) {
-        if !slot
-            .as_ref()
-            .is_some_and(|waiting| waiting.will_wake(cx.waker()))
-        {
+        if !slot.as_ref().is_some_and(|waiting| waiting.will_wake(cx.waker())) {
             self.forget(slot);
             *slot = Some(cx.waker().clone());
         }
@@ -63,10 +60,7 @@ impl Due {
 
     /// Does it all, except for the bell; says whether that is to be rung.
     pub(super) fn settle(self) -> bool {
-        self.wake
-            .into_iter()
-            .chain(self.wake_too)
-            .for_each(Waker::wake);
+        self.wake.into_iter().chain(self.wake_too).for_each(Waker::wake);
         self.bell
     }
 }

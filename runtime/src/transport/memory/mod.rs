@@ -45,22 +45,10 @@ use super::link::{Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend, pri
 
 /// A connection between `client` and `server`: the client's end, then the server's.
 pub(crate) fn pair(client: SpiffeId, server: SpiffeId) -> (Arc<dyn Link>, Arc<dyn Link>) {
-    let shared = Arc::new(Shared {
-        state: Mutex::new(State::new()),
-        changed: Notify::new(),
-    });
+    let shared = Arc::new(Shared { state: Mutex::new(State::new()), changed: Notify::new() });
     let end = |side, identity| -> Arc<dyn Link> {
-        let hold = Arc::new(Hold {
-            shared: Arc::clone(&shared),
-            side,
-        });
-        Arc::new(MemoryLink {
-            hold,
-            peer: LinkPeer {
-                identity,
-                address: None,
-            },
-        })
+        let hold = Arc::new(Hold { shared: Arc::clone(&shared), side });
+        Arc::new(MemoryLink { hold, peer: LinkPeer { identity, address: None } })
     };
     (end(Side::Client, server), end(Side::Server, client))
 }
@@ -144,17 +132,11 @@ impl MemoryLink {
     }
 
     fn send(&self, id: u64) -> Box<dyn LinkSend> {
-        Box::new(MemorySend(Half {
-            hold: Arc::clone(&self.hold),
-            id,
-        }))
+        Box::new(MemorySend(Half { hold: Arc::clone(&self.hold), id }))
     }
 
     fn recv(&self, id: u64) -> Box<dyn LinkRecv> {
-        Box::new(MemoryRecv(Half {
-            hold: Arc::clone(&self.hold),
-            id,
-        }))
+        Box::new(MemoryRecv(Half { hold: Arc::clone(&self.hold), id }))
     }
 }
 

@@ -90,13 +90,7 @@ struct Stream {
 
 impl Allowance {
     fn new(limit: u32) -> Self {
-        Self {
-            open: 0,
-            granted: limit,
-            limit,
-            waiting: VecDeque::new(),
-            shown: 0,
-        }
+        Self { open: 0, granted: limit, limit, waiting: VecDeque::new(), shown: 0 }
     }
 }
 
@@ -135,10 +129,7 @@ impl State {
     pub(super) fn close(&mut self, by: Side, code: u32, reason: String, due: &mut Due) {
         if self.closed.is_none() {
             self.closed = Some(Closed { by, code, reason });
-            let pipes = self
-                .streams
-                .values_mut()
-                .flat_map(|stream| &mut stream.pipes);
+            let pipes = self.streams.values_mut().flat_map(|stream| &mut stream.pipes);
             pipes.for_each(|pipe| pipe.wake_all(due));
             due.ring();
         }
@@ -169,15 +160,7 @@ impl State {
         if kind == Kind::Uni {
             pipes[side.other() as usize] = Pipe::absent();
         }
-        self.streams.insert(
-            id,
-            Stream {
-                opener: side,
-                kind,
-                pipes,
-                counted: true,
-            },
-        );
+        self.streams.insert(id, Stream { opener: side, kind, pipes, counted: true });
         Poll::Ready(Ok(id))
     }
 
@@ -275,13 +258,7 @@ impl State {
     }
 
     pub(super) fn stop(&mut self, (side, id): (Side, u64), code: u64, due: &mut Due) {
-        self.end(
-            side,
-            id,
-            side.other(),
-            |pipe, due| pipe.stop(code, due),
-            due,
-        );
+        self.end(side, id, side.other(), |pipe, due| pipe.stop(code, due), due);
     }
 
     /// The receiving half is dropped: a stop, unless it saw the end before.
@@ -342,10 +319,7 @@ impl State {
         if stream.pipes.iter().all(Pipe::is_abandoned)
             && let Some(stream) = self.streams.remove(&id)
         {
-            stream
-                .pipes
-                .into_iter()
-                .for_each(|pipe| pipe.dismantle(due));
+            stream.pipes.into_iter().for_each(|pipe| pipe.dismantle(due));
         }
     }
 
@@ -355,8 +329,6 @@ impl State {
 
     /// What `writer` writes on a stream; there as long as either half of it is.
     fn pipe(&mut self, id: u64, writer: Side) -> Option<&mut Pipe> {
-        self.streams
-            .get_mut(&id)
-            .map(|stream| &mut stream.pipes[writer as usize])
+        self.streams.get_mut(&id).map(|stream| &mut stream.pipes[writer as usize])
     }
 }

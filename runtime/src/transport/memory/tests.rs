@@ -70,23 +70,14 @@ fn failed<T>(why: LinkError) -> Poll<Result<T, LinkError>> {
 }
 
 fn peer_closed(code: u64, reason: &str) -> LinkError {
-    LinkError::PeerClosed {
-        code,
-        reason: reason.into(),
-    }
+    LinkError::PeerClosed { code, reason: reason.into() }
 }
 
 #[test]
 fn each_side_knows_the_other() {
     let (client, server) = links();
-    assert_eq!(
-        client.peer().identity.as_str(),
-        "spiffe://test.example/server"
-    );
-    assert_eq!(
-        server.peer().identity.as_str(),
-        "spiffe://test.example/client"
-    );
+    assert_eq!(client.peer().identity.as_str(), "spiffe://test.example/server");
+    assert_eq!(server.peer().identity.as_str(), "spiffe://test.example/client");
     assert!(client.peer().address.is_none() && client.min_rtt().is_none());
 }
 
@@ -110,20 +101,14 @@ fn bytes_come_in_order_both_ways_and_uncopied() {
 
     let mut push = now(server.open_uni()).unwrap();
     push.finish();
-    assert_eq!(
-        read(&mut now(client.accept_uni()).unwrap()),
-        Poll::Ready(Ok(None))
-    );
+    assert_eq!(read(&mut now(client.accept_uni()).unwrap()), Poll::Ready(Ok(None)));
 }
 
 #[tokio::test]
 async fn writer_waits_at_the_bound_until_the_reader_takes_something() {
     let (client, server) = links();
     let ((mut send, _back), mut far) = stream(&*client, &*server);
-    assert_eq!(
-        write(&mut send, &vec![1; STREAM_WINDOW - 10]),
-        Poll::Ready(Ok(STREAM_WINDOW - 10))
-    );
+    assert_eq!(write(&mut send, &vec![1; STREAM_WINDOW - 10]), Poll::Ready(Ok(STREAM_WINDOW - 10)));
     assert_eq!(write(&mut send, &[2; 30]), Poll::Ready(Ok(10)));
     assert_eq!(write(&mut send, &[3]), Poll::Pending);
     let writer = tokio::spawn(async move {
@@ -151,24 +136,15 @@ fn reset_drops_what_is_buffered_and_tells_the_code_again_and_again() {
     for _ in 0..2 {
         assert_eq!(read(&mut far.1), failed(LinkError::StreamReset(42)));
     }
-    assert!(matches!(
-        write(&mut near.0, b"x"),
-        Poll::Ready(Err(LinkError::Transport(_)))
-    ));
-    assert_eq!(
-        write(&mut far.0, b"the other direction"),
-        Poll::Ready(Ok(19))
-    );
+    assert!(matches!(write(&mut near.0, b"x"), Poll::Ready(Err(LinkError::Transport(_)))));
+    assert_eq!(write(&mut far.0, b"the other direction"), Poll::Ready(Ok(19)));
 }
 
 #[test]
 fn stop_tells_the_writer_its_code() {
     let (client, server) = links();
     let (mut near, mut far) = stream(&*client, &*server);
-    assert_eq!(
-        write(&mut near.0, &vec![1; STREAM_WINDOW]),
-        Poll::Ready(Ok(STREAM_WINDOW))
-    );
+    assert_eq!(write(&mut near.0, &vec![1; STREAM_WINDOW]), Poll::Ready(Ok(STREAM_WINDOW)));
     assert_eq!(write(&mut near.0, b"x"), Poll::Pending);
     assert_eq!(stopped(&mut near.0), Poll::Pending);
     far.1.stop(9);
@@ -177,10 +153,7 @@ fn stop_tells_the_writer_its_code() {
     assert_eq!(stopped(&mut near.0), Poll::Ready(Ok(Some(9))));
     near.0.finish();
     assert_eq!(stopped(&mut near.0), Poll::Ready(Ok(Some(9))));
-    assert!(matches!(
-        read(&mut far.1),
-        Poll::Ready(Err(LinkError::Transport(_)))
-    ));
+    assert!(matches!(read(&mut far.1), Poll::Ready(Err(LinkError::Transport(_)))));
 }
 
 #[test]
@@ -230,10 +203,7 @@ fn stream_shows_with_its_first_byte_or_end_and_in_the_order_of_opening() {
     assert_eq!(read(&mut now(server.accept_bi()).unwrap().1), data(b"2"));
     assert!(once(server.accept_bi()).is_pending());
     third.1.stop(3);
-    assert_eq!(
-        stopped(&mut now(server.accept_bi()).unwrap().0),
-        Poll::Ready(Ok(Some(3)))
-    );
+    assert_eq!(stopped(&mut now(server.accept_bi()).unwrap().0), Poll::Ready(Ok(Some(3))));
 }
 
 #[tokio::test]
@@ -287,15 +257,9 @@ async fn raised_limit_counts_at_once_and_a_lowered_one_as_streams_end() {
 
     server.set_max_peer_bi(2);
     open.truncate(3);
-    assert!(
-        once(client.open_bi()).is_pending(),
-        "4 are open, 2 are allowed"
-    );
+    assert!(once(client.open_bi()).is_pending(), "4 are open, 2 are allowed");
     open.truncate(1);
-    assert!(
-        once(client.open_bi()).is_pending(),
-        "2 are open, 2 are allowed"
-    );
+    assert!(once(client.open_bi()).is_pending(), "2 are open, 2 are allowed");
     open.clear();
     assert!(once(client.open_bi()).is_ready());
     drop(raised);
@@ -333,12 +297,7 @@ async fn close_ends_everything_that_waits_on_either_side() {
     let at_client = waiters(&client, near, near2);
     let at_server = waiters(&server, far, far2);
     tokio::task::yield_now().await;
-    assert!(
-        at_client
-            .iter()
-            .chain(&at_server)
-            .all(|task| !task.is_finished())
-    );
+    assert!(at_client.iter().chain(&at_server).all(|task| !task.is_finished()));
 
     client.close(7, "enough\n");
     server.close(8, "too late");
@@ -348,10 +307,7 @@ async fn close_ends_everything_that_waits_on_either_side() {
     for task in at_server {
         assert_eq!(task.await.unwrap(), Some(peer_closed(7, "enough\u{fffd}")));
     }
-    assert_eq!(
-        now(server.open_bi()).err(),
-        Some(peer_closed(7, "enough\u{fffd}"))
-    );
+    assert_eq!(now(server.open_bi()).err(), Some(peer_closed(7, "enough\u{fffd}")));
 }
 
 #[test]
@@ -424,34 +380,14 @@ fn wakers_may_use_the_connection_while_they_are_woken_or_dropped() {
     let count = Arc::new(AtomicUsize::new(0));
     let meddler = || Waker::from(Arc::new(Meddler(Arc::clone(&client), Arc::clone(&count))));
     let (mut near, mut far) = stream(&*client, &*server);
-    assert!(
-        far.1
-            .poll_chunk(&mut Context::from_waker(&meddler()))
-            .is_pending()
-    );
-    assert!(
-        far.1
-            .poll_chunk(&mut Context::from_waker(&meddler()))
-            .is_pending()
-    );
-    assert_eq!(
-        count.load(Ordering::Relaxed),
-        100,
-        "the second took the first one's place"
-    );
+    assert!(far.1.poll_chunk(&mut Context::from_waker(&meddler())).is_pending());
+    assert!(far.1.poll_chunk(&mut Context::from_waker(&meddler())).is_pending());
+    assert_eq!(count.load(Ordering::Relaxed), 100, "the second took the first one's place");
     assert_eq!(write(&mut near.0, b"x"), Poll::Ready(Ok(1)));
     assert_eq!(count.load(Ordering::Relaxed), 201);
-    assert!(
-        near.1
-            .poll_chunk(&mut Context::from_waker(&meddler()))
-            .is_pending()
-    );
+    assert!(near.1.poll_chunk(&mut Context::from_waker(&meddler())).is_pending());
     drop(near);
     assert_eq!(count.load(Ordering::Relaxed), 301);
-    assert!(
-        far.0
-            .poll_stopped(&mut Context::from_waker(&meddler()))
-            .is_ready()
-    );
+    assert!(far.0.poll_stopped(&mut Context::from_waker(&meddler())).is_ready());
     client.close(1, "");
 }

@@ -87,11 +87,7 @@ impl Pace {
 
 impl Entry {
     fn new(now: Instant) -> Self {
-        Self {
-            open: 0,
-            unproven: Pace(now),
-            proven: Pace(now),
-        }
+        Self { open: 0, unproven: Pace(now), proven: Pace(now) }
     }
 
     fn matters(&self, now: Instant) -> bool {
@@ -137,16 +133,9 @@ impl Admission {
             return Verdict::Refuse("as many connections as allowed are open");
         }
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds = if proven {
-            table.proven(peer, now)
-        } else {
-            table.unproven(peer, now)
-        };
+        let holds = if proven { table.proven(peer, now) } else { table.unproven(peer, now) };
         match holds {
-            Ok(holds) => Verdict::Admit(Ticket {
-                admission: self.clone(),
-                holds,
-            }),
+            Ok(holds) => Verdict::Admit(Ticket { admission: self.clone(), holds }),
             Err(verdict) => verdict,
         }
     }
@@ -175,9 +164,7 @@ impl Table {
             return Err(Verdict::Refuse("its address has too many handshakes open"));
         }
         if !entry.proven.take(now) {
-            return Err(Verdict::Refuse(
-                "its address began too many handshakes in a second",
-            ));
+            return Err(Verdict::Refuse("its address began too many handshakes in a second"));
         }
         entry.open += 1;
         Ok(Holds::Proven(key))
@@ -206,11 +193,7 @@ fn key(peer: IpAddr) -> Option<IpAddr> {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let mut table = self
-            .admission
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut table = self.admission.0.lock().unwrap_or_else(PoisonError::into_inner);
         match self.holds {
             Holds::Unproven => table.unproven = table.unproven.saturating_sub(1),
             Holds::Proven(key) => {
@@ -239,11 +222,7 @@ mod tests {
 
     impl Gate {
         fn new() -> Self {
-            Self {
-                admission: Admission::new(),
-                now: Instant::now(),
-                open: Vec::new(),
-            }
+            Self { admission: Admission::new(), now: Instant::now(), open: Vec::new() }
         }
 
         /// One letter for the verdict; what is admitted stays open.
@@ -259,9 +238,7 @@ mod tests {
         }
 
         fn admitted(&mut self, tries: usize, peer: IpAddr, proven: bool) -> usize {
-            (0..tries)
-                .filter(|_| self.try_one(peer, proven) == 'a')
-                .count()
+            (0..tries).filter(|_| self.try_one(peer, proven) == 'a').count()
         }
     }
 
@@ -270,11 +247,7 @@ mod tests {
         let mut gate = Gate::new();
         assert_eq!(gate.admitted(100, LOOPBACK, false), 64);
         assert_eq!(gate.try_one(PEER, false), 'r');
-        assert_eq!(
-            gate.try_one(PEER, true),
-            'a',
-            "a proven address is not held up"
-        );
+        assert_eq!(gate.try_one(PEER, true), 'a', "a proven address is not held up");
         gate.open.remove(0);
         assert_eq!(gate.try_one(PEER, false), 'a');
     }
@@ -316,10 +289,7 @@ mod tests {
     fn loopback_has_no_bound_of_its_own() {
         let mut gate = Gate::new();
         assert_eq!(gate.admitted(500, LOOPBACK, true), 500);
-        assert_eq!(
-            gate.admitted(500, "::ffff:127.0.0.1".parse().unwrap(), true),
-            500
-        );
+        assert_eq!(gate.admitted(500, "::ffff:127.0.0.1".parse().unwrap(), true), 500);
     }
 
     #[test]
@@ -327,10 +297,7 @@ mod tests {
         let mut gate = Gate::new();
         let admitted = (0..100u16)
             .filter(|host| {
-                gate.try_one(
-                    Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, *host).into(),
-                    true,
-                ) == 'a'
+                gate.try_one(Ipv6Addr::new(0x2001, 0xdb8, 0, 1, 0, 0, 0, *host).into(), true) == 'a'
             })
             .count();
         assert_eq!(admitted, 50);

@@ -47,11 +47,7 @@ use super::{reset, socket::BATCH_MAX};
 const PAYLOAD_MAX: u16 = 65_527;
 /// UDP payload towards this host: what one send call may carry. Of Linux it is known that its
 /// loopback interface carries that by default.
-const LOCAL_MTU: u16 = if cfg!(target_os = "linux") {
-    BATCH_MAX as u16
-} else {
-    ROUTED_MTU
-};
+const LOCAL_MTU: u16 = if cfg!(target_os = "linux") { BATCH_MAX as u16 } else { ROUTED_MTU };
 /// Bytes in flight at the start towards this host: six large datagrams, what a socket of a stock
 /// kernel holds. quinn's 12,000 would not let one of them out.
 const LOCAL_WINDOW: u64 = 390_000;
@@ -114,10 +110,7 @@ pub(super) struct ByPath<T> {
 
 impl<T> ByPath<T> {
     pub(super) fn each(make: impl Fn(Path) -> T) -> Self {
-        Self {
-            local: make(Path::Local),
-            routed: make(Path::Routed),
-        }
+        Self { local: make(Path::Local), routed: make(Path::Routed) }
     }
 
     pub(super) fn get(&self, path: Path) -> &T {
@@ -139,9 +132,7 @@ pub(super) fn endpoint(
             .ok_or_else(|| io::Error::other("the TLS provider has no SHA-256 suite"))?,
         None => EndpointConfig::default(),
     };
-    config
-        .max_udp_payload_size(PAYLOAD_MAX)
-        .map_err(io::Error::other)?;
+    config.max_udp_payload_size(PAYLOAD_MAX).map_err(io::Error::other)?;
     Ok(config)
 }
 
@@ -200,9 +191,7 @@ pub(super) fn server(tls: Arc<rustls::ServerConfig>) -> io::Result<ByPath<Arc<Se
         return Err(unusable("the TLS configuration accepts early data"));
     }
     if tls.alpn_protocols.is_empty() {
-        return Err(unusable(
-            "the TLS configuration names no application protocol",
-        ));
+        return Err(unusable("the TLS configuration names no application protocol"));
     }
     let tls = QuicServerConfig::try_from(tls).map_err(|why| unusable(&why.to_string()))?;
     // One base for both: they must share the key of the retry tokens.
@@ -231,9 +220,7 @@ pub(super) fn client(
     }
     let tls = QuicClientConfig::try_from(tls).map_err(|why| why.to_string())?;
     let mut config = ClientConfig::new(Arc::new(tls));
-    config
-        .transport_config(transport)
-        .token_store(Arc::new(NoneTokenStore));
+    config.transport_config(transport).token_store(Arc::new(NoneTokenStore));
     Ok(config)
 }
 
@@ -280,22 +267,14 @@ mod tests {
     fn large_datagrams_are_sent_on_this_host_only() {
         let local = ["initial_mtu: 65000", "enable_segmentation_offload: false"];
         assert_shows(&transport(Path::Local), &local);
-        let routed = [
-            "initial_mtu: 1200",
-            "upper_bound: 1452",
-            "enable_segmentation_offload: true",
-        ];
+        let routed =
+            ["initial_mtu: 1200", "upper_bound: 1452", "enable_segmentation_offload: true"];
         assert_shows(&transport(Path::Routed), &routed);
     }
 
     #[test]
     fn path_is_local_for_own_addresses_only() {
-        for peer in [
-            "127.0.0.1:7000",
-            "127.8.9.10:7000",
-            "[::1]:7000",
-            "[::ffff:127.0.0.1]:7000",
-        ] {
+        for peer in ["127.0.0.1:7000", "127.8.9.10:7000", "[::1]:7000", "[::ffff:127.0.0.1]:7000"] {
             let peer: SocketAddr = peer.parse().unwrap();
             assert_eq!(Path::to(peer), Path::Local, "{peer}");
             assert_eq!(Path::between(None, peer.ip()), Path::Local, "{peer}");
@@ -303,10 +282,7 @@ mod tests {
         // Documentation addresses belong to nobody.
         let far: SocketAddr = "192.0.2.1:7000".parse().unwrap();
         assert_eq!(Path::to(far), Path::Routed);
-        assert_eq!(
-            Path::between(Some([192, 0, 2, 2].into()), far.ip()),
-            Path::Routed
-        );
+        assert_eq!(Path::between(Some([192, 0, 2, 2].into()), far.ip()), Path::Routed);
         assert_eq!(Path::between(Some(far.ip()), far.ip()), Path::Local);
     }
 

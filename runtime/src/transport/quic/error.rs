@@ -9,6 +9,7 @@ use std::{fmt, time::Duration};
 
 use quinn::{ConnectionError, ReadError, StoppedError, TransportErrorCode, VarInt, WriteError};
 
+use crate::identity::{HandshakeFailure, RefusedBy};
 use crate::transport::link::{self, LinkError};
 
 /// TLS alerts travel as transport errors from here on.
@@ -51,12 +52,10 @@ impl ConnectError {
             ConnectionError::VersionMismatch => {
                 Self::Version("the peer speaks no version of QUIC that we do".into())
             }
-            ConnectionError::TransportError(error) => Self::from_code(
-                error.code.into(),
-                Side::Here,
-                printable(error.reason.as_bytes()),
-            )
-            .unwrap_or_else(|| Self::Broken(error.to_string())),
+            ConnectionError::TransportError(error) => {
+                Self::from_code(error.code.into(), Side::Here, printable(error.reason.as_bytes()))
+                    .unwrap_or_else(|| Self::Broken(error.to_string()))
+            }
             ConnectionError::ConnectionClosed(close) => {
                 let why = printable(&close.reason);
                 Self::from_code(close.error_code.into(), Side::Peer, why)
@@ -80,11 +79,9 @@ impl ConnectError {
             NO_APPLICATION_PROTOCOL => {
                 Self::Version("the two sides share no application protocol (ALPN)".into())
             }
-            CRYPTO_FIRST..=CRYPTO_LAST => Self::Tls(TlsFailure {
-                by_peer: side == Side::Peer,
-                code,
-                text: why,
-            }),
+            CRYPTO_FIRST..=CRYPTO_LAST => {
+                Self::Tls(TlsFailure { by_peer: side == Side::Peer, code, text: why })
+            }
             _ if code == refused && why.is_empty() => {
                 Self::Refused("the peer takes no new connections".into())
             }
@@ -114,13 +111,9 @@ pub(crate) struct TlsFailure {
 
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let alert = rustls::AlertDescription::from((self.code & 0xff) as u8);
-        match (self.by_peer, self.text.as_str()) {
-            (false, "") => write!(f, "{alert:?}"),
-            (false, text) => f.write_str(text),
-            (true, "") => write!(f, "the peer answered {alert:?}"),
-            (true, text) => write!(f, "the peer answered {alert:?}: {text}"),
-        }
+        let by = if self.by_peer { RefusedBy::Peer } else { RefusedBy::Us };
+        let failure = HandshakeFailure { by, code: self.code, text: &self.text };
+        f.write_str(&failure.explain("peer", None))
     }
 }
 
@@ -133,10 +126,8 @@ pub(super) fn connection_lost(error: ConnectionError) -> LinkError {
         ConnectionError::Reset => LinkError::Transport(
             "the peer does not know the connection any more, it was probably restarted".into(),
         ),
-        ConnectionError::ConnectionClosed(close) => peer_refused(&close).map_or_else(
-            || LinkError::Transport(peer_aborted(&close)),
-            LinkError::Refused,
-        ),
+        ConnectionError::ConnectionClosed(close) => peer_refused(&close)
+            .map_or_else(|| LinkError::Transport(peer_aborted(&close)), LinkError::Refused),
         error => LinkError::Transport(error.to_string()),
     }
 }
@@ -167,30 +158,21 @@ pub(super) fn stopped_failed(error: StoppedError) -> LinkError {
 }
 
 fn peer_closed(code: VarInt, reason: &[u8]) -> LinkError {
-    LinkError::PeerClosed {
-        code: code.into_inner(),
-        reason: link::printable(reason),
-    }
+    LinkError::PeerClosed { code: code.into_inner(), reason: link::printable(reason) }
 }
 
 /// The words of a peer that rejects our certificate: it reads that after our side of the handshake
 /// is complete, and an alert of TLS can mean nothing else from then on.
 fn peer_refused(close: &quinn::ConnectionClose) -> Option<String> {
-    let error = ConnectError::from_code(
-        close.error_code.into(),
-        Side::Peer,
-        printable(&close.reason),
-    )?;
+    let error =
+        ConnectError::from_code(close.error_code.into(), Side::Peer, printable(&close.reason))?;
     Some(error.to_string())
 }
 
 fn peer_aborted(close: &quinn::ConnectionClose) -> String {
     let why = printable(&close.reason);
     let separator = if why.is_empty() { "" } else { ": " };
-    format!(
-        "the peer aborted the connection: {}{separator}{why}",
-        close.error_code
-    )
+    format!("the peer aborted the connection: {}{separator}{why}", close.error_code)
 }
 
 /// Words without control characters, fit for a log, and whole: what a verifier says names two ids

@@ -61,44 +61,28 @@ impl Link for QuicLink {
 
     fn open_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>> {
         Box::pin(async {
-            let (send, recv) = self
-                .connection
-                .open_bi()
-                .await
-                .map_err(error::connection_lost)?;
+            let (send, recv) = self.connection.open_bi().await.map_err(error::connection_lost)?;
             Ok((QuicSend::boxed(send), QuicRecv::boxed(recv)))
         })
     }
 
     fn open_uni(&self) -> LinkFuture<'_, Result<Box<dyn LinkSend>, LinkError>> {
         Box::pin(async {
-            let send = self
-                .connection
-                .open_uni()
-                .await
-                .map_err(error::connection_lost)?;
+            let send = self.connection.open_uni().await.map_err(error::connection_lost)?;
             Ok(QuicSend::boxed(send))
         })
     }
 
     fn accept_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>> {
         Box::pin(async {
-            let (send, recv) = self
-                .connection
-                .accept_bi()
-                .await
-                .map_err(error::connection_lost)?;
+            let (send, recv) = self.connection.accept_bi().await.map_err(error::connection_lost)?;
             Ok((QuicSend::boxed(send), QuicRecv::boxed(recv)))
         })
     }
 
     fn accept_uni(&self) -> LinkFuture<'_, Result<Box<dyn LinkRecv>, LinkError>> {
         Box::pin(async {
-            let recv = self
-                .connection
-                .accept_uni()
-                .await
-                .map_err(error::connection_lost)?;
+            let recv = self.connection.accept_uni().await.map_err(error::connection_lost)?;
             Ok(QuicRecv::boxed(recv))
         })
     }
@@ -121,11 +105,10 @@ impl Link for QuicLink {
         Some(self.connection.min_rtt()).filter(|rtt| *rtt != FIRST_RTT)
     }
 
-    /// Never above 256. Lowering it takes nothing back that the peer was granted.
+    /// Never above [`limits::PEER_BI_STREAMS_MAX`]. Lowering it takes nothing back that was granted.
     fn set_max_peer_bi(&self, streams: u32) {
         let streams = streams.min(limits::PEER_BI_STREAMS_MAX);
-        self.connection
-            .set_max_concurrent_bi_streams(VarInt::from_u32(streams));
+        self.connection.set_max_concurrent_bi_streams(VarInt::from_u32(streams));
     }
 }
 

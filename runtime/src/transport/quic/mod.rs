@@ -126,9 +126,7 @@ impl QuicEndpoint {
     ) -> io::Result<Self> {
         let socket = socket::bind(address)?;
         let settings = config::endpoint(reset_secret, socket.local_addr()?)?;
-        let config = server
-            .as_ref()
-            .map(|server| ServerConfig::clone(&server.configs.routed));
+        let config = server.as_ref().map(|server| ServerConfig::clone(&server.configs.routed));
         let runtime = Arc::new(TokioRuntime);
         Ok(Self {
             endpoint: Endpoint::new_with_abstract_socket(settings, config, socket, runtime)?,
@@ -219,16 +217,9 @@ impl Server {
             incoming.refuse();
             return None;
         }
-        match self
-            .admission
-            .judge(remote.ip(), proven, connections, Instant::now())
-        {
+        match self.admission.judge(remote.ip(), proven, connections, Instant::now()) {
             Verdict::Admit(ticket) => {
-                return Some(Accepting {
-                    incoming,
-                    server: Arc::clone(self),
-                    ticket,
-                });
+                return Some(Accepting { incoming, server: Arc::clone(self), ticket });
             }
             Verdict::Retry => {
                 if let Err(unable) = incoming.retry() {
@@ -267,11 +258,7 @@ impl Accepting {
     /// # Cancel safety
     /// Dropping the future closes the connection.
     pub(crate) async fn handshake(self, identify: Identify) -> Result<Arc<dyn Link>, ConnectError> {
-        let Self {
-            incoming,
-            server,
-            ticket: _ticket,
-        } = self;
+        let Self { incoming, server, ticket: _ticket } = self;
         let path = Path::between(incoming.local_ip(), incoming.remote_address().ip());
         let config = Arc::clone(server.configs.get(path));
         let connecting = incoming

@@ -39,15 +39,9 @@ pub(super) fn stable_endpoint(secret: &[u8; 32], address: SocketAddr) -> Option<
     let hkdf = sha256(&provider)?;
     let label = format!("sinew stateless reset {address}");
     let key = hkdf.hmac_sign(&OkmBlock::new(secret), label.as_bytes());
-    let mut config = EndpointConfig::new(Arc::new(ResetKey {
-        hkdf,
-        key: OkmBlock::new(key.as_ref()),
-    }));
-    config.cid_generator(move || {
-        Box::new(RandomIds {
-            provider: Arc::clone(&provider),
-        })
-    });
+    let mut config =
+        EndpointConfig::new(Arc::new(ResetKey { hkdf, key: OkmBlock::new(key.as_ref()) }));
+    config.cid_generator(move || Box::new(RandomIds { provider: Arc::clone(&provider) }));
     Some(config)
 }
 
@@ -87,15 +81,8 @@ impl HmacKey for ResetKey {
         let tag = self.tag(data);
         let tag = tag.as_ref();
         // Every byte is looked at, so that the time taken tells nothing.
-        let differs = tag
-            .iter()
-            .zip(signature)
-            .fold(0, |sum, (a, b)| sum | (a ^ b));
-        if tag.len() == signature.len() && differs == 0 {
-            Ok(())
-        } else {
-            Err(CryptoError)
-        }
+        let differs = tag.iter().zip(signature).fold(0, |sum, (a, b)| sum | (a ^ b));
+        if tag.len() == signature.len() && differs == 0 { Ok(()) } else { Err(CryptoError) }
     }
 }
 
@@ -135,10 +122,7 @@ mod tests {
         let hkdf = sha256(&provider).unwrap();
         let label = format!("sinew stateless reset 127.0.0.1:{port}");
         let key = hkdf.hmac_sign(&OkmBlock::new(&[secret; 32]), label.as_bytes());
-        let key = ResetKey {
-            hkdf,
-            key: OkmBlock::new(key.as_ref()),
-        };
+        let key = ResetKey { hkdf, key: OkmBlock::new(key.as_ref()) };
         let mut signature = [0; 32];
         key.sign(b"12345678", &mut signature);
         assert!(key.verify(b"12345678", &signature).is_ok());
@@ -156,9 +140,7 @@ mod tests {
 
     #[test]
     fn connection_ids_do_not_repeat() {
-        let mut ids = RandomIds {
-            provider: Arc::new(ring::default_provider()),
-        };
+        let mut ids = RandomIds { provider: Arc::new(ring::default_provider()) };
         assert_ne!(*ids.generate_cid(), *ids.generate_cid());
     }
 }

@@ -47,9 +47,7 @@ const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 pub(super) fn bind(address: SocketAddr) -> io::Result<Arc<dyn AsyncUdpSocket>> {
     let socket = UdpSocket::bind(address)?;
     enlarge(&socket)?;
-    Ok(Arc::new(BoundedSocket::over(
-        TokioRuntime.wrap_udp_socket(socket)?,
-    )))
+    Ok(Arc::new(BoundedSocket::over(TokioRuntime.wrap_udp_socket(socket)?)))
 }
 
 /// Asks for larger kernel buffers. Being given less is no error: loss is repaired, only later.
@@ -79,10 +77,7 @@ struct BoundedSocket {
 
 impl BoundedSocket {
     fn over(inner: Arc<dyn AsyncUdpSocket>) -> Self {
-        Self {
-            inner,
-            halfway: Mutex::new(None),
-        }
+        Self { inner, halfway: Mutex::new(None) }
     }
 
     /// Sends an oversized batch as several.
@@ -136,12 +131,7 @@ impl Halfway {
         for (to, from) in head.iter_mut().zip(transmit.contents) {
             *to = *from;
         }
-        Self {
-            destination: transmit.destination,
-            len: transmit.contents.len(),
-            head,
-            sent,
-        }
+        Self { destination: transmit.destination, len: transmit.contents.len(), head, sent }
     }
 }
 
@@ -269,13 +259,7 @@ mod tests {
         let (kernel, socket) = socket(&[]);
         let data = batch(2 * 65_000 + 40, 0);
         socket.try_send(&transmit(&data, 65_000)).unwrap();
-        let shape: Vec<_> = kernel
-            .sent
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|s| (s.0.len(), s.1))
-            .collect();
+        let shape: Vec<_> = kernel.sent.lock().unwrap().iter().map(|s| (s.0.len(), s.1)).collect();
         assert_eq!(shape, [(65_000, None), (65_000, None), (40, None)]);
     }
 
@@ -288,13 +272,7 @@ mod tests {
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
         }
         socket.try_send(&transmit(&data, 65_000)).unwrap();
-        let sent: Vec<u8> = kernel
-            .sent
-            .lock()
-            .unwrap()
-            .iter()
-            .flat_map(|s| s.0.clone())
-            .collect();
+        let sent: Vec<u8> = kernel.sent.lock().unwrap().iter().flat_map(|s| s.0.clone()).collect();
         assert!(sent == data, "{} bytes sent of {}", sent.len(), data.len());
     }
 
@@ -304,13 +282,7 @@ mod tests {
         let (first, second) = (batch(2 * 65_000, 0), batch(2 * 65_000, 7));
         socket.try_send(&transmit(&first, 65_000)).unwrap_err();
         socket.try_send(&transmit(&second, 65_000)).unwrap();
-        let sent: Vec<u8> = kernel
-            .sent
-            .lock()
-            .unwrap()
-            .iter()
-            .flat_map(|s| s.0.clone())
-            .collect();
+        let sent: Vec<u8> = kernel.sent.lock().unwrap().iter().flat_map(|s| s.0.clone()).collect();
         assert!(sent == [&first[..65_000], &second[..]].concat());
     }
 

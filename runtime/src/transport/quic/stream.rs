@@ -41,11 +41,7 @@ pub(super) struct QuicSend {
 
 impl QuicSend {
     pub(super) fn boxed(stream: SendStream) -> Box<dyn LinkSend> {
-        Box::new(Self {
-            stream,
-            settled: false,
-            stopped: None,
-        })
+        Box::new(Self { stream, settled: false, stopped: None })
     }
 }
 
@@ -86,9 +82,7 @@ impl LinkSend for QuicSend {
 
     fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<u64>, LinkError>> {
         let stream = &self.stream;
-        let stopped = self
-            .stopped
-            .get_or_insert_with(|| Box::pin(stream.stopped()));
+        let stopped = self.stopped.get_or_insert_with(|| Box::pin(stream.stopped()));
         let outcome = ready!(stopped.as_mut().poll(cx));
         self.stopped = None;
         Poll::Ready(match outcome {

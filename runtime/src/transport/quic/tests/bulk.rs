@@ -16,13 +16,8 @@ const ITEM: usize = 64 << 10;
 async fn transfer(transport: TransportConfig) -> ConnectionStats {
     let pair = Pair::new();
     let config = config::client(Arc::new(client_tls(None)), Arc::new(transport)).unwrap();
-    let dial = async {
-        pair.client
-            .endpoint
-            .connect_with(config, pair.at, "x.sinew")
-            .unwrap()
-            .await
-    };
+    let dial =
+        async { pair.client.endpoint.connect_with(config, pair.at, "x.sinew").unwrap().await };
     let accept = async { pair.accept().await.handshake(identify).await };
     let (connection, server) = tokio::join!(dial, accept);
     let (connection, server) = (connection.unwrap(), server.unwrap());
@@ -63,11 +58,7 @@ async fn large_datagrams_are_used_on_loopback_and_nothing_collapses() {
     assert_little_was_lost(&stats);
     assert!(stats.path.current_mtu > 16_000, "{:?}", stats.path);
     // Ten times fewer packets than Ethernet's size would need.
-    assert!(
-        stats.path.sent_packets < (TOTAL / 14_520) as u64,
-        "{:?}",
-        stats.path
-    );
+    assert!(stats.path.sent_packets < (TOTAL / 14_520) as u64, "{:?}", stats.path);
 }
 
 #[tokio::test]
@@ -83,11 +74,7 @@ async fn batches_that_quinn_builds_too_large_arrive_whole() {
 async fn settings_of_other_paths_carry_bulk_as_well() {
     let stats = transfer(config::transport(Path::Routed)).await;
     assert_little_was_lost(&stats);
-    assert!(
-        (1_200..=1_452).contains(&stats.path.current_mtu),
-        "{:?}",
-        stats.path
-    );
+    assert!((1_200..=1_452).contains(&stats.path.current_mtu), "{:?}", stats.path);
 }
 
 /// Probes for a large MTU have cost the first calls of a connection 20 ms.
@@ -100,9 +87,5 @@ async fn first_packets_of_a_connection_are_not_held_up_by_mtu_probes() {
     send.finish();
     let mut recv = server.accept_uni().await.unwrap();
     let first = chunk(&mut recv).await.unwrap().unwrap();
-    assert!(
-        first.len() > 16_000,
-        "{} bytes in the first datagram",
-        first.len()
-    );
+    assert!(first.len() > 16_000, "{} bytes in the first datagram", first.len());
 }

@@ -12,10 +12,7 @@ async fn both_sides_know_whom_they_talk_to() {
     assert_eq!(client.peer().identity.as_str(), SERVER);
     assert_eq!(client.peer().address, Some(pair.at));
     assert_eq!(server.peer().identity.as_str(), CLIENT);
-    assert_eq!(
-        server.peer().address,
-        Some(pair.client.local_addr().unwrap())
-    );
+    assert_eq!(server.peer().address, Some(pair.client.local_addr().unwrap()));
 }
 
 #[tokio::test]
@@ -37,10 +34,7 @@ async fn peer_is_reached_over_ipv6() {
     let client = QuicEndpoint::client(at).unwrap();
     let pair = Pair { server, client, at };
     let (_client, server) = pair.connect().await;
-    assert_eq!(
-        server.peer().address,
-        Some(pair.client.local_addr().unwrap())
-    );
+    assert_eq!(server.peer().address, Some(pair.client.local_addr().unwrap()));
 }
 
 #[tokio::test]
@@ -51,10 +45,7 @@ async fn client_hears_the_words_of_its_own_verifier() {
     let (client, server) = tokio::join!(pair.dial(rejecting), accept);
     let words = client.unwrap_err().to_string();
     assert!(words.starts_with("the TLS handshake failed: "), "{words}");
-    assert!(
-        words.contains("`spiffe://a` was expected, `spiffe://b` answered"),
-        "{words}"
-    );
+    assert!(words.contains("`spiffe://a` was expected, `spiffe://b` answered"), "{words}");
     let words = server.unwrap_err().to_string();
     assert!(words.contains("the peer answered"), "{words}");
 }
@@ -77,10 +68,7 @@ async fn client_hears_why_the_server_rejects_its_certificate() {
         },
         Err(why) => why.to_string(),
     };
-    assert!(
-        words.contains("`spiffe://c` is not of this domain"),
-        "{words}"
-    );
+    assert!(words.contains("`spiffe://c` is not of this domain"), "{words}");
 }
 
 #[tokio::test]
@@ -105,14 +93,8 @@ async fn missing_common_protocol_is_told_to_both_sides() {
     tls.alpn_protocols = vec![b"sinew/0".to_vec()];
     let accept = async { pair.accept().await.handshake(identify).await };
     let (client, server) = tokio::join!(pair.dial(tls), accept);
-    assert!(
-        matches!(client, Err(ConnectError::Version(_))),
-        "{client:?}"
-    );
-    assert!(
-        matches!(server, Err(ConnectError::Version(_))),
-        "{server:?}"
-    );
+    assert!(matches!(client, Err(ConnectError::Version(_))), "{client:?}");
+    assert!(matches!(server, Err(ConnectError::Version(_))), "{server:?}");
 }
 
 #[tokio::test]
@@ -120,10 +102,7 @@ async fn peer_without_usable_identity_is_closed_with_the_reason() {
     let pair = Pair::new();
     let accept = async { pair.accept().await.handshake(nobody).await };
     let (client, server) = tokio::join!(pair.dial(client_tls(None)), accept);
-    assert_eq!(
-        server.unwrap_err(),
-        ConnectError::Identity("this name is not welcome".into())
-    );
+    assert_eq!(server.unwrap_err(), ConnectError::Identity("this name is not welcome".into()));
     let words = client.unwrap().closed().await.to_string();
     assert!(words.contains("this name is not welcome"), "{words}");
 }
@@ -151,10 +130,7 @@ async fn accepting_dropped_refuses_the_peer() {
     let (refused, ()) = tokio::join!(pair.dial(client_tls(None)), async {
         drop(pair.accept().await);
     });
-    assert!(
-        matches!(refused, Err(ConnectError::Refused(_))),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ConnectError::Refused(_))), "{refused:?}");
 }
 
 #[tokio::test]
@@ -162,13 +138,8 @@ async fn peer_proves_its_address_while_64_handshakes_are_open() {
     let pair = Pair::new();
     let admission = &pair.server.server.as_ref().unwrap().admission;
     let now = std::time::Instant::now();
-    let open: Vec<_> = (0..64)
-        .map(|_| admission.judge(pair.at.ip(), false, 0, now))
-        .collect();
-    assert!(
-        open.iter()
-            .all(|verdict| matches!(verdict, Verdict::Admit(_)))
-    );
+    let open: Vec<_> = (0..64).map(|_| admission.judge(pair.at.ip(), false, 0, now)).collect();
+    assert!(open.iter().all(|verdict| matches!(verdict, Verdict::Admit(_))));
     let accept = async {
         let accepting = pair.accept().await;
         assert!(accepting.incoming.remote_address_validated());
@@ -184,10 +155,7 @@ async fn peer_that_never_answers_times_out() {
     let at = silent.local_addr().unwrap();
     let client = QuicEndpoint::client(at).unwrap();
     let tls = Arc::new(client_tls(None));
-    let error = client
-        .connect(at, "x.sinew", tls, identify)
-        .await
-        .unwrap_err();
+    let error = client.connect(at, "x.sinew", tls, identify).await.unwrap_err();
     assert_eq!(error, ConnectError::TimedOut(Duration::from_secs(5)));
 }
 
@@ -230,21 +198,13 @@ fn restart_is_noticed_at_once_when_the_reset_secret_is_kept() {
     let at = server.local_addr().unwrap();
     let accepted = first.spawn(async move {
         let accepting = server.accept().await.unwrap();
-        accepting
-            .handshake(identify)
-            .await
-            .map(|link| (link, server))
+        accepting.handshake(identify).await.map(|link| (link, server))
     });
-    let here = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     here.block_on(async {
         let client = QuicEndpoint::client(at).unwrap();
-        let link = client
-            .connect(at, "x.sinew", Arc::new(client_tls(None)), identify)
-            .await
-            .unwrap();
+        let link =
+            client.connect(at, "x.sinew", Arc::new(client_tls(None)), identify).await.unwrap();
         let kept = accepted.await.unwrap().unwrap();
         let restart = move || {
             // Ends like a killed process: when the link is dropped nobody is left to tell the peer.

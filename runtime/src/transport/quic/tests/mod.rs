@@ -43,8 +43,7 @@ impl Verifier {
     }
 
     fn verdict<T>(&self, accepted: T) -> Result<T, Error> {
-        self.rejects
-            .map_or(Ok(accepted), |why| Err(Error::General(why.into())))
+        self.rejects.map_or(Ok(accepted), |why| Err(Error::General(why.into())))
     }
 }
 
@@ -65,12 +64,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
     fn verify_tls13_signature(
         &self,
@@ -78,17 +72,10 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.provider.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -194,9 +181,7 @@ impl Pair {
     }
 
     async fn dial(&self, tls: rustls::ClientConfig) -> Result<Arc<dyn Link>, ConnectError> {
-        self.client
-            .connect(self.at, "x.sinew", Arc::new(tls), identify)
-            .await
+        self.client.connect(self.at, "x.sinew", Arc::new(tls), identify).await
     }
 
     async fn accept(&self) -> Accepting {
@@ -238,7 +223,5 @@ async fn stopped(send: &mut Box<dyn LinkSend>) -> Result<Option<u64>, LinkError>
 
 /// Whether `future` is still waiting after a moment.
 async fn waits<T>(future: impl Future<Output = T>) -> bool {
-    tokio::time::timeout(Duration::from_millis(50), future)
-        .await
-        .is_err()
+    tokio::time::timeout(Duration::from_millis(50), future).await.is_err()
 }

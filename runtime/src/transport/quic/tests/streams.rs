@@ -14,11 +14,7 @@ async fn stream(first: &'static [u8]) -> Stream {
     let mut client = links.0.open_bi().await.unwrap();
     write(&mut client.0, first).await.unwrap();
     let server = links.1.accept_bi().await.unwrap();
-    Stream {
-        client,
-        server,
-        links,
-    }
+    Stream { client, server, links }
 }
 
 #[tokio::test]
@@ -29,11 +25,7 @@ async fn bytes_go_both_ways_and_end_where_they_were_finished() {
     write(&mut s.server.0, &b"answer"[..]).await.unwrap();
     s.server.0.finish();
     assert_eq!(read_to_end(&mut s.client.1).await.unwrap(), b"answer");
-    assert_eq!(
-        chunk(&mut s.client.1).await,
-        Ok(None),
-        "the end stays the end"
-    );
+    assert_eq!(chunk(&mut s.client.1).await, Ok(None), "the end stays the end");
 }
 
 #[tokio::test]
@@ -57,19 +49,14 @@ async fn many_small_writes_arrive_in_order() {
     }
     s.client.0.finish();
     let read = read_to_end(&mut s.server.1).await.unwrap();
-    assert_eq!(
-        String::from_utf8(read).unwrap(),
-        format!("-{}", lines.concat())
-    );
+    assert_eq!(String::from_utf8(read).unwrap(), format!("-{}", lines.concat()));
 }
 
 #[tokio::test]
 async fn empty_write_is_taken_at_once() {
     let mut s = stream(b"x").await;
     let mut nothing = Bytes::new();
-    poll_fn(|cx| s.client.0.poll_write(cx, &mut nothing))
-        .await
-        .unwrap();
+    poll_fn(|cx| s.client.0.poll_write(cx, &mut nothing)).await.unwrap();
 }
 
 #[tokio::test]
@@ -78,10 +65,7 @@ async fn reset_code_is_seen_by_the_reader_and_stays() {
     assert_eq!(chunk(&mut s.server.1).await.unwrap().unwrap(), "x");
     s.client.0.reset(0x2a);
     for _ in 0..3 {
-        assert_eq!(
-            chunk(&mut s.server.1).await,
-            Err(LinkError::StreamReset(0x2a))
-        );
+        assert_eq!(chunk(&mut s.server.1).await, Err(LinkError::StreamReset(0x2a)));
     }
 }
 
@@ -92,11 +76,7 @@ async fn stop_code_is_seen_by_the_writer() {
     assert_eq!(stopped(&mut s.client.0).await, Ok(Some(0x17)));
     let written = write(&mut s.client.0, &b"more"[..]).await;
     assert_eq!(written, Err(LinkError::StreamReset(0x17)));
-    assert_eq!(
-        chunk(&mut s.server.1).await,
-        Ok(None),
-        "a stopped half reads nothing more"
-    );
+    assert_eq!(chunk(&mut s.server.1).await, Ok(None), "a stopped half reads nothing more");
 }
 
 #[tokio::test]
@@ -104,19 +84,12 @@ async fn codes_above_62_bits_are_cut_to_what_quic_carries() {
     let mut s = stream(b"x").await;
     assert!(chunk(&mut s.server.1).await.is_ok());
     s.client.0.reset(u64::MAX);
-    assert_eq!(
-        chunk(&mut s.server.1).await,
-        Err(LinkError::StreamReset((1 << 62) - 1))
-    );
+    assert_eq!(chunk(&mut s.server.1).await, Err(LinkError::StreamReset((1 << 62) - 1)));
 }
 
 #[tokio::test]
 async fn sending_half_dropped_unfinished_is_reset_with_zero() {
-    let Stream {
-        client,
-        mut server,
-        links: _links,
-    } = stream(b"half a frame").await;
+    let Stream { client, mut server, links: _links } = stream(b"half a frame").await;
     assert!(chunk(&mut server.1).await.is_ok());
     drop(client.0);
     assert_eq!(chunk(&mut server.1).await, Err(LinkError::StreamReset(0)));
@@ -124,11 +97,7 @@ async fn sending_half_dropped_unfinished_is_reset_with_zero() {
 
 #[tokio::test]
 async fn sending_half_dropped_after_finish_still_delivers_everything() {
-    let Stream {
-        mut client,
-        mut server,
-        links: _links,
-    } = stream(b"whole").await;
+    let Stream { mut client, mut server, links: _links } = stream(b"whole").await;
     client.0.finish();
     drop(client.0);
     assert_eq!(read_to_end(&mut server.1).await.unwrap(), b"whole");
@@ -136,11 +105,7 @@ async fn sending_half_dropped_after_finish_still_delivers_everything() {
 
 #[tokio::test]
 async fn receiving_half_dropped_before_the_end_stops_with_zero() {
-    let Stream {
-        mut client,
-        server,
-        links: _links,
-    } = stream(b"x").await;
+    let Stream { mut client, server, links: _links } = stream(b"x").await;
     assert!(waits(stopped(&mut client.0)).await);
     drop(server.1);
     assert_eq!(stopped(&mut client.0).await, Ok(Some(0)));
@@ -153,11 +118,7 @@ async fn stopped_is_none_once_everything_was_taken_after_a_finish() {
     s.client.0.finish();
     assert_eq!(read_to_end(&mut s.server.1).await.unwrap(), b"x");
     assert_eq!(stopped(&mut s.client.0).await, Ok(None));
-    assert_eq!(
-        stopped(&mut s.client.0).await,
-        Ok(None),
-        "and can be asked again"
-    );
+    assert_eq!(stopped(&mut s.client.0).await, Ok(None), "and can be asked again");
 }
 
 #[tokio::test]
@@ -179,19 +140,12 @@ async fn code_and_reason_of_a_close_are_seen_everywhere_on_the_other_side() {
     let mut s = stream(b"x").await;
     let (client, server) = &s.links;
     client.close(7, "enough");
-    let closed = LinkError::PeerClosed {
-        code: 7,
-        reason: "enough".into(),
-    };
+    let closed = LinkError::PeerClosed { code: 7, reason: "enough".into() };
     assert_eq!(server.closed().await, closed);
     assert_eq!(server.accept_bi().await.map(drop), Err(closed.clone()));
     assert_eq!(server.open_uni().await.map(drop), Err(closed.clone()));
     assert_eq!(write(&mut s.server.0, &b"y"[..]).await, Err(closed.clone()));
-    assert_eq!(
-        chunk(&mut s.server.1).await.map(drop),
-        Ok(()),
-        "what has arrived can be read"
-    );
+    assert_eq!(chunk(&mut s.server.1).await.map(drop), Ok(()), "what has arrived can be read");
     assert_eq!(chunk(&mut s.server.1).await, Err(closed.clone()));
     assert_eq!(stopped(&mut s.server.0).await, Err(closed));
     assert_eq!(client.closed().await, LinkError::LocallyClosed);
@@ -207,24 +161,14 @@ async fn first_close_counts_and_its_reason_is_bounded() {
     };
     assert_eq!(reason.len(), sinew_core::limits::CLOSE_REASON_MAX);
     server.close(3, "me too");
-    assert!(matches!(
-        server.closed().await,
-        LinkError::PeerClosed { code: 1, .. }
-    ));
+    assert!(matches!(server.closed().await, LinkError::PeerClosed { code: 1, .. }));
 }
 
 #[tokio::test]
 async fn link_dropped_closes_the_connection_although_streams_are_held() {
-    let Stream {
-        client: _held,
-        server: _also,
-        links: (client, server),
-    } = stream(b"x").await;
+    let Stream { client: _held, server: _also, links: (client, server) } = stream(b"x").await;
     drop(client);
-    let closed = LinkError::PeerClosed {
-        code: 0,
-        reason: String::new(),
-    };
+    let closed = LinkError::PeerClosed { code: 0, reason: String::new() };
     assert_eq!(server.closed().await, closed);
 }
 
@@ -235,10 +179,7 @@ async fn endpoint_close_ends_its_links_and_accepting() {
     pair.server.close(9, "going home");
     assert!(pair.server.accept().await.is_none());
     assert_eq!(server.closed().await, LinkError::LocallyClosed);
-    assert!(matches!(
-        client.closed().await,
-        LinkError::PeerClosed { code: 9, .. }
-    ));
+    assert!(matches!(client.closed().await, LinkError::PeerClosed { code: 9, .. }));
     drop((client, server));
     pair.server.wait_idle().await;
 }
@@ -255,10 +196,7 @@ async fn peer_may_have_16_streams_open_until_it_is_granted_more() {
     while open.len() < 256 {
         open.push(client.open_bi().await.unwrap());
     }
-    assert!(
-        waits(client.open_bi()).await,
-        "256 is the most, whatever is asked for"
-    );
+    assert!(waits(client.open_bi()).await, "256 is the most, whatever is asked for");
 }
 
 #[tokio::test]
@@ -300,9 +238,6 @@ async fn round_trip_time_is_known_once_connected() {
     let (client, server) = Pair::new().connect().await;
     for link in [client, server] {
         let rtt = link.min_rtt().unwrap();
-        assert!(
-            rtt > Duration::ZERO && rtt < Duration::from_millis(90),
-            "{rtt:?}"
-        );
+        assert!(rtt > Duration::ZERO && rtt < Duration::from_millis(90), "{rtt:?}");
     }
 }

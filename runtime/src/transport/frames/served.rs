@@ -22,8 +22,8 @@ use sinew_core::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{context::Context, pace::Pace};
 use crate::{
+    call::{context::Context, pace::Pace},
     error::{Status, millis},
     transport::{Begun, BoxFuture, Reply},
 };
@@ -145,9 +145,8 @@ impl Future for Served {
         }
         if let Some(deadline) = this.context.inner().deadline {
             let begun = this.begun.unwrap_or(deadline);
-            let timer = this
-                .timer
-                .get_or_insert_with(|| Box::pin(sleep_until(answer_by(deadline, begun))));
+            let timer =
+                this.timer.get_or_insert_with(|| Box::pin(sleep_until(answer_by(deadline, begun))));
             if timer.as_mut().poll(cx).is_ready() {
                 let now = Instant::now();
                 let status = out_of_time(&this.context, this.begun.unwrap_or(now), now);
@@ -191,7 +190,11 @@ fn panicked(context: &Context, panic: &(dyn Any + Send)) -> Status {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("a value that is no text");
-    tracing::error!(method = context.method(), panic = text, "a handler panicked; its call failed, others go on");
+    tracing::error!(
+        method = context.method(),
+        panic = text,
+        "a handler panicked; its call failed, others go on"
+    );
     // The text stays here: it may hold what no caller should see.
     Status::runtime(
         Code::Internal,

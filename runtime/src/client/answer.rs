@@ -1,0 +1,64 @@
+//! What an answer is worth to whoever called: the value, the method's own error, or a status.
+
+use serde::de::DeserializeOwned;
+use sinew_core::{codes::Code, wire::answer::AnswerOutcome};
+
+use crate::{
+    call::{
+        failure::{AppError, Failure, undecodable},
+        streaming::Streaming,
+    },
+    codec,
+    error::Status,
+    transport::{Answer, StreamAnswer},
+};
+
+/// The one answer of a call, decoded.
+pub(crate) fn typed<T: DeserializeOwned + 'static>(
+    answer: Result<Answer, Failure>,
+) -> Result<T, Failure> {
+    let Answer { head, body, .. } = answer?;
+    match head.outcome {
+        AnswerOutcome::Ok => codec::decode(head.codec, &body)
+            .map_err(|error| Failure::Status(undecodable::<T>("answer", &error))),
+        AnswerOutcome::App => Err(Failure::App(AppError::encoded(head.codec, body))),
+        AnswerOutcome::Status(status) => {
+            Err(Failure::Status(Status::from_wire(status, head.directive)))
+        }
+    }
+}
+
+/// The one answer of a call whose input streams.
+pub(crate) fn typed_single<T: DeserializeOwned + 'static>(
+    answer: StreamAnswer,
+) -> Result<T, Failure> {
+    match answer {
+        StreamAnswer::Single(answer) => typed(Ok(answer)),
+        StreamAnswer::Items { .. } => Err(Failure::Status(Status::new(
+            Code::Internal,
+            "a stream came where the method answers with one value; the two builds differ",
+        ))),
+    }
+}
+
+/// The stream that a call came to.
+pub(crate) fn typed_stream<T, E>(answer: StreamAnswer) -> Result<Streaming<T, E>, Failure>
+where
+    T: DeserializeOwned + Send + 'static,
+{
+    match answer {
+        StreamAnswer::Items { codec, items, .. } => Ok(Streaming::remote(codec, items)),
+        StreamAnswer::Single(answer) => match answer.head.outcome {
+            AnswerOutcome::App => {
+                Err(Failure::App(AppError::encoded(answer.head.codec, answer.body)))
+            }
+            AnswerOutcome::Status(status) => {
+                Err(Failure::Status(Status::from_wire(status, answer.head.directive)))
+            }
+            AnswerOutcome::Ok => Err(Failure::Status(Status::new(
+                Code::Internal,
+                "one value came where the method answers with a stream; the two builds differ",
+            ))),
+        },
+    }
+}

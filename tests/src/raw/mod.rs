@@ -1,0 +1,31 @@
+//! Both sides of docs/wire.md by hand, over quinn: peers that make mistakes on purpose.
+//!
+//! # Why
+//! Our own two ends never say what must not be said. Here a test writes whatever bytes it likes, and sees every frame,
+//! reset and close that comes back. Of sinew only the encoders and the parser of `sinew-core` are used.
+
+mod client;
+pub mod frames;
+mod server;
+mod stream;
+mod target;
+mod tls;
+
+pub use client::RawClient;
+pub use server::{RawPeer, RawServer};
+pub use stream::{Call, RawStream};
+pub use target::Target;
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+/// The trust domain of raw peers and of those that they meet.
+pub const DOMAIN: &str = "spiffe://test.example";
+
+/// The SPIFFE id of `name` in that domain.
+pub fn id(name: &str) -> String {
+    format!("{DOMAIN}/{name}")
+}
+
+fn loopback() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
