@@ -120,3 +120,18 @@ where
         answer.and_then(answer::typed_stream).map_err(E::caller)
     }
 }
+
+#[cfg(test)]
+mod sizes {
+    #[test]
+    fn print_sizes() {
+        use crate::{call::method::*, transport::*, client::call::Call};
+        static M: Method = Method::new("A", "b", "A/b", Shape::Unary);
+        println!("Answer {} AnswerHead {} RequestHead {} Received {} Pending {} Call {} Record {} Status {}",
+            size_of::<Answer>(), size_of::<sinew_core::wire::AnswerHead>(), size_of::<sinew_core::wire::RequestHead>(), size_of::<Received>(), size_of::<Pending>(), size_of::<Call>(), size_of::<crate::call::record::Record>(), size_of::<crate::Status>());
+        let ch = crate::client::Channel::new(crate::client::ClientCore::new("A", vec![], Default::default()));
+        let f = super::unary::<(u32,), u32, crate::Status>(&ch, &M, (1,));
+        println!("future {}", size_of_val(&f));
+        println!("Context inner {}", size_of::<crate::call::context::Inner>());
+    }
+}

@@ -34,20 +34,26 @@ pub(super) async fn unary(
     arguments: &mut dyn Encode,
     nudged: &AtomicBool,
 ) -> Result<Answer, Status> {
-    let session = endpoint.session().await?;
+    let session = match endpoint.ready() {
+        Some(session) => session,
+        None => Box::pin(endpoint.session()).await?,
+    };
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
-    let answer = if chain.is_empty() {
-        let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
-        let pending = session.call(outgoing);
-        nudged.store(pending.is_nudged(), Ordering::Relaxed);
-        let received = pending.instrument(span).await;
-        nudged.store(false, Ordering::Relaxed);
-        received.and_then(take_apart)
-    } else {
-        intercepted(call, endpoint, session, chain, arguments).instrument(span).await
+    if !chain.is_empty() {
+        let answer = Box::pin(intercepted(call, endpoint, session, chain, arguments));
+        let answer = answer.instrument(span.unwrap_or_else(tracing::Span::none)).await;
+        return classify(call, answer);
+    }
+    let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+    let pending = session.call(outgoing);
+    nudged.store(pending.is_nudged(), Ordering::Relaxed);
+    let received = match span {
+        Some(span) => Box::pin(pending.instrument(span)).await,
+        None => pending.await,
     };
-    classify(call, answer)
+    nudged.store(false, Ordering::Relaxed);
+    classify(call, received.and_then(take_apart))
 }
 
 /// The same inside of the interceptors around each attempt.
@@ -88,7 +94,7 @@ pub(super) async fn streaming(
     input: &mut Option<Box<dyn EncodeItems>>,
 ) -> Result<StreamAnswer, Status> {
     let session = endpoint.session().await?;
-    let span = begin(call, endpoint);
+    let span = begin(call, endpoint).unwrap_or_else(tracing::Span::none);
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
     // From here on the input belongs to this attempt: what it has read of it cannot be read again.
     let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
@@ -105,20 +111,20 @@ pub(super) async fn streaming(
     }
 }
 
-fn begin(call: &mut Call, endpoint: &Endpoint) -> tracing::Span {
+fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
     // The first attempt begins when the call does, unless it had to wait: one look at the clock fewer.
     let now = if call.waited() { Instant::now() } else { call.record().started() };
     call.record().attempt(endpoint.name(), now);
     call.sending();
     if !tracing::enabled!(target: "sinew::attempt", tracing::Level::INFO) {
-        return tracing::Span::none();
+        return None;
     }
-    tracing::info_span!(
+    Some(tracing::info_span!(
         target: "sinew::attempt",
         "attempt",
         endpoint = %endpoint.name(),
         number = call.head().attempt,
-    )
+    ))
 }
 
 /// The answer in what came off the wire.

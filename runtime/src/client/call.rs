@@ -88,16 +88,16 @@ impl Call {
     }
 
     /// 2: disabled, it costs a comparison.
-    pub(super) fn span(&self) -> tracing::Span {
+    pub(super) fn span(&self) -> Option<tracing::Span> {
         if !tracing::enabled!(target: "sinew::call", tracing::Level::INFO) {
-            return tracing::Span::none();
+            return None;
         }
-        tracing::info_span!(
+        Some(tracing::info_span!(
             target: "sinew::call",
             "call",
             service = self.method.service(),
             method = self.method.name(),
-        )
+        ))
     }
 
     pub(super) fn take_record(&mut self) -> Record {

@@ -80,6 +80,16 @@ impl Endpoint {
         &self.name
     }
 
+    /// A session that takes calls, if there is one.
+    pub(crate) fn ready(&self) -> Option<Arc<dyn Session>> {
+        match &self.shared.lock().connection {
+            Connection::Ready(session) if session.readiness() == Readiness::Ready => {
+                Some(Arc::clone(session))
+            }
+            _ => None,
+        }
+    }
+
     /// A session that takes calls; connects if need be.
     ///
     /// # Cancel safety

@@ -2,7 +2,7 @@
 
 pub(crate) mod answer;
 mod attempt;
-mod call;
+pub(crate) mod call;
 mod endpoint;
 mod intercepted;
 pub(crate) mod stack;

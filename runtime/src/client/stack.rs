@@ -17,6 +17,7 @@
 //! 3. A call that is dropped is cancelled on the server, and its context hears how far it came.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,7 +32,7 @@ use sinew_core::{
     deadline, limits,
     plan::client::{Failed, Turn, Verdict},
 };
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tracing::Instrument as _;
 
 use super::{Channel, Endpoint, OsRng, answer::typed, attempt, call::Call};
@@ -64,12 +65,15 @@ where
     E: MethodError,
 {
     let mut call = Call::begin(channel, method, context);
-    let span = call.span();
-    let answer = if call.interceptors().is_empty() {
-        call.run_unary(&mut arguments).instrument(span).await
-    } else {
-        let response = call.intercepted(&mut arguments, Call::into_answer).instrument(span).await;
-        response.and_then(Response::into_answer)
+    // What is rare is boxed: a future is as large, and as slow to move, as its largest branch.
+    let answer = match call.span() {
+        _ if !call.interceptors().is_empty() => {
+            let span = call.span().unwrap_or_else(tracing::Span::none);
+            let response = Box::pin(call.intercepted(&mut arguments, Call::into_answer));
+            response.instrument(span).await.and_then(Response::into_answer)
+        }
+        Some(span) => Box::pin(call.run_unary(&mut arguments)).instrument(span).await,
+        None => call.run_unary(&mut arguments).await,
     };
     typed::<T>(answer.map_err(Failure::Status)).map_err(E::caller)
 }
@@ -89,7 +93,7 @@ where
     A: Serialize + Send + 'static,
 {
     let mut call = Call::begin(channel, method, context);
-    let span = call.span();
+    let span = call.span().unwrap_or_else(tracing::Span::none);
     if call.interceptors().is_empty() {
         return call.run_streaming(&mut arguments, input).instrument(span).await;
     }
@@ -100,10 +104,21 @@ where
 
 impl Call {
     pub(super) async fn run_unary(&mut self, arguments: &mut dyn Encode) -> Result<Answer, Status> {
-        let outcome = match self.worth_sending() {
-            Ok(()) => self.bounded_unary(arguments).await,
-            Err(status) => Err(status),
+        if let Err(status) = self.worth_sending() {
+            return self.end(Err(status));
+        }
+        let nudged = AtomicBool::new(false);
+        let outcome = match self.deadline {
+            None => Some(self.attempts_unary(arguments, &nudged).await),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(self.record.started());
+                let near = left < limits::TIMER_AT_ONCE;
+                // A call that a lane carries is polled again soon: most are answered before, and never need a timer.
+                let arm = |polls| near || polls > 1 || !nudged.load(Ordering::Relaxed);
+                before(deadline, self.attempts_unary(arguments, &nudged), arm).await
+            }
         };
+        let outcome = outcome.unwrap_or_else(|| Err(self.out_of_time()));
         self.end(outcome)
     }
 
@@ -144,24 +159,6 @@ impl Call {
         ))
     }
 
-    async fn bounded_unary(&mut self, arguments: &mut dyn Encode) -> Result<Answer, Status> {
-        let nudged = AtomicBool::new(false);
-        let Some(deadline) = self.deadline else {
-            return self.attempts_unary(arguments, &nudged).await;
-        };
-        let near =
-            deadline.saturating_duration_since(self.record.started()) < limits::TIMER_AT_ONCE;
-        match before(deadline, self.attempts_unary(arguments, &nudged), |polls| {
-            // A call that a lane carries is polled again soon: most are answered before, and never need a timer.
-            near || polls > 1 || !nudged.load(Ordering::Relaxed)
-        })
-        .await
-        {
-            Some(outcome) => outcome,
-            None => Err(self.out_of_time()),
-        }
-    }
-
     async fn bounded_streaming(
         &mut self,
         arguments: &mut dyn Encode,
@@ -189,7 +186,7 @@ impl Call {
                 Ok(answer) => return Ok(answer),
                 Err(status) => status,
             };
-            self.may_follow(&mut turn, failed).await?;
+            Box::pin(self.may_follow(&mut turn, failed)).await?;
         }
     }
 
@@ -331,14 +328,18 @@ pub(super) async fn before<F: Future>(
     arm: impl Fn(u32) -> bool,
 ) -> Option<F::Output> {
     let mut future = std::pin::pin!(future);
-    let mut timer = std::pin::pin!(sleep_until(deadline));
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
     let mut polls = 0;
     std::future::poll_fn(|cx| {
         if let Poll::Ready(output) = future.as_mut().poll(cx) {
             return Poll::Ready(Some(output));
         }
         polls += 1;
-        if arm(polls) { timer.as_mut().poll(cx).map(|()| None) } else { Poll::Pending }
+        if timer.is_none() && !arm(polls) {
+            return Poll::Pending;
+        }
+        let timer = timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        timer.as_mut().poll(cx).map(|()| None)
     })
     .await
 }

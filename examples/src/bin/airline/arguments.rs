@@ -30,13 +30,8 @@ pub(crate) enum Role {
 
 impl Role {
     /// In this order each finds running whom it calls.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Schedule,
-        Self::Fares,
-        Self::Search,
-        Self::Seats,
-        Self::Gateway,
-    ];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Schedule, Self::Fares, Self::Search, Self::Seats, Self::Gateway];
 
     /// The service's name.
     pub(crate) fn name(self) -> &'static str {
@@ -95,11 +90,7 @@ pub(crate) enum Arguments {
 
 impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut options = Options {
-            length: Duration::from_secs(20),
-            travellers: 300,
-            json: false,
-        };
+        let mut options = Options { length: Duration::from_secs(20), travellers: 300, json: false };
         let mut role = None;
         let mut endpoints = Vec::new();
         let mut arguments = arguments.into_iter();
@@ -134,10 +125,7 @@ impl Arguments {
 }
 
 fn number(text: &str, max: u32) -> Result<u32, String> {
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=max).contains(number));
+    let number = text.parse().ok().filter(|number| (1..=max).contains(number));
     number.ok_or_else(|| format!("`{text}` is no whole number from 1 to {max}"))
 }
 
@@ -153,17 +141,10 @@ mod tests {
     fn what_a_user_says_is_understood() {
         let options = |seconds, travellers, json| {
             let length = Duration::from_secs(seconds);
-            Ok(Arguments::Drive(Options {
-                length,
-                travellers,
-                json,
-            }))
+            Ok(Arguments::Drive(Options { length, travellers, json }))
         };
         assert_eq!(parse(""), options(20, 300, false));
-        assert_eq!(
-            parse("--json --seconds 4 --travellers 7"),
-            options(4, 7, true)
-        );
+        assert_eq!(parse("--json --seconds 4 --travellers 7"), options(4, 7, true));
         assert_eq!(parse("--seconds 4 --help"), Ok(Arguments::Help));
     }
 

@@ -32,19 +32,12 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
     }
     let mesh = mesh.build().await?;
     let counters = Tachograph::default();
-    let server = mesh
-        .server()
-        .drain_grace(GRACE)
-        .serve(CountersServer::new(counters.clone()));
+    let server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
     let server = match child.role {
-        Role::Schedule => server.serve(ScheduleServer::new(TimeTable {
-            world: World::load()?,
-            counters,
-        })),
-        Role::Fares => server.serve(FaresServer::new(Tariff {
-            world: World::load()?,
-            counters,
-        })),
+        Role::Schedule => {
+            server.serve(ScheduleServer::new(TimeTable { world: World::load()?, counters }))
+        }
+        Role::Fares => server.serve(FaresServer::new(Tariff { world: World::load()?, counters })),
         Role::Search => server.serve(SearchServer::new(Finder {
             schedule: mesh.client(),
             fares: mesh.client(),

@@ -27,9 +27,8 @@ impl Tachograph {
     pub(crate) fn begin(&self) -> u64 {
         self.0.handlers.fetch_add(1, Ordering::Relaxed);
         let left = Context::current().and_then(|context| context.remaining());
-        let left = left.map_or(u64::MAX, |left| {
-            u64::try_from(left.as_micros()).unwrap_or(u64::MAX)
-        });
+        let left =
+            left.map_or(u64::MAX, |left| u64::try_from(left.as_micros()).unwrap_or(u64::MAX));
         if left == 0 {
             self.0.late.fetch_add(1, Ordering::Relaxed);
         }

@@ -45,9 +45,7 @@ impl Fleet {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(["--serve", role.name()]);
             for callee in role.calls() {
-                command
-                    .arg("--at")
-                    .arg(format!("{}={}", callee.name(), fleet.target(*callee)));
+                command.arg("--at").arg(format!("{}={}", callee.name(), fleet.target(*callee)));
             }
             let running = timeout(START, Running::start(role, command)).await;
             let running = running.map_err(|_| format!("`{}` did not start", role.name()))??;
@@ -71,21 +69,18 @@ impl Fleet {
     pub(crate) async fn counts(&self, mesh: &Mesh) -> Vec<(Role, Result<Counts, String>)> {
         let mut all = Vec::new();
         for running in &self.0 {
-            all.push((
-                running.role,
-                running.counts(mesh).await.map_err(|why| why.to_string()),
-            ));
+            all.push((running.role, running.counts(mesh).await.map_err(|why| why.to_string())));
         }
         all
     }
 
     /// Ends all of them, and says which did not end well.
-    pub(crate) async fn stop(self) -> Result<(), Problem> {
+    pub(crate) async fn stop(self) -> Vec<String> {
         let mut faults = Vec::new();
         let mut stopping = Vec::new();
         for mut running in self.0 {
             let name = running.role.name();
-            if let Some(status) = running.process.try_wait()? {
+            if let Ok(Some(status)) = running.process.try_wait() {
                 faults.push(format!("`{name}` ended before its time ({status})"));
                 continue;
             }
@@ -95,29 +90,19 @@ impl Fleet {
         for mut running in stopping {
             let name = running.role.name();
             match timeout(STOP, running.process.wait()).await {
-                Ok(status) => {
-                    let status = status?;
-                    if !status.success() {
-                        faults.push(format!("`{name}` ended with {status}"));
-                    }
-                }
+                Ok(Ok(status)) if status.success() => {}
+                Ok(Ok(status)) => faults.push(format!("`{name}` ended with {status}")),
+                Ok(Err(why)) => faults.push(format!("`{name}` cannot be waited for: {why}")),
                 Err(_) => faults.push(format!("`{name}` had to be killed")),
             }
         }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults.join("; ").into())
-        }
+        faults
     }
 }
 
 impl Running {
     async fn start(role: Role, mut command: Command) -> Result<Self, Problem> {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is for the parent, which still has questions to its children then.
         #[cfg(unix)]
         command.process_group(0);
@@ -130,12 +115,7 @@ impl Running {
             return Err(format!("`{}` ended before it listened", role.name()).into());
         }
         let target = format!("static:{}", address.trim());
-        Ok(Self {
-            role,
-            target,
-            process,
-            _stdout: stdout,
-        })
+        Ok(Self { role, target, process, _stdout: stdout })
     }
 
     async fn counts(&self, mesh: &Mesh) -> Result<Counts, Problem> {

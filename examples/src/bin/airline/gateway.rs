@@ -25,11 +25,7 @@ impl Gateway for FrontDoor {
             other => other.relay()?,
         };
         let [search, fares] = offers.left_us;
-        Ok(Trip {
-            flights: offers.flights,
-            cents: offers.cents,
-            left_us: [left_us, search, fares],
-        })
+        Ok(Trip { flights: offers.flights, cents: offers.cents, left_us: [left_us, search, fares] })
     }
 
     async fn book(

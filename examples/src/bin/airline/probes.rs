@@ -28,15 +28,8 @@ pub(crate) struct Miss {
 }
 
 fn wish(pricing: Pricing) -> Wish {
-    let route = Route {
-        from: "JFK".to_owned(),
-        to: "LAX".to_owned(),
-    };
-    Wish {
-        route,
-        day: 1,
-        pricing,
-    }
+    let route = Route { from: "JFK".to_owned(), to: "LAX".to_owned() };
+    Wish { route, day: 1, pricing }
 }
 
 /// The time that a call with 2 s had left at the gateway, at the search and at the fares.
@@ -48,9 +41,7 @@ pub(crate) async fn follow_a_deadline(gateway: &GatewayClient, tally: &Tally) ->
     match answer {
         Ok(trip) => trip.left_us,
         Err(CallError::App(answer)) => {
-            tally.wrong("a route has no flights".to_owned(), || {
-                format!("{answer:?}")
-            });
+            tally.wrong("a route has no flights".to_owned(), || format!("{answer:?}"));
             [0; 3]
         }
         Err(CallError::Status(status)) => {
@@ -82,9 +73,6 @@ pub(crate) async fn miss_a_deadline(gateway: &GatewayClient, tally: &Tally) -> M
         } else if !is_whole && tries < TRIES {
             continue;
         }
-        return Miss {
-            words: status.to_string(),
-            ledger,
-        };
+        return Miss { words: status.to_string(), ledger };
     }
 }

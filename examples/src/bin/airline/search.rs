@@ -17,21 +17,11 @@ pub(crate) struct Finder {
 impl Search for Finder {
     async fn offers(&self, wish: Wish) -> Result<Offers, CallError<NoSuchRoute>> {
         let left_us = self.counters.begin();
-        let Wish {
-            route,
-            day,
-            pricing,
-        } = wish;
-        let (flights, quote) = tokio::join!(
-            self.flights(route.clone(), day),
-            self.fares.quote(route, pricing),
-        );
+        let Wish { route, day, pricing } = wish;
+        let (flights, quote) =
+            tokio::join!(self.flights(route.clone(), day), self.fares.quote(route, pricing),);
         let (flights, quote) = (understood(flights)?, understood(quote)?);
-        Ok(Offers {
-            flights,
-            cents: quote.cents,
-            left_us: [left_us, quote.left_us],
-        })
+        Ok(Offers { flights, cents: quote.cents, left_us: [left_us, quote.left_us] })
     }
 }
 

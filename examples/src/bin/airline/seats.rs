@@ -31,11 +31,7 @@ struct Sales {
 impl Cabin {
     pub(crate) fn new(world: World, counters: Tachograph) -> Self {
         let sales = Mutex::default();
-        Self {
-            world,
-            counters,
-            sales,
-        }
+        Self { world, counters, sales }
     }
 
     fn sales(&self) -> MutexGuard<'_, Sales> {
@@ -69,18 +65,13 @@ impl Seats for Cabin {
         let sales = self.sales();
         // Counted from the sales themselves, not from a number beside them.
         let sold = u64::try_from(sales.by_booking.len()).unwrap_or(u64::MAX);
-        Books {
-            sold,
-            repeated: sales.repeated,
-        }
+        Books { sold, repeated: sales.repeated }
     }
 
     async fn count_sold(&self, bookings: Vec<BookingId>) -> u64 {
         self.counters.begin();
         let sales = self.sales();
-        let sold = bookings
-            .iter()
-            .filter(|id| sales.by_booking.contains_key(id));
+        let sold = bookings.iter().filter(|id| sales.by_booking.contains_key(id));
         u64::try_from(sold.count()).unwrap_or(u64::MAX)
     }
 }
@@ -103,17 +94,11 @@ mod tests {
     async fn a_seat_is_not_sold_twice() {
         let seats = seats();
         for booking in 0..SEATS {
-            let seat = seats
-                .reserve(BookingId(booking.into()), FLIGHT)
-                .await
-                .unwrap();
+            let seat = seats.reserve(BookingId(booking.into()), FLIGHT).await.unwrap();
             assert_eq!(seat, Seat(booking + 1));
         }
         let answer = seats.reserve(BookingId(99), FLIGHT).await;
-        assert!(
-            matches!(answer, Err(CallError::App(SeatError::SoldOut))),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(CallError::App(SeatError::SoldOut))), "{answer:?}");
         assert_eq!(seats.books().await.unwrap().sold, SEATS.into());
     }
 
@@ -122,34 +107,16 @@ mod tests {
         let seats = seats();
         seats.reserve(BookingId(1), FLIGHT).await.unwrap();
         let answer = seats.reserve(BookingId(1), FLIGHT).await;
-        assert!(
-            matches!(answer, Err(CallError::App(SeatError::Repeated))),
-            "{answer:?}"
-        );
-        let books = Books {
-            sold: 1,
-            repeated: 1,
-        };
+        assert!(matches!(answer, Err(CallError::App(SeatError::Repeated))), "{answer:?}");
+        let books = Books { sold: 1, repeated: 1 };
         assert_eq!(seats.books().await.unwrap(), books);
-        assert_eq!(
-            seats
-                .count_sold(vec![BookingId(1), BookingId(2)])
-                .await
-                .unwrap(),
-            1
-        );
+        assert_eq!(seats.count_sold(vec![BookingId(1), BookingId(2)]).await.unwrap(), 1);
     }
 
     #[tokio::test]
     async fn a_flight_that_nobody_flies_has_no_seats() {
-        let flight = FlightId {
-            number: u16::MAX,
-            day: 1,
-        };
+        let flight = FlightId { number: u16::MAX, day: 1 };
         let answer = seats().reserve(BookingId(1), flight).await;
-        assert!(
-            matches!(answer, Err(CallError::App(SeatError::NoSuchFlight))),
-            "{answer:?}"
-        );
+        assert!(matches!(answer, Err(CallError::App(SeatError::NoSuchFlight))), "{answer:?}");
     }
 }

@@ -64,22 +64,15 @@ impl Tally {
 
     /// A call ended without an answer.
     pub(crate) fn failed(&self, status: &Status) {
-        let cause = format!(
-            "{} ({:?}, {:?})",
-            status.code(),
-            status.reason(),
-            status.origin()
-        );
+        let cause = format!("{} ({:?}, {:?})", status.code(), status.reason(), status.origin());
         self.wrong(cause, || status.to_string());
     }
 
     /// Something is not as it must be.
     pub(crate) fn wrong(&self, cause: String, words: impl FnOnce() -> String) {
         let mut numbers = self.numbers();
-        let failures = numbers.failures.entry(cause).or_insert_with(|| Failures {
-            count: 0,
-            first: words(),
-        });
+        let failures =
+            numbers.failures.entry(cause).or_insert_with(|| Failures { count: 0, first: words() });
         failures.count += 1;
     }
 

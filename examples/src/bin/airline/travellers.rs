@@ -71,9 +71,7 @@ async fn show_progress(tally: &Tally, until: Instant) {
     let mut ticks = interval(Duration::from_millis(250));
     loop {
         ticks.tick().await;
-        let left = until
-            .saturating_duration_since(Instant::now())
-            .as_secs_f64();
+        let left = until.saturating_duration_since(Instant::now()).as_secs_f64();
         let line = {
             let numbers = tally.numbers();
             let (calls, failed) = (numbers.calls(), numbers.failed());
@@ -118,11 +116,7 @@ impl Traveller {
     /// Looks for flights on a route, which is the likelier the more flights it has.
     async fn plan(&mut self) -> Vec<Flight> {
         let day = self.rng.u8(1..=DAYS);
-        let wish = Wish {
-            route: self.route(),
-            day,
-            pricing: Pricing::Tariff,
-        };
+        let wish = Wish { route: self.route(), day, pricing: Pricing::Tariff };
         let began = Instant::now();
         let answer = self.gateway.plan_trip(wish).await;
         self.tally.took(Kind::Plan, began.elapsed());
@@ -130,15 +124,12 @@ impl Traveller {
             Ok(trip) => {
                 if !is_falling(&trip.left_us) {
                     let words = || format!("{:?} us left at the three hops", trip.left_us);
-                    self.tally
-                        .wrong("a deadline grew on its way".to_owned(), words);
+                    self.tally.wrong("a deadline grew on its way".to_owned(), words);
                 }
                 trip.flights
             }
             Err(CallError::App(answer)) => {
-                self.tally.wrong("a route has no flights".to_owned(), || {
-                    format!("{answer:?}")
-                });
+                self.tally.wrong("a route has no flights".to_owned(), || format!("{answer:?}"));
                 Vec::new()
             }
             Err(CallError::Status(status)) => {
@@ -170,10 +161,7 @@ impl Traveller {
         let number = self.rng.u16(0..self.world.flights_a_day());
         let way = self.world.way_of(number);
         way.map_or_else(
-            || Route {
-                from: String::new(),
-                to: String::new(),
-            },
+            || Route { from: String::new(), to: String::new() },
             |way| way.route.clone(),
         )
     }

@@ -45,11 +45,7 @@ impl World {
             let place = places.get(iata).copied();
             place.ok_or_else(|| format!("no airport has the code `{iata}`"))
         };
-        let mut world = Self {
-            ways: Vec::new(),
-            by_route: HashMap::new(),
-            flights_a_day: 0,
-        };
+        let mut world = Self { ways: Vec::new(), by_route: HashMap::new(), flights_a_day: 0 };
         for [from, to, count] in rows(FLIGHTS)? {
             let km = distance(place(from)?, place(to)?);
             let a_day = parse::<u32>(count)? / DAYS;
@@ -58,15 +54,9 @@ impl World {
             let route = Route { from, to };
             let first = world.flights_a_day;
             world.by_route.insert(route.clone(), world.ways.len());
-            world.ways.push(Way {
-                route,
-                km,
-                first,
-                a_day,
-            });
-            world.flights_a_day = first
-                .checked_add(a_day)
-                .ok_or("more flights a day than flight numbers")?;
+            world.ways.push(Way { route, km, first, a_day });
+            world.flights_a_day =
+                first.checked_add(a_day).ok_or("more flights a day than flight numbers")?;
         }
         Ok(world)
     }
@@ -84,9 +74,7 @@ impl World {
     /// The route of a flight; `None` where no flight has this number.
     pub(crate) fn way_of(&self, number: u16) -> Option<&Way> {
         let after = self.ways.partition_point(|way| way.first <= number);
-        self.ways[..after]
-            .last()
-            .filter(|way| number < way.first + way.a_day)
+        self.ways[..after].last().filter(|way| number < way.first + way.a_day)
     }
 }
 
@@ -100,10 +88,7 @@ impl Way {
             u16::try_from(OPENS + part).unwrap_or_default()
         };
         let flight = |nth| Flight {
-            id: FlightId {
-                number: self.first + nth,
-                day,
-            },
+            id: FlightId { number: self.first + nth, day },
             departs: departs(nth),
             takes,
         };
@@ -115,16 +100,13 @@ impl Way {
 fn rows<const N: usize>(table: &'static str) -> Result<Vec<[&'static str; N]>, String> {
     let row = |line: &'static str| {
         let fields: Vec<_> = line.split(',').collect();
-        fields
-            .try_into()
-            .map_err(|_| format!("`{line}` has not {N} fields"))
+        fields.try_into().map_err(|_| format!("`{line}` has not {N} fields"))
     };
     table.lines().skip(1).map(row).collect()
 }
 
 fn parse<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse()
-        .map_err(|_| format!("`{text}` is not a number"))
+    text.parse().map_err(|_| format!("`{text}` is not a number"))
 }
 
 /// Kilometres along the great circle, by the haversine formula.
@@ -164,15 +146,7 @@ mod tests {
         assert!((3_950.0..4_000.0).contains(&way.km), "{} km", way.km);
         let flights = way.flights(3);
         assert!(flights.is_sorted_by(|a, b| a.departs < b.departs));
-        assert!(
-            flights
-                .iter()
-                .all(|flight| (OPENS..CLOSES).contains(&flight.departs.into()))
-        );
-        assert!(
-            flights
-                .iter()
-                .all(|flight| (300..360).contains(&flight.takes))
-        );
+        assert!(flights.iter().all(|flight| (OPENS..CLOSES).contains(&flight.departs.into())));
+        assert!(flights.iter().all(|flight| (300..360).contains(&flight.takes)));
     }
 }

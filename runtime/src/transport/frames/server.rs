@@ -13,7 +13,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context as TaskContext, Poll, Waker},
     time::Duration,
@@ -54,6 +54,8 @@ use crate::{
 pub(crate) struct Drain {
     /// 0: serving, 1: please no more calls, 2: refused as not processed, 3: answers are flushed, then closed.
     phase: watch::Sender<u8>,
+    /// The same, for a look per call.
+    phase_now: AtomicU8,
     connections: AtomicUsize,
     acknowledged: AtomicUsize,
     in_flight: AtomicUsize,
@@ -82,6 +84,7 @@ impl Drain {
     pub(crate) fn new() -> Self {
         Self {
             phase: watch::Sender::new(0),
+            phase_now: AtomicU8::new(0),
             connections: AtomicUsize::new(0),
             acknowledged: AtomicUsize::new(0),
             in_flight: AtomicUsize::new(0),
@@ -95,11 +98,12 @@ impl Drain {
     }
 
     pub(crate) fn enter(&self, phase: u8) {
+        self.phase_now.store(phase, Ordering::Release);
         self.phase.send_replace(phase);
     }
 
     pub(crate) fn phase(&self) -> u8 {
-        *self.phase.borrow()
+        self.phase_now.load(Ordering::Acquire)
     }
 
     pub(crate) fn connections(&self) -> usize {
