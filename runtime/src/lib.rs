@@ -12,6 +12,7 @@
 //! | run around calls | [`Interceptor`] |
 
 mod call;
+mod chance;
 mod client;
 mod codec;
 mod error;

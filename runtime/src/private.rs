@@ -4,13 +4,10 @@ use std::future::Future;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use crate::server::{
-    bidirectional_handler, client_streaming_handler, server_streaming_handler, unary_handler,
-};
 use crate::{
     call::{context::Context, failure::Failure, streaming::Streaming},
     client::{answer, stack},
-    mesh,
+    mesh, server,
 };
 pub use crate::{
     call::{
@@ -47,91 +44,118 @@ pub const fn assert_distinct_methods(methods: &[&Method]) {
     }
 }
 
+/// One method as types: generated code makes an empty type for each method and implements this for it.
+///
+/// That all of its types can be sent is checked here and nowhere else, so that a type which cannot is one error, at the
+/// place where the user wrote it.
+pub trait Signature: 'static {
+    /// The tuple of the arguments, without the stream.
+    type Arguments: Sent;
+    /// The items of the input stream; `()` without one.
+    type Input: Sent;
+    /// The value, or the items of the output stream.
+    type Value: Sent;
+    /// The error as the handler returns it.
+    type Error: MethodError<Caller = Self::Caller>;
+    /// The error as the client returns it.
+    type Caller: Send + 'static;
+
+    /// What the attributes say.
+    const METHOD: &'static Method;
+}
+
+/// What can cross the wire.
+pub trait Sent: Serialize + DeserializeOwned + Send + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + 'static> Sent for T {}
+
 /// Calls a unary method. The context is taken when the method is called, so that the future may run anywhere.
-pub fn unary<A, T, E>(
+pub fn unary<S: Signature>(
     channel: &Channel,
-    method: &'static Method,
-    arguments: A,
-) -> impl Future<Output = Result<T, E::Caller>> + Send + 'static + use<A, T, E>
-where
-    A: Serialize + Send + 'static,
-    T: DeserializeOwned + Send + 'static,
-    E: MethodError,
-{
-    stack::unary::<A, T, E>(channel.clone(), method, arguments, Context::current())
+    arguments: S::Arguments,
+) -> impl Future<Output = Result<S::Value, S::Caller>> + Send + 'static + use<S> {
+    let context = Context::current();
+    stack::unary::<_, S::Value, S::Error>(channel.clone(), S::METHOD, arguments, context)
 }
 
 /// Calls a method that answers with a stream.
-pub fn server_streaming<A, T, E>(
+pub fn server_streaming<S: Signature>(
     channel: &Channel,
-    method: &'static Method,
-    arguments: A,
-) -> impl Future<Output = Result<Streaming<T, E>, E::Caller>> + Send + 'static + use<A, T, E>
-where
-    A: Serialize + Send + 'static,
-    T: DeserializeOwned + Send + 'static,
-    E: MethodError,
+    arguments: S::Arguments,
+) -> impl Future<Output = Result<Streaming<S::Value, S::Error>, S::Caller>> + Send + 'static + use<S>
 {
-    let call = stack::streaming(channel.clone(), method, arguments, None, Context::current());
+    let call = stack::streaming(channel.clone(), S::METHOD, arguments, None, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(answer::typed_stream).map_err(E::caller)
+        answer.and_then(answer::typed_stream).map_err(S::Error::caller)
     }
 }
 
 /// Calls a method that takes a stream.
-pub fn client_streaming<A, I, T, E>(
+pub fn client_streaming<S: Signature>(
     channel: &Channel,
-    method: &'static Method,
-    arguments: A,
-    input: Streaming<I>,
-) -> impl Future<Output = Result<T, E::Caller>> + Send + 'static + use<A, I, T, E>
-where
-    A: Serialize + Send + 'static,
-    I: Serialize + Send + 'static,
-    T: DeserializeOwned + Send + 'static,
-    E: MethodError,
-{
+    arguments: S::Arguments,
+    input: Streaming<S::Input>,
+) -> impl Future<Output = Result<S::Value, S::Caller>> + Send + 'static + use<S> {
     let input = Some(Box::new(input) as Box<_>);
-    let call = stack::streaming(channel.clone(), method, arguments, input, Context::current());
+    let call = stack::streaming(channel.clone(), S::METHOD, arguments, input, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(answer::typed_single).map_err(E::caller)
+        answer.and_then(answer::typed_single).map_err(S::Error::caller)
     }
 }
 
 /// Calls a method of which both sides stream.
-pub fn bidirectional<A, I, T, E>(
+pub fn bidirectional<S: Signature>(
     channel: &Channel,
-    method: &'static Method,
-    arguments: A,
-    input: Streaming<I>,
-) -> impl Future<Output = Result<Streaming<T, E>, E::Caller>> + Send + 'static + use<A, I, T, E>
-where
-    A: Serialize + Send + 'static,
-    I: Serialize + Send + 'static,
-    T: DeserializeOwned + Send + 'static,
-    E: MethodError,
+    arguments: S::Arguments,
+    input: Streaming<S::Input>,
+) -> impl Future<Output = Result<Streaming<S::Value, S::Error>, S::Caller>> + Send + 'static + use<S>
 {
     let input = Some(Box::new(input) as Box<_>);
-    let call = stack::streaming(channel.clone(), method, arguments, input, Context::current());
+    let call = stack::streaming(channel.clone(), S::METHOD, arguments, input, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(answer::typed_stream).map_err(E::caller)
+        answer.and_then(answer::typed_stream).map_err(S::Error::caller)
     }
 }
 
-#[cfg(test)]
-mod sizes {
-    #[test]
-    fn print_sizes() {
-        use crate::{call::method::*, transport::*, client::call::Call};
-        static M: Method = Method::new("A", "b", "A/b", Shape::Unary);
-        println!("Answer {} AnswerHead {} RequestHead {} Received {} Pending {} Call {} Record {} Status {}",
-            size_of::<Answer>(), size_of::<sinew_core::wire::AnswerHead>(), size_of::<sinew_core::wire::RequestHead>(), size_of::<Received>(), size_of::<Pending>(), size_of::<Call>(), size_of::<crate::call::record::Record>(), size_of::<crate::Status>());
-        let ch = crate::client::Channel::new(crate::client::ClientCore::new("A", vec![], Default::default()));
-        let f = super::unary::<(u32,), u32, crate::Status>(&ch, &M, (1,));
-        println!("future {}", size_of_val(&f));
-        println!("Context inner {}", size_of::<crate::call::context::Inner>());
-    }
+/// A handler of a unary method.
+pub fn unary_handler<S, F, Fut>(handler: F) -> Handler
+where
+    S: Signature,
+    F: Fn(S::Arguments) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<S::Value, S::Error>> + Send + 'static,
+{
+    server::unary_handler(S::METHOD, handler)
+}
+
+/// A handler of a method that answers with a stream.
+pub fn server_streaming_handler<S, F, Fut>(handler: F) -> Handler
+where
+    S: Signature,
+    F: Fn(S::Arguments) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
+{
+    server::server_streaming_handler(S::METHOD, handler)
+}
+
+/// A handler of a method that takes a stream.
+pub fn client_streaming_handler<S, F, Fut>(handler: F) -> Handler
+where
+    S: Signature,
+    F: Fn(S::Arguments, Streaming<S::Input>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<S::Value, S::Error>> + Send + 'static,
+{
+    server::client_streaming_handler(S::METHOD, handler)
+}
+
+/// A handler of a method of which both sides stream.
+pub fn bidirectional_handler<S, F, Fut>(handler: F) -> Handler
+where
+    S: Signature,
+    F: Fn(S::Arguments, Streaming<S::Input>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
+{
+    server::bidirectional_handler(S::METHOD, handler)
 }

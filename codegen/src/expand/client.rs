@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 
 use super::{
-    beside, located_at, static_name,
+    beside, located_at, signature_name,
     types::{Shape, Types, names},
 };
 use crate::{
@@ -101,10 +101,9 @@ fn call(service: &Service, method: &Method) -> TokenStream {
         let (ident, ty) = (&argument.ident, &argument.ty);
         quote!(#ident: #ty)
     });
-    let types = Types::of(service, method);
-    let (answer, of_call) = (future_of(method, &types.answer()), types.of_call());
+    let answer = future_of(method, &Types::of(service, method).answer());
     let function = format_ident!("{}", Shape::of(method).function());
-    let descriptor = static_name(method);
+    let signature = signature_name(method);
     let (values, stream) = names(method);
     let stream = stream.iter();
     quote! {
@@ -114,8 +113,8 @@ fn call(service: &Service, method: &Method) -> TokenStream {
         #visibility fn #ident(&self, #(#arguments),*)
             -> #answer + use<>
         {
-            #sinew::private::#function::<#of_call>(
-                &self.channel, &#descriptor, #values #(, #stream)*
+            #sinew::private::#function::<#signature>(
+                &self.channel, #values #(, #stream)*
             )
         }
     }

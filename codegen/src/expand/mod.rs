@@ -14,7 +14,7 @@ mod types;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-use self::types::Shape;
+use self::types::{Shape, Types};
 use crate::model::{Criticality, Extent, Method, Service};
 
 /// Prints the service as Rust.
@@ -27,7 +27,7 @@ pub(crate) fn rust(service: &Service) -> TokenStream {
     let server = server::definition(service);
     let client_impl = client::implementation(service);
     let server_impl = server::implementation(service);
-    let statics = whole(service).map(|method| descriptor(service, method));
+    let signatures = whole(service).map(|method| signature(service, method));
     let distinct = distinct_methods(service);
     let conditions = &service.attributes.conditions;
     quote! {
@@ -37,7 +37,7 @@ pub(crate) fn rust(service: &Service) -> TokenStream {
         #conditions
         #[allow(clippy::too_many_arguments, deprecated)]
         const _: () = {
-            #(#statics)*
+            #(#signatures)*
             #distinct
             #client_impl
             #server_impl
@@ -55,9 +55,9 @@ fn beside(service: &Service, suffix: &str) -> Ident {
     format_ident!("{}{suffix}", service.ident, span = located_at(service.ident.span()))
 }
 
-/// The static that describes a method.
-fn static_name(method: &Method) -> Ident {
-    format_ident!("METHOD_{}", method.plain_name, span = Span::mixed_site())
+/// The type that stands for a method.
+fn signature_name(method: &Method) -> Ident {
+    format_ident!("Method_{}", method.plain_name, span = Span::mixed_site())
 }
 
 /// A variable of generated code.
@@ -70,10 +70,34 @@ fn located_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }
 
-fn descriptor(service: &Service, method: &Method) -> TokenStream {
+/// The empty type that stands for a method: its types, and what its attributes say.
+///
+/// That the types can be sent is checked in this one place: everything else refers to them through it.
+fn signature(service: &Service, method: &Method) -> TokenStream {
     let sinew = &service.sinew;
     let conditions = &method.attributes.conditions;
-    let ident = static_name(method);
+    let ident = signature_name(method);
+    let Types { arguments, input, value, error, refused, .. } = Types::of(service, method);
+    let descriptor = descriptor(service, method);
+    quote! {
+        #conditions
+        enum #ident {}
+
+        #conditions
+        impl #sinew::private::Signature for #ident {
+            type Arguments = #arguments;
+            type Input = #input;
+            type Value = #value;
+            type Error = #error;
+            type Caller = #refused;
+
+            const METHOD: &'static #sinew::private::Method = &#descriptor;
+        }
+    }
+}
+
+fn descriptor(service: &Service, method: &Method) -> TokenStream {
+    let sinew = &service.sinew;
     let (service_name, method_name) = (&service.name.text, &method.name.text);
     let path = format!("{service_name}/{method_name}");
     let shape = format_ident!("{}", Shape::of(method).variant());
@@ -82,14 +106,12 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
     let doc_text = &method.attributes.doc_text;
     let doc = (!doc_text.is_empty()).then(|| quote!(.doc(#doc_text)));
     quote! {
-        #conditions
-        static #ident: #sinew::private::Method =
-            #sinew::private::Method::new(
-                #service_name, #method_name, #path, #sinew::private::Shape::#shape,
-            )
-                #options
-                .arguments(&[#(#arguments),*])
-                #doc;
+        #sinew::private::Method::new(
+            #service_name, #method_name, #path, #sinew::private::Shape::#shape,
+        )
+            #options
+            .arguments(&[#(#arguments),*])
+            #doc
     }
 }
 
@@ -119,8 +141,8 @@ fn distinct_methods(service: &Service) -> Option<TokenStream> {
     let sinew = &service.sinew;
     let methods = whole(service).map(|method| {
         let conditions = &method.attributes.conditions;
-        let ident = static_name(method);
-        quote!(#conditions &#ident)
+        let ident = signature_name(method);
+        quote!(#conditions <#ident as #sinew::private::Signature>::METHOD)
     });
     let place = located_at(service.ident.span());
     (whole(service).count() > 1).then(|| {

@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 
 use super::{
-    beside, local, static_name,
+    beside, local, signature_name,
     types::{Shape, Types, names},
     whole,
 };
@@ -71,17 +71,15 @@ fn handlers(service: &Service) -> TokenStream {
 fn handler(service: &Service, method: &Method) -> TokenStream {
     let sinew = &service.sinew;
     let conditions = &method.attributes.conditions;
-    let types = Types::of(service, method);
-    let of_call = types.of_call();
     let function = format_ident!("{}_handler", Shape::of(method).function());
-    let descriptor = static_name(method);
+    let signature = signature_name(method);
     let (values, stream) = names(method);
     let stream = stream.iter();
     let this = local("this");
-    let answer = answer(service, method, &types);
+    let answer = answer(service, method);
     quote! {
         #conditions
-        #sinew::private::#function::<#of_call, _, _>(&#descriptor, {
+        #sinew::private::#function::<#signature, _, _>({
             let #this = ::core::clone::Clone::clone(&service);
             move |#values #(, #stream)*| {
                 let #this = ::core::clone::Clone::clone(&#this);
@@ -91,7 +89,7 @@ fn handler(service: &Service, method: &Method) -> TokenStream {
     }
 }
 
-fn answer(service: &Service, method: &Method, types: &Types) -> TokenStream {
+fn answer(service: &Service, method: &Method) -> TokenStream {
     let sinew = &service.sinew;
     let (trait_ident, ident) = (&service.ident, &method.ident);
     let arguments = method.arguments.iter().map(|argument| &argument.ident);
@@ -99,7 +97,7 @@ fn answer(service: &Service, method: &Method, types: &Types) -> TokenStream {
     let call = quote!(#trait_ident::#ident(&*#this, #(#arguments),*).await);
     match method.output.failure {
         Failure::Never => {
-            let handled = &types.handled;
+            let Types { handled, .. } = Types::of(service, method);
             quote!(::core::result::Result::<#handled, #sinew::Status>::Ok(#call))
         }
         Failure::Mesh(_) | Failure::Own(_) | Failure::Aliased => call,

@@ -50,15 +50,15 @@ impl Shape {
     }
 }
 
-/// The types of one method, named by what the functions of `private` call them.
+/// The types of one method.
 pub(super) struct Types {
-    /// `A`: what the body of the request carries.
+    /// What the body of the request carries: a tuple.
     pub(super) arguments: TokenStream,
-    /// `I`: the items of the input stream.
-    pub(super) input: Option<TokenStream>,
-    /// `T`: the value, or the items of the output stream.
+    /// The items of the input stream; `()` without one.
+    pub(super) input: TokenStream,
+    /// The value, or the items of the output stream.
     pub(super) value: TokenStream,
-    /// `E`: the error as the handler returns it.
+    /// The error as the handler returns it.
     pub(super) error: TokenStream,
     /// The value as the handler returns it: a stream where the output is one.
     pub(super) handled: TokenStream,
@@ -99,7 +99,7 @@ impl Types {
         };
         Self {
             arguments: arguments(method),
-            input: method.input_stream().map(|(_, item)| item.clone()),
+            input: method.input_stream().map_or_else(|| quote!(()), |(_, item)| item.clone()),
             value,
             error,
             handled,
@@ -112,13 +112,6 @@ impl Types {
     pub(super) fn answer(&self) -> TokenStream {
         let Self { received, refused, .. } = self;
         quote!(::core::result::Result<#received, #refused>)
-    }
-
-    /// `A, T, E`, or `A, I, T, E`.
-    pub(super) fn of_call(&self) -> TokenStream {
-        let Self { arguments, input, value, error, .. } = self;
-        let input = input.iter();
-        quote!(#arguments, #(#input,)* #value, #error)
     }
 }
 

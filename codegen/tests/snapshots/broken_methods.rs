@@ -45,13 +45,21 @@ pub struct BrokenServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_sound: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Broken",
-            "sound",
-            "Broken/sound",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
+    enum Method_sound {}
+    impl ::sinew::private::Signature for Method_sound {
+        type Arguments = ();
+        type Input = ();
+        type Value = u64;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Broken",
+                "sound",
+                "Broken/sound",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
     impl BrokenClient {
         /// The same client, with these options for each call that is made through it.
         #[must_use]
@@ -76,11 +84,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                u64,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_sound, ())
+            ::sinew::private::unary::<Method_sound>(&self.channel, ())
         }
         /// Calls [`Broken::borrowed`].
         pub fn borrowed(
@@ -129,26 +133,21 @@ const _: () = {
                     "Broken",
                     ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
-                            (),
-                            u64,
-                            ::sinew::Status,
+                            Method_sound,
                             _,
                             _,
-                        >(
-                            &METHOD_sound,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            u64,
-                                            ::sinew::Status,
-                                        >::Ok(Broken::sound(&*this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        u64,
+                                        ::sinew::Status,
+                                    >::Ok(Broken::sound(&*this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

@@ -46,37 +46,64 @@ pub struct StoreServer {
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
     #[cfg(unix)]
-    static METHOD_open: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Store",
-            "open",
-            "Store/open",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["path"]);
+    enum Method_open {}
+    #[cfg(unix)]
+    impl ::sinew::private::Signature for Method_open {
+        type Arguments = (String,);
+        type Input = ();
+        type Value = u64;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Store",
+                "open",
+                "Store/open",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["path"]);
+    }
     #[cfg(not(unix))]
-    static METHOD_open: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Store",
-            "open",
-            "Store/open",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["path"]);
+    enum Method_open {}
+    #[cfg(not(unix))]
+    impl ::sinew::private::Signature for Method_open {
+        type Arguments = (Vec<u16>,);
+        type Input = ();
+        type Value = u64;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Store",
+                "open",
+                "Store/open",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["path"]);
+    }
     #[cfg(feature = "close")]
-    static METHOD_close: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Store",
-            "close",
-            "Store/close",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["handle"]);
+    enum Method_close {}
+    #[cfg(feature = "close")]
+    impl ::sinew::private::Signature for Method_close {
+        type Arguments = (u64,);
+        type Input = ();
+        type Value = ();
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Store",
+                "close",
+                "Store/close",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["handle"]);
+    }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
             #[cfg(unix)]
-            &METHOD_open,
+            <Method_open as ::sinew::private::Signature>::METHOD,
             #[cfg(not(unix))]
-            &METHOD_open,
+            <Method_open as ::sinew::private::Signature>::METHOD,
             #[cfg(feature = "close")]
-            &METHOD_close,
+            <Method_close as ::sinew::private::Signature>::METHOD,
         ],
     );
     impl StoreClient {
@@ -105,11 +132,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (String,),
-                u64,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_open, (path,))
+            ::sinew::private::unary::<Method_open>(&self.channel, (path,))
         }
         #[cfg(not(unix))]
         /// Calls [`Store::open`].
@@ -119,11 +142,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (Vec<u16>,),
-                u64,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_open, (path,))
+            ::sinew::private::unary::<Method_open>(&self.channel, (path,))
         }
         #[cfg(feature = "close")]
         /// Calls [`Store::close`].
@@ -133,11 +152,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<(), ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (u64,),
-                (),
-                ::sinew::Status,
-            >(&self.channel, &METHOD_close, (handle,))
+            ::sinew::private::unary::<Method_close>(&self.channel, (handle,))
         }
     }
     impl ::sinew::ServiceClient for StoreClient {
@@ -157,70 +172,55 @@ const _: () = {
                     ::core::convert::From::from([
                         #[cfg(unix)]
                         ::sinew::private::unary_handler::<
-                            (String,),
-                            u64,
-                            ::sinew::Status,
+                            Method_open,
                             _,
                             _,
-                        >(
-                            &METHOD_open,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(path,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            u64,
-                                            ::sinew::Status,
-                                        >::Ok(Store::open(&*this, path).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(path,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        u64,
+                                        ::sinew::Status,
+                                    >::Ok(Store::open(&*this, path).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                         #[cfg(not(unix))]
                         ::sinew::private::unary_handler::<
-                            (Vec<u16>,),
-                            u64,
-                            ::sinew::Status,
+                            Method_open,
                             _,
                             _,
-                        >(
-                            &METHOD_open,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(path,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            u64,
-                                            ::sinew::Status,
-                                        >::Ok(Store::open(&*this, path).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(path,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        u64,
+                                        ::sinew::Status,
+                                    >::Ok(Store::open(&*this, path).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                         #[cfg(feature = "close")]
                         ::sinew::private::unary_handler::<
-                            (u64,),
-                            (),
-                            ::sinew::Status,
+                            Method_close,
                             _,
                             _,
-                        >(
-                            &METHOD_close,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(handle,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            (),
-                                            ::sinew::Status,
-                                        >::Ok(Store::close(&*this, handle).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(handle,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        (),
+                                        ::sinew::Status,
+                                    >::Ok(Store::close(&*this, handle).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

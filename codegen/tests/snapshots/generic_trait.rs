@@ -28,13 +28,21 @@ pub struct StoreServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_get: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Store",
-            "get",
-            "Store/get",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["key"]);
+    enum Method_get {}
+    impl ::sinew::private::Signature for Method_get {
+        type Arguments = (K,);
+        type Input = ();
+        type Value = ();
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Store",
+                "get",
+                "Store/get",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["key"]);
+    }
     impl StoreClient {
         /// The same client, with these options for each call that is made through it.
         #[must_use]

@@ -39,22 +39,41 @@ pub struct GreeterServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_name: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Greeter",
-            "name",
-            "Greeter/name",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_greet: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Greeter",
-            "greet",
-            "Greeter/greet",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["greeting"]);
+    enum Method_name {}
+    impl ::sinew::private::Signature for Method_name {
+        type Arguments = ();
+        type Input = ();
+        type Value = String;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Greeter",
+                "name",
+                "Greeter/name",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_greet {}
+    impl ::sinew::private::Signature for Method_greet {
+        type Arguments = (String,);
+        type Input = ();
+        type Value = String;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Greeter",
+                "greet",
+                "Greeter/greet",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["greeting"]);
+    }
     const _: () = ::sinew::private::assert_distinct_methods(
-        &[&METHOD_name, &METHOD_greet],
+        &[
+            <Method_name as ::sinew::private::Signature>::METHOD,
+            <Method_greet as ::sinew::private::Signature>::METHOD,
+        ],
     );
     impl GreeterClient {
         /// The same client, with these options for each call that is made through it.
@@ -80,11 +99,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<String, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                String,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_name, ())
+            ::sinew::private::unary::<Method_name>(&self.channel, ())
         }
         /// Calls [`Greeter::greet`].
         pub fn greet(
@@ -93,11 +108,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<String, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (String,),
-                String,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_greet, (greeting,))
+            ::sinew::private::unary::<Method_greet>(&self.channel, (greeting,))
         }
     }
     impl ::sinew::ServiceClient for GreeterClient {
@@ -116,47 +127,37 @@ const _: () = {
                     "Greeter",
                     ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
-                            (),
-                            String,
-                            ::sinew::Status,
+                            Method_name,
                             _,
                             _,
-                        >(
-                            &METHOD_name,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            String,
-                                            ::sinew::Status,
-                                        >::Ok(Greeter::name(&*this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        String,
+                                        ::sinew::Status,
+                                    >::Ok(Greeter::name(&*this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (String,),
-                            String,
-                            ::sinew::Status,
+                            Method_greet,
                             _,
                             _,
-                        >(
-                            &METHOD_greet,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(greeting,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            String,
-                                            ::sinew::Status,
-                                        >::Ok(Greeter::greet(&*this, greeting).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(greeting,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        String,
+                                        ::sinew::Status,
+                                    >::Ok(Greeter::greet(&*this, greeting).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

@@ -29,13 +29,21 @@ pub struct TraitServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_match: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Trait",
-            "match",
-            "Trait/match",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["type", "service", "this"]);
+    enum Method_match {}
+    impl ::sinew::private::Signature for Method_match {
+        type Arguments = (String, u8, u8);
+        type Input = ();
+        type Value = bool;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Trait",
+                "match",
+                "Trait/match",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["type", "service", "this"]);
+    }
     impl TraitClient {
         /// The same client, with these options for each call that is made through it.
         #[must_use]
@@ -64,10 +72,8 @@ const _: () = {
             Output = ::core::result::Result<bool, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
             ::sinew::private::unary::<
-                (String, u8, u8),
-                bool,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_match, (r#type, service, this))
+                Method_match,
+            >(&self.channel, (r#type, service, this))
         }
     }
     impl ::sinew::ServiceClient for TraitClient {
@@ -86,26 +92,21 @@ const _: () = {
                     "Trait",
                     ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
-                            (String, u8, u8),
-                            bool,
-                            ::sinew::Status,
+                            Method_match,
                             _,
                             _,
-                        >(
-                            &METHOD_match,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(r#type, service, this)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            bool,
-                                            ::sinew::Status,
-                                        >::Ok(r#Trait::r#match(&*this, r#type, service, this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(r#type, service, this)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        bool,
+                                        ::sinew::Status,
+                                    >::Ok(r#Trait::r#match(&*this, r#type, service, this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

@@ -30,14 +30,22 @@ pub struct BlobsServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_echo: shop::rpc::private::Method = shop::rpc::private::Method::new(
-            "Blobs",
-            "echo",
-            "Blobs/echo",
-            shop::rpc::private::Shape::Unary,
-        )
-        .raw()
-        .arguments(&["body"]);
+    enum Method_echo {}
+    impl shop::rpc::private::Signature for Method_echo {
+        type Arguments = (Bytes,);
+        type Input = ();
+        type Value = Bytes;
+        type Error = Problem;
+        type Caller = shop::rpc::CallError<Problem>;
+        const METHOD: &'static shop::rpc::private::Method = &shop::rpc::private::Method::new(
+                "Blobs",
+                "echo",
+                "Blobs/echo",
+                shop::rpc::private::Shape::Unary,
+            )
+            .raw()
+            .arguments(&["body"]);
+    }
     impl BlobsClient {
         /// The same client, with these options for each call that is made through it.
         #[must_use]
@@ -63,11 +71,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<Bytes, shop::rpc::CallError<Problem>>,
         > + ::core::marker::Send + 'static + use<> {
-            shop::rpc::private::unary::<
-                (Bytes,),
-                Bytes,
-                Problem,
-            >(&self.channel, &METHOD_echo, (body,))
+            shop::rpc::private::unary::<Method_echo>(&self.channel, (body,))
         }
     }
     impl shop::rpc::ServiceClient for BlobsClient {
@@ -86,21 +90,16 @@ const _: () = {
                     "Blobs",
                     ::core::convert::From::from([
                         shop::rpc::private::unary_handler::<
-                            (Bytes,),
-                            Bytes,
-                            Problem,
+                            Method_echo,
                             _,
                             _,
-                        >(
-                            &METHOD_echo,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(body,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Blobs::echo(&*this, body).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(body,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Blobs::echo(&*this, body).await }
+                            }
+                        }),
                     ]),
                 ),
             }

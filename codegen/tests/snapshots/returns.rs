@@ -58,72 +58,140 @@ struct FormsServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_nothing: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "nothing",
-            "Forms/nothing",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_plain: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "plain",
-            "Forms/plain",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_own_error: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "own_error",
-            "Forms/own_error",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_status: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "status",
-            "Forms/status",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_call_error: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "call_error",
-            "Forms/call_error",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_alias: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "alias",
-            "Forms/alias",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
-    static METHOD_alias_of_stream: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "alias_of_stream",
-            "Forms/alias_of_stream",
-            ::sinew::private::Shape::ServerStreaming,
-        )
-        .arguments(&[]);
-    static METHOD_type_named_result: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Forms",
-            "type_named_result",
-            "Forms/type_named_result",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&[]);
+    enum Method_nothing {}
+    impl ::sinew::private::Signature for Method_nothing {
+        type Arguments = ();
+        type Input = ();
+        type Value = ();
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "nothing",
+                "Forms/nothing",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_plain {}
+    impl ::sinew::private::Signature for Method_plain {
+        type Arguments = ();
+        type Input = ();
+        type Value = u64;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "plain",
+                "Forms/plain",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_own_error {}
+    impl ::sinew::private::Signature for Method_own_error {
+        type Arguments = ();
+        type Input = ();
+        type Value = u64;
+        type Error = Problem;
+        type Caller = ::sinew::CallError<Problem>;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "own_error",
+                "Forms/own_error",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_status {}
+    impl ::sinew::private::Signature for Method_status {
+        type Arguments = ();
+        type Input = ();
+        type Value = u64;
+        type Error = sinew::Status;
+        type Caller = sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "status",
+                "Forms/status",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_call_error {}
+    impl ::sinew::private::Signature for Method_call_error {
+        type Arguments = ();
+        type Input = ();
+        type Value = u64;
+        type Error = CallError<Problem>;
+        type Caller = CallError<Problem>;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "call_error",
+                "Forms/call_error",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_alias {}
+    impl ::sinew::private::Signature for Method_alias {
+        type Arguments = ();
+        type Input = ();
+        type Value = <shop::Result<u64> as ::sinew::private::ResultType>::Ok;
+        type Error = <shop::Result<u64> as ::sinew::private::ResultType>::Err;
+        type Caller = <<shop::Result<
+            u64,
+        > as ::sinew::private::ResultType>::Err as ::sinew::private::MethodError>::Caller;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "alias",
+                "Forms/alias",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
+    enum Method_alias_of_stream {}
+    impl ::sinew::private::Signature for Method_alias_of_stream {
+        type Arguments = ();
+        type Input = ();
+        type Value = u64;
+        type Error = <Result<Streaming<u64>> as ::sinew::private::ResultType>::Err;
+        type Caller = <<Result<
+            Streaming<u64>,
+        > as ::sinew::private::ResultType>::Err as ::sinew::private::MethodError>::Caller;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "alias_of_stream",
+                "Forms/alias_of_stream",
+                ::sinew::private::Shape::ServerStreaming,
+            )
+            .arguments(&[]);
+    }
+    enum Method_type_named_result {}
+    impl ::sinew::private::Signature for Method_type_named_result {
+        type Arguments = ();
+        type Input = ();
+        type Value = shop::Result;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Forms",
+                "type_named_result",
+                "Forms/type_named_result",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&[]);
+    }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
-            &METHOD_nothing,
-            &METHOD_plain,
-            &METHOD_own_error,
-            &METHOD_status,
-            &METHOD_call_error,
-            &METHOD_alias,
-            &METHOD_alias_of_stream,
-            &METHOD_type_named_result,
+            <Method_nothing as ::sinew::private::Signature>::METHOD,
+            <Method_plain as ::sinew::private::Signature>::METHOD,
+            <Method_own_error as ::sinew::private::Signature>::METHOD,
+            <Method_status as ::sinew::private::Signature>::METHOD,
+            <Method_call_error as ::sinew::private::Signature>::METHOD,
+            <Method_alias as ::sinew::private::Signature>::METHOD,
+            <Method_alias_of_stream as ::sinew::private::Signature>::METHOD,
+            <Method_type_named_result as ::sinew::private::Signature>::METHOD,
         ],
     );
     impl FormsClient {
@@ -150,11 +218,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<(), ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                (),
-                ::sinew::Status,
-            >(&self.channel, &METHOD_nothing, ())
+            ::sinew::private::unary::<Method_nothing>(&self.channel, ())
         }
         /// Calls [`Forms::plain`].
         fn plain(
@@ -162,11 +226,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                u64,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_plain, ())
+            ::sinew::private::unary::<Method_plain>(&self.channel, ())
         }
         /// Calls [`Forms::own_error`].
         fn own_error(
@@ -174,11 +234,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, ::sinew::CallError<Problem>>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                u64,
-                Problem,
-            >(&self.channel, &METHOD_own_error, ())
+            ::sinew::private::unary::<Method_own_error>(&self.channel, ())
         }
         /// Calls [`Forms::status`].
         fn status(
@@ -186,11 +242,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                u64,
-                sinew::Status,
-            >(&self.channel, &METHOD_status, ())
+            ::sinew::private::unary::<Method_status>(&self.channel, ())
         }
         /// Calls [`Forms::call_error`].
         fn call_error(
@@ -198,11 +250,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u64, CallError<Problem>>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                u64,
-                CallError<Problem>,
-            >(&self.channel, &METHOD_call_error, ())
+            ::sinew::private::unary::<Method_call_error>(&self.channel, ())
         }
         /// Calls [`Forms::alias`].
         fn alias(
@@ -215,11 +263,7 @@ const _: () = {
                 > as ::sinew::private::ResultType>::Err as ::sinew::private::MethodError>::Caller,
             >,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                <shop::Result<u64> as ::sinew::private::ResultType>::Ok,
-                <shop::Result<u64> as ::sinew::private::ResultType>::Err,
-            >(&self.channel, &METHOD_alias, ())
+            ::sinew::private::unary::<Method_alias>(&self.channel, ())
         }
         /// Calls [`Forms::alias_of_stream`].
         fn alias_of_stream(
@@ -236,10 +280,8 @@ const _: () = {
             >,
         > + ::core::marker::Send + 'static + use<> {
             ::sinew::private::server_streaming::<
-                (),
-                u64,
-                <Result<Streaming<u64>> as ::sinew::private::ResultType>::Err,
-            >(&self.channel, &METHOD_alias_of_stream, ())
+                Method_alias_of_stream,
+            >(&self.channel, ())
         }
         /// Calls [`Forms::type_named_result`].
         fn type_named_result(
@@ -247,11 +289,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<shop::Result, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (),
-                shop::Result,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_type_named_result, ())
+            ::sinew::private::unary::<Method_type_named_result>(&self.channel, ())
         }
     }
     impl ::sinew::ServiceClient for FormsClient {
@@ -270,150 +308,108 @@ const _: () = {
                     "Forms",
                     ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
-                            (),
-                            (),
-                            ::sinew::Status,
+                            Method_nothing,
                             _,
                             _,
-                        >(
-                            &METHOD_nothing,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            (),
-                                            ::sinew::Status,
-                                        >::Ok(Forms::nothing(&*this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        (),
+                                        ::sinew::Status,
+                                    >::Ok(Forms::nothing(&*this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (),
-                            u64,
-                            ::sinew::Status,
+                            Method_plain,
                             _,
                             _,
-                        >(
-                            &METHOD_plain,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            u64,
-                                            ::sinew::Status,
-                                        >::Ok(Forms::plain(&*this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        u64,
+                                        ::sinew::Status,
+                                    >::Ok(Forms::plain(&*this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (),
-                            u64,
-                            Problem,
+                            Method_own_error,
                             _,
                             _,
-                        >(
-                            &METHOD_own_error,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Forms::own_error(&*this).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Forms::own_error(&*this).await }
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (),
-                            u64,
-                            sinew::Status,
+                            Method_status,
                             _,
                             _,
-                        >(
-                            &METHOD_status,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Forms::status(&*this).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Forms::status(&*this).await }
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (),
-                            u64,
-                            CallError<Problem>,
+                            Method_call_error,
                             _,
                             _,
-                        >(
-                            &METHOD_call_error,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Forms::call_error(&*this).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Forms::call_error(&*this).await }
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (),
-                            <shop::Result<u64> as ::sinew::private::ResultType>::Ok,
-                            <shop::Result<u64> as ::sinew::private::ResultType>::Err,
+                            Method_alias,
                             _,
                             _,
-                        >(
-                            &METHOD_alias,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Forms::alias(&*this).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Forms::alias(&*this).await }
+                            }
+                        }),
                         ::sinew::private::server_streaming_handler::<
-                            (),
-                            u64,
-                            <Result<
-                                Streaming<u64>,
-                            > as ::sinew::private::ResultType>::Err,
+                            Method_alias_of_stream,
                             _,
                             _,
-                        >(
-                            &METHOD_alias_of_stream,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Forms::alias_of_stream(&*this).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Forms::alias_of_stream(&*this).await }
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (),
-                            shop::Result,
-                            ::sinew::Status,
+                            Method_type_named_result,
                             _,
                             _,
-                        >(
-                            &METHOD_type_named_result,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            shop::Result,
-                                            ::sinew::Status,
-                                        >::Ok(Forms::type_named_result(&*this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        shop::Result,
+                                        ::sinew::Status,
+                                    >::Ok(Forms::type_named_result(&*this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

@@ -50,36 +50,73 @@ pub(crate) struct InventoryServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_watch: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Inventory",
-            "watch",
-            "Inventory/watch",
-            ::sinew::private::Shape::ServerStreaming,
-        )
-        .arguments(&["sku"]);
-    static METHOD_restock: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Inventory",
-            "restock",
-            "Inventory/restock",
-            ::sinew::private::Shape::ClientStreaming,
-        )
-        .arguments(&[]);
-    static METHOD_audit: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Inventory",
-            "audit",
-            "Inventory/audit",
-            ::sinew::private::Shape::Bidirectional,
-        )
-        .arguments(&["since", "until"]);
-    static METHOD_ticks: ::sinew::private::Method = ::sinew::private::Method::new(
-            "Inventory",
-            "ticks",
-            "Inventory/ticks",
-            ::sinew::private::Shape::ServerStreaming,
-        )
-        .arguments(&[]);
+    enum Method_watch {}
+    impl ::sinew::private::Signature for Method_watch {
+        type Arguments = (Sku,);
+        type Input = ();
+        type Value = Level;
+        type Error = StockError;
+        type Caller = ::sinew::CallError<StockError>;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Inventory",
+                "watch",
+                "Inventory/watch",
+                ::sinew::private::Shape::ServerStreaming,
+            )
+            .arguments(&["sku"]);
+    }
+    enum Method_restock {}
+    impl ::sinew::private::Signature for Method_restock {
+        type Arguments = ();
+        type Input = Delivery;
+        type Value = Summary;
+        type Error = StockError;
+        type Caller = ::sinew::CallError<StockError>;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Inventory",
+                "restock",
+                "Inventory/restock",
+                ::sinew::private::Shape::ClientStreaming,
+            )
+            .arguments(&[]);
+    }
+    enum Method_audit {}
+    impl ::sinew::private::Signature for Method_audit {
+        type Arguments = (Day, Day);
+        type Input = Line;
+        type Value = Finding;
+        type Error = StockError;
+        type Caller = ::sinew::CallError<StockError>;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Inventory",
+                "audit",
+                "Inventory/audit",
+                ::sinew::private::Shape::Bidirectional,
+            )
+            .arguments(&["since", "until"]);
+    }
+    enum Method_ticks {}
+    impl ::sinew::private::Signature for Method_ticks {
+        type Arguments = ();
+        type Input = ();
+        type Value = Tick;
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "Inventory",
+                "ticks",
+                "Inventory/ticks",
+                ::sinew::private::Shape::ServerStreaming,
+            )
+            .arguments(&[]);
+    }
     const _: () = ::sinew::private::assert_distinct_methods(
-        &[&METHOD_watch, &METHOD_restock, &METHOD_audit, &METHOD_ticks],
+        &[
+            <Method_watch as ::sinew::private::Signature>::METHOD,
+            <Method_restock as ::sinew::private::Signature>::METHOD,
+            <Method_audit as ::sinew::private::Signature>::METHOD,
+            <Method_ticks as ::sinew::private::Signature>::METHOD,
+        ],
     );
     impl InventoryClient {
         /// The same client, with these options for each call that is made through it.
@@ -109,11 +146,7 @@ const _: () = {
                 ::sinew::CallError<StockError>,
             >,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::server_streaming::<
-                (Sku,),
-                Level,
-                StockError,
-            >(&self.channel, &METHOD_watch, (sku,))
+            ::sinew::private::server_streaming::<Method_watch>(&self.channel, (sku,))
         }
         /// Calls [`Inventory::restock`].
         pub(crate) fn restock(
@@ -123,11 +156,8 @@ const _: () = {
             Output = ::core::result::Result<Summary, ::sinew::CallError<StockError>>,
         > + ::core::marker::Send + 'static + use<> {
             ::sinew::private::client_streaming::<
-                (),
-                Delivery,
-                Summary,
-                StockError,
-            >(&self.channel, &METHOD_restock, (), deliveries)
+                Method_restock,
+            >(&self.channel, (), deliveries)
         }
         /// Calls [`Inventory::audit`].
         pub(crate) fn audit(
@@ -142,11 +172,8 @@ const _: () = {
             >,
         > + ::core::marker::Send + 'static + use<> {
             ::sinew::private::bidirectional::<
-                (Day, Day),
-                Line,
-                Finding,
-                StockError,
-            >(&self.channel, &METHOD_audit, (since, until), lines)
+                Method_audit,
+            >(&self.channel, (since, until), lines)
         }
         /// Calls [`Inventory::ticks`].
         pub(crate) fn ticks(
@@ -154,11 +181,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<::sinew::Streaming<Tick>, ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::server_streaming::<
-                (),
-                Tick,
-                ::sinew::Status,
-            >(&self.channel, &METHOD_ticks, ())
+            ::sinew::private::server_streaming::<Method_ticks>(&self.channel, ())
         }
     }
     impl ::sinew::ServiceClient for InventoryClient {
@@ -177,78 +200,56 @@ const _: () = {
                     "Inventory",
                     ::core::convert::From::from([
                         ::sinew::private::server_streaming_handler::<
-                            (Sku,),
-                            Level,
-                            StockError,
+                            Method_watch,
                             _,
                             _,
-                        >(
-                            &METHOD_watch,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(sku,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Inventory::watch(&*this, sku).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(sku,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Inventory::watch(&*this, sku).await }
+                            }
+                        }),
                         ::sinew::private::client_streaming_handler::<
-                            (),
-                            Delivery,
-                            Summary,
-                            StockError,
+                            Method_restock,
                             _,
                             _,
-                        >(
-                            &METHOD_restock,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(), deliveries| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Inventory::restock(&*this, deliveries).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(), deliveries| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Inventory::restock(&*this, deliveries).await }
+                            }
+                        }),
                         ::sinew::private::bidirectional_handler::<
-                            (Day, Day),
-                            Line,
-                            Finding,
-                            StockError,
+                            Method_audit,
                             _,
                             _,
-                        >(
-                            &METHOD_audit,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(since, until), lines| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        Inventory::audit(&*this, since, lines, until).await
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(since, until), lines| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    Inventory::audit(&*this, since, lines, until).await
                                 }
-                            },
-                        ),
+                            }
+                        }),
                         ::sinew::private::server_streaming_handler::<
-                            (),
-                            Tick,
-                            ::sinew::Status,
+                            Method_ticks,
                             _,
                             _,
-                        >(
-                            &METHOD_ticks,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |()| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            ::sinew::Streaming<Tick>,
-                                            ::sinew::Status,
-                                        >::Ok(Inventory::ticks(&*this).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |()| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        ::sinew::Streaming<Tick>,
+                                        ::sinew::Status,
+                                    >::Ok(Inventory::ticks(&*this).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

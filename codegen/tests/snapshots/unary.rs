@@ -54,26 +54,45 @@ pub struct InventoryServer {
 }
 #[allow(clippy::too_many_arguments, deprecated)]
 const _: () = {
-    static METHOD_stock: ::sinew::private::Method = ::sinew::private::Method::new(
-            "shop.Inventory",
-            "stock-level",
-            "shop.Inventory/stock-level",
-            ::sinew::private::Shape::Unary,
-        )
-        .idempotent()
-        .timeout_us(500000u64)
-        .criticality(::sinew::Criticality::SheddablePlus)
-        .arguments(&["sku"])
-        .doc("Units on hand.\n\nSafe to repeat.");
-    static METHOD_move_all: ::sinew::private::Method = ::sinew::private::Method::new(
-            "shop.Inventory",
-            "move_all",
-            "shop.Inventory/move_all",
-            ::sinew::private::Shape::Unary,
-        )
-        .arguments(&["from", "to"]);
+    enum Method_stock {}
+    impl ::sinew::private::Signature for Method_stock {
+        type Arguments = (Sku,);
+        type Input = ();
+        type Value = u32;
+        type Error = StockError;
+        type Caller = ::sinew::CallError<StockError>;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "shop.Inventory",
+                "stock-level",
+                "shop.Inventory/stock-level",
+                ::sinew::private::Shape::Unary,
+            )
+            .idempotent()
+            .timeout_us(500000u64)
+            .criticality(::sinew::Criticality::SheddablePlus)
+            .arguments(&["sku"])
+            .doc("Units on hand.\n\nSafe to repeat.");
+    }
+    enum Method_move_all {}
+    impl ::sinew::private::Signature for Method_move_all {
+        type Arguments = (Place, Place);
+        type Input = ();
+        type Value = ();
+        type Error = ::sinew::Status;
+        type Caller = ::sinew::Status;
+        const METHOD: &'static ::sinew::private::Method = &::sinew::private::Method::new(
+                "shop.Inventory",
+                "move_all",
+                "shop.Inventory/move_all",
+                ::sinew::private::Shape::Unary,
+            )
+            .arguments(&["from", "to"]);
+    }
     const _: () = ::sinew::private::assert_distinct_methods(
-        &[&METHOD_stock, &METHOD_move_all],
+        &[
+            <Method_stock as ::sinew::private::Signature>::METHOD,
+            <Method_move_all as ::sinew::private::Signature>::METHOD,
+        ],
     );
     impl InventoryClient {
         /// The same client, with these options for each call that is made through it.
@@ -103,11 +122,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<u32, ::sinew::CallError<StockError>>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (Sku,),
-                u32,
-                StockError,
-            >(&self.channel, &METHOD_stock, (sku,))
+            ::sinew::private::unary::<Method_stock>(&self.channel, (sku,))
         }
         /// Calls [`Inventory::move_all`].
         pub fn move_all(
@@ -117,11 +132,7 @@ const _: () = {
         ) -> impl ::core::future::Future<
             Output = ::core::result::Result<(), ::sinew::Status>,
         > + ::core::marker::Send + 'static + use<> {
-            ::sinew::private::unary::<
-                (Place, Place),
-                (),
-                ::sinew::Status,
-            >(&self.channel, &METHOD_move_all, (from, to))
+            ::sinew::private::unary::<Method_move_all>(&self.channel, (from, to))
         }
     }
     impl ::sinew::ServiceClient for InventoryClient {
@@ -140,42 +151,32 @@ const _: () = {
                     "shop.Inventory",
                     ::core::convert::From::from([
                         ::sinew::private::unary_handler::<
-                            (Sku,),
-                            u32,
-                            StockError,
+                            Method_stock,
                             _,
                             _,
-                        >(
-                            &METHOD_stock,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(sku,)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move { Inventory::stock(&*this, sku).await }
-                                }
-                            },
-                        ),
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(sku,)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move { Inventory::stock(&*this, sku).await }
+                            }
+                        }),
                         ::sinew::private::unary_handler::<
-                            (Place, Place),
-                            (),
-                            ::sinew::Status,
+                            Method_move_all,
                             _,
                             _,
-                        >(
-                            &METHOD_move_all,
-                            {
-                                let this = ::core::clone::Clone::clone(&service);
-                                move |(from, to)| {
-                                    let this = ::core::clone::Clone::clone(&this);
-                                    async move {
-                                        ::core::result::Result::<
-                                            (),
-                                            ::sinew::Status,
-                                        >::Ok(Inventory::move_all(&*this, from, to).await)
-                                    }
+                        >({
+                            let this = ::core::clone::Clone::clone(&service);
+                            move |(from, to)| {
+                                let this = ::core::clone::Clone::clone(&this);
+                                async move {
+                                    ::core::result::Result::<
+                                        (),
+                                        ::sinew::Status,
+                                    >::Ok(Inventory::move_all(&*this, from, to).await)
                                 }
-                            },
-                        ),
+                            }
+                        }),
                     ]),
                 ),
             }

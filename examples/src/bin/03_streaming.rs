@@ -21,7 +21,7 @@ pub trait Weather {
     async fn temperatures(&self, until: Until) -> Result<Streaming<f64>, SensorError>;
 
     /// A stream from the client, answered when it has ended.
-    async fn average(&self, readings: Streaming<f64>) -> Result<f64, SensorError>;
+    async fn average(&self, readings: Streaming<f64>) -> Result<f64, CallError<SensorError>>;
 
     /// A stream each way: an answer for each reading, while more readings come.
     async fn in_fahrenheit(&self, celsius: Streaming<f64>) -> Result<Streaming<f64>, SensorError>;
@@ -77,14 +77,17 @@ impl Weather for Roof {
         Ok(stream)
     }
 
-    async fn average(&self, mut readings: Streaming<f64>) -> Result<f64, SensorError> {
+    async fn average(&self, mut readings: Streaming<f64>) -> Result<f64, CallError<SensorError>> {
         let (mut sum, mut count) = (0.0, 0_u32);
         while let Some(reading) = readings.next().await {
-            // A cut stream has no average: that the caller has gone is not the end of its data.
-            sum += reading.map_err(|_| SensorError::NoReadings)?;
+            // A stream that was cut fails here: half of the readings have another average.
+            sum += reading?;
             count += 1;
         }
-        if count == 0 { Err(SensorError::NoReadings) } else { Ok(sum / f64::from(count)) }
+        if count == 0 {
+            return Err(CallError::App(SensorError::NoReadings));
+        }
+        Ok(sum / f64::from(count))
     }
 
     async fn in_fahrenheit(
@@ -93,8 +96,12 @@ impl Weather for Roof {
     ) -> Result<Streaming<f64>, SensorError> {
         let (writer, stream) = Streaming::channel();
         sinew::spawn(async move {
-            while let Some(Ok(celsius)) = celsius.next().await {
-                writer.send(celsius * 1.8 + 32.0).await?;
+            while let Some(reading) = celsius.next().await {
+                match reading {
+                    Ok(celsius) => writer.send(celsius * 1.8 + 32.0).await?,
+                    // What was cut on this side must not look finished on the other.
+                    Err(cut) => return writer.fail(cut).await,
+                }
             }
             writer.finish().await
         });
@@ -109,13 +116,21 @@ impl Weather for Roof {
     }
 }
 
-/// Goes on until nobody looks any more.
+/// Goes on until nobody looks any more: then this task, a part of the call, is dropped with it.
 async fn photograph(writer: &StreamWriter<Vec<u8>>, taken: &AtomicU32) {
-    // Waits while the reader is behind; fails when the reader is gone.
+    let _stopped = Stopped;
+    // Waits while the reader is behind.
     while writer.send(vec![0; 32 << 10]).await.is_ok() {
         taken.fetch_add(1, Ordering::Relaxed);
     }
-    println!("  the writer hears that its reader is gone");
+}
+
+struct Stopped;
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        println!("  the photographer has stopped");
+    }
 }
 
 #[tokio::main]

@@ -148,6 +148,7 @@ pub trait MethodError: Sized + Send + 'static {
     fn caller(failure: Failure) -> Self::Caller;
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for E {
     type Caller = CallError<E>;
 

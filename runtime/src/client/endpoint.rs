@@ -20,8 +20,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::OsRng;
 use crate::{
+    chance::Chance,
     error::{Status, millis},
     transport::{Connector, Readiness, Session},
 };
@@ -157,7 +157,7 @@ impl Shared {
                 Connection::Ready(session)
             }
             Err(status) => {
-                let wait = state.backoff.next(&mut OsRng);
+                let wait = state.backoff.next(&mut Chance);
                 tracing::debug!(endpoint = %name, %status, wait = %millis(wait), "could not connect");
                 Connection::Failed { status, until: Instant::now() + wait }
             }

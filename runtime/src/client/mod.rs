@@ -2,17 +2,14 @@
 
 pub(crate) mod answer;
 mod attempt;
-pub(crate) mod call;
+mod call;
 mod endpoint;
 mod intercepted;
 pub(crate) mod stack;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sinew_core::{
-    plan::client::{ClientPlan, Turn},
-    rng::Rng,
-};
+use sinew_core::plan::client::{ClientPlan, Turn};
 
 pub(crate) use endpoint::Endpoint;
 
@@ -67,14 +64,5 @@ impl Channel {
     /// The service's name on the wire.
     pub fn service(&self) -> &str {
         self.core.service()
-    }
-}
-
-/// The process's randomness, as the pure parts want it.
-pub(crate) struct OsRng;
-
-impl Rng for OsRng {
-    fn next_u64(&mut self) -> u64 {
-        fastrand::u64(..)
     }
 }

@@ -35,7 +35,7 @@ use sinew_core::{
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tracing::Instrument as _;
 
-use super::{Channel, Endpoint, OsRng, answer::typed, attempt, call::Call};
+use super::{Channel, Endpoint, answer::typed, attempt, call::Call};
 use crate::{
     call::{
         context::Context,
@@ -43,6 +43,7 @@ use crate::{
         method::Method,
         streaming::EncodeItems,
     },
+    chance::Chance,
     codec::Encode,
     error::{Status, millis},
     interceptor::Response,
@@ -235,7 +236,7 @@ impl Call {
             disposition: status.disposition(),
             directive: status.directive(),
         };
-        match turn.failed(failed, &mut OsRng) {
+        match turn.failed(failed, &mut Chance) {
             Verdict::GiveUp => return Err(status),
             Verdict::Next => {}
             Verdict::NextAfter(wait) => sleep(wait).await,

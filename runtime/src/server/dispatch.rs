@@ -135,6 +135,8 @@ fn failed(failure: Failure, codec: u8) -> Reply {
         Failure::Status(status) => Reply::Status(status),
         Failure::App(error) => {
             let mut body = Vec::new();
+            // A raw method carries bytes; its error is a value like any other.
+            let codec = if codec == codec::RAW { codec::BINCODE } else { codec };
             match error.encode(codec, &mut body) {
                 Ok(codec) => Reply::App { codec, body },
                 Err(error) => unencodable(&error),
@@ -184,7 +186,7 @@ fn input<I: DeserializeOwned + Send + 'static>(
 }
 
 /// A handler of a unary method.
-pub fn unary_handler<A, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+pub(crate) fn unary_handler<A, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
 where
     A: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
@@ -206,7 +208,10 @@ where
 }
 
 /// A handler of a method that answers with a stream.
-pub fn server_streaming_handler<A, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+pub(crate) fn server_streaming_handler<A, T, E, F, Fut>(
+    method: &'static Method,
+    handler: F,
+) -> Handler
 where
     A: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
@@ -228,7 +233,10 @@ where
 }
 
 /// A handler of a method that takes a stream.
-pub fn client_streaming_handler<A, I, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+pub(crate) fn client_streaming_handler<A, I, T, E, F, Fut>(
+    method: &'static Method,
+    handler: F,
+) -> Handler
 where
     A: DeserializeOwned + Send + 'static,
     I: DeserializeOwned + Send + 'static,
@@ -251,7 +259,10 @@ where
 }
 
 /// A handler of a method of which both sides stream.
-pub fn bidirectional_handler<A, I, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+pub(crate) fn bidirectional_handler<A, I, T, E, F, Fut>(
+    method: &'static Method,
+    handler: F,
+) -> Handler
 where
     A: DeserializeOwned + Send + 'static,
     I: DeserializeOwned + Send + 'static,

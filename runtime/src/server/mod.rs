@@ -10,9 +10,9 @@ use sinew_core::limits;
 use tokio::net::ToSocketAddrs;
 
 pub(crate) use dispatch::HandlerRequest;
-pub use dispatch::{
-    Handler, Service, bidirectional_handler, client_streaming_handler, server_streaming_handler,
-    unary_handler,
+pub use dispatch::{Handler, Service};
+pub(crate) use dispatch::{
+    bidirectional_handler, client_streaming_handler, server_streaming_handler, unary_handler,
 };
 
 use crate::{

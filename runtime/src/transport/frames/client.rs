@@ -22,6 +22,7 @@ use std::{
 };
 
 use sinew_core::{
+    backoff::Backoff,
     codes::{CancelReason, Code, Disposition, Origin, Reason},
     limits,
     wire::{
@@ -46,7 +47,11 @@ use super::{
     outbox::{Outbox, micros_between},
     slots::{Delivered, Polled, Slots},
 };
-use crate::{call::streaming::EncodeItems, error::Status};
+use crate::{
+    call::streaming::EncodeItems,
+    chance::Chance,
+    error::{Status, millis},
+};
 
 /// A connection that takes calls. Dropping it, and the last call on it, closes the link.
 pub(crate) struct ClientSession {
@@ -71,6 +76,9 @@ struct State {
     slots: Slots,
     lanes: Vec<Lane>,
     next_lane: u32,
+    /// Whether an answer came since a lane was opened last.
+    answered: bool,
+    lane_backoff: Backoff,
     draining: bool,
     closed: Option<LinkError>,
     /// Set while no call waits: the task that nudges old calls sleeps.
@@ -92,6 +100,8 @@ impl ClientSession {
                 slots: Slots::default(),
                 lanes: Vec::new(),
                 next_lane: 0,
+                answered: false,
+                lane_backoff: Backoff::new(),
                 draining: false,
                 closed: None,
                 nudger: None,
@@ -228,11 +238,6 @@ impl Shared {
         self.last_call_us.store(micros_between(self.epoch, now), Ordering::Relaxed);
     }
 
-    /// Whether the link is gone, as the status of a call that finds it so.
-    pub(super) fn refused(&self) -> Option<Status> {
-        self.lock().closed.as_ref().map(|why| lost(why, false))
-    }
-
     fn submit(&self, deadline: Option<Instant>, rest: &[u8]) -> Submitted {
         let mut state = self.lock();
         let state = &mut *state;
@@ -276,6 +281,20 @@ impl Shared {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// After how long another lane is worth opening: at once after one that carried answers, later and later after
+    /// those that did not; `None` on a connection that takes no more calls.
+    fn next_lane(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        if state.draining || state.closed.is_some() {
+            return None;
+        }
+        if std::mem::take(&mut state.answered) {
+            state.lane_backoff.reset();
+            return Some(Duration::ZERO);
+        }
+        Some(state.lane_backoff.next(&mut Chance))
     }
 
     fn lane_died(&self, id: u32, status: impl Fn(bool) -> Status) {
@@ -322,6 +341,7 @@ impl Shared {
             self.usable.store(false, Ordering::Release);
         }
         let received = Received::Frame { left: frame.time, rest: frame.rest };
+        state.answered = true;
         match state.slots.deliver(frame.call, Ok(received)) {
             Delivered::Wake(waker) => wakers.push(waker),
             Delivered::Stored => {}
@@ -433,9 +453,10 @@ async fn read_lane(shared: Arc<Shared>, id: u32, recv: Box<dyn LinkRecv>) {
     let code = if stalled { kinds::STREAM_LANE_STALLED } else { kinds::STREAM_FRAME_ERROR };
     reader.recv.stop(code);
     shared.lane_died(id, |sent| lane_lost(&error, sent));
-    if shared.refused().is_none() {
-        tracing::debug!(%error, "a lane ended, opening another");
-        // Without a lane, calls go on streams of their own: slower, and nothing else.
+    // Without a lane, calls go on streams of their own: slower, and nothing else.
+    if let Some(wait) = shared.next_lane() {
+        tracing::debug!(%error, wait = %millis(wait), "a lane ended, another is opened");
+        tokio::time::sleep(wait).await;
         let _ = open_lane(shared).await;
     }
 }
@@ -584,7 +605,10 @@ pub(super) fn lost(why: &LinkError, sent: bool) -> Status {
 fn lane_lost(why: &ReadError, sent: bool) -> Status {
     let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
     let reason = match why {
-        ReadError::Stalled => Reason::LaneStalled,
+        ReadError::Stalled
+        | ReadError::Link(LinkError::StreamReset(kinds::STREAM_LANE_STALLED)) => {
+            Reason::LaneStalled
+        }
         ReadError::Frame(_) => Reason::Malformed,
         _ => Reason::ConnectionLost,
     };

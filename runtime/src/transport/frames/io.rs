@@ -93,13 +93,13 @@ pub(super) struct FrameReader {
     pub(super) parser: Parser,
     /// When the bytes of the frames that `next` gives out were read.
     pub(super) read_at: Instant,
-    /// When the frame that is incomplete must be complete.
-    stall_limit: Option<Instant>,
+    /// When the frame that is incomplete began.
+    began: Option<Instant>,
 }
 
 impl FrameReader {
     pub(super) fn new(recv: Box<dyn LinkRecv>, parser: Parser) -> Self {
-        Self { recv, parser, read_at: Instant::now(), stall_limit: None }
+        Self { recv, parser, read_at: Instant::now(), began: None }
     }
 
     /// A frame that has arrived whole, without waiting.
@@ -111,9 +111,11 @@ impl FrameReader {
     ///
     /// Cancel safe.
     pub(super) async fn fill(&mut self) -> Result<(), ReadError> {
-        // A frame may trickle: what counts is when it began, not when its last byte came.
+        // A frame may trickle: what counts is when it began, not when its last byte came; and the time that it names
+        // may itself come late.
         let limit = self.parser.is_mid_frame().then(|| {
-            *self.stall_limit.get_or_insert_with(|| Instant::now() + stall_time(&self.parser))
+            let began = *self.began.get_or_insert_with(Instant::now);
+            began + stall_time(&self.parser)
         });
         let chunk = match limit {
             Some(limit) => timeout_at(limit, next_chunk(&mut *self.recv))
@@ -134,7 +136,7 @@ impl FrameReader {
 
     /// To be called whenever a frame was complete: the next one has its own time.
     pub(super) fn progressed(&mut self) {
-        self.stall_limit = None;
+        self.began = None;
     }
 
     /// The next frame, waiting for it.

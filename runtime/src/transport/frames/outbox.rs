@@ -117,6 +117,15 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// Ready once closed, for a writer that is busy with what it took before.
+    pub(super) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.closed {
+            return Poll::Ready(());
+        }
+        self.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
     /// The writer is done once what is queued has gone out; it is to be woken once the lock is released.
     #[must_use]
     pub(super) fn end(&mut self) -> Option<Waker> {

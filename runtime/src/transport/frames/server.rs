@@ -326,6 +326,8 @@ struct LaneState {
     calls: HashMap<u64, Context>,
     /// The peer sends no more requests.
     ended: bool,
+    /// The lane is given up, with this code.
+    reset: Option<u64>,
 }
 
 impl ServerLane {
@@ -340,6 +342,7 @@ impl ServerLane {
                 outbox: Outbox::new(conn.epoch),
                 calls: HashMap::new(),
                 ended: false,
+                reset: None,
             }),
             conn,
         });
@@ -370,7 +373,12 @@ impl ServerLane {
                 reader.recv.stop(code);
                 lane.conn.note_error();
                 lane.cancel_all();
-                writer.abort();
+                let wakers = {
+                    let mut state = lane.lock();
+                    state.reset = Some(code);
+                    state.outbox.close()
+                };
+                wake_all(wakers);
             }
         }
         let _ = writer.await;
@@ -563,12 +571,22 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
         };
         let Some((batch, room)) = batch else { break };
         wake_all(room);
-        if let Err(error) = write_all(&mut *send, batch).await {
+        // A lane that is given up is not waited for, not even by what is being written on it.
+        let written = tokio::select! {
+            biased;
+            written = write_all(&mut *send, batch) => written,
+            () = poll_fn(|cx| lane.lock().outbox.poll_closed(cx)) => break,
+        };
+        if let Err(error) = written {
             tracing::debug!(%error, "answers of a lane could not be written");
             wake_all(lane.lock().outbox.close());
             lane.cancel_all();
             return;
         }
+    }
+    let reset = lane.lock().reset;
+    if let Some(code) = reset {
+        return send.reset(code);
     }
     send.finish();
     let acknowledged = poll_fn(|cx| send.poll_stopped(cx));

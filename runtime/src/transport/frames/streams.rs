@@ -35,6 +35,7 @@ use crate::{
         failure::Failure,
         streaming::{EncodeItems, RawItems},
     },
+    codec,
     error::Status,
 };
 
@@ -439,6 +440,7 @@ fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {
         Failure::Status(status) => (AnswerOutcome::Status(status.to_wire()), codec, Vec::new()),
         Failure::App(error) => {
             let mut body = Vec::new();
+            let codec = if codec == codec::RAW { codec::BINCODE } else { codec };
             match error.encode(codec, &mut body) {
                 Ok(codec) => (AnswerOutcome::App, codec, body),
                 Err(error) => {
