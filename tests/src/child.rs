@@ -112,8 +112,17 @@ impl Process {
 
     /// The most memory that it has had, in KiB; `None` where the system does not tell.
     pub fn peak_kib(&self) -> Option<u64> {
+        self.status_kib("VmHWM:")
+    }
+
+    /// The most address space that it has had, in KiB, used or not.
+    pub fn claimed_kib(&self) -> Option<u64> {
+        self.status_kib("VmPeak:")
+    }
+
+    fn status_kib(&self, key: &str) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().next()?.parse().ok()
     }
 

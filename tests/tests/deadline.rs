@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sinew::{CallOptions, Code, Context, Next, Ran, Reason, Request, Response};
+use sinew::{CallOptions, Code, Context, Next, Ran, Reason, Request};
 use sinew_core::wire::TimeLeft;
 use sinew_tests::{
     Must as _, MustFail as _,

@@ -195,7 +195,7 @@ pub const IN_PLACE_QUICK: Duration = Duration::from_micros(20);
 /// A first poll above this takes the place away.
 pub const IN_PLACE_SLOW: Duration = Duration::from_micros(100);
 /// Slow first polls further apart than this many are taken for the system's doing.
-pub const IN_PLACE_SLOW_APART: u32 = 1000;
+pub const IN_PLACE_SLOW_APART: u32 = 250;
 /// For how long it is taken away.
 pub const IN_PLACE_HOLD: Duration = Duration::from_secs(10);
 

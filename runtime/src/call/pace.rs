@@ -7,15 +7,15 @@
 //! once, and waits before it may try again.
 //!
 //! A clock cannot tell a slow handler from one whose thread was taken away by the system in the middle, which on a busy
-//! machine happens every few thousand calls. So a lone slow poll costs the place until it is earned again, and only a
-//! second one within a thousand polls holds the method back.
+//! machine happens every few hundred calls. So a lone slow poll costs the place until it is earned again, and only a
+//! second one within 250 polls holds the method back.
 //!
 //! ```text
 //!             100 first polls in a row under 20 us
 //!   Spawned  ------------------------------------->  InPlace
 //!      ^                                                |
 //!      +-------- one first poll over 100 us ------------+
-//!      +-------- a second within 1,000: for 10 s -------+
+//!      +--------- a second within 250: for 10 s --------+
 //! ```
 
 use std::{

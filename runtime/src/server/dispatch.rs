@@ -1,6 +1,6 @@
 //! From the id in a frame to the method of a trait: the table, and what a generated handler is.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
@@ -12,6 +12,7 @@ use sinew_core::{
 use super::BindError;
 use crate::{
     call::{
+        context::Context,
         failure::{Failure, MethodError},
         method::Method,
         pace::Pace,
@@ -29,7 +30,10 @@ pub(crate) struct HandlerRequest {
     pub(crate) input: Option<RawItems>,
 }
 
-type Run = dyn Fn(HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync;
+/// Most answers fit into this many bytes: one allocation, and no second one to grow.
+const SMALL: usize = 128;
+
+type Run = dyn Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync;
 
 /// One method of one implementation, its types forgotten. Generated code makes these.
 #[derive(Clone)]
@@ -42,7 +46,7 @@ pub struct Handler {
 impl Handler {
     pub(crate) fn new<F>(method: &'static Method, run: F) -> Self
     where
-        F: Fn(HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
+        F: Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
     {
         Self { method, pace: Arc::new(Pace::new(method)), run: Arc::new(run) }
     }
@@ -55,8 +59,13 @@ impl Handler {
         &self.pace
     }
 
-    pub(crate) fn run(&self, request: HandlerRequest) -> BoxFuture<'static, Reply> {
-        (self.run)(request)
+    /// The handler at work, in its context.
+    pub(crate) fn run(
+        &self,
+        context: Context,
+        request: HandlerRequest,
+    ) -> BoxFuture<'static, Reply> {
+        (self.run)(context, request)
     }
 }
 
@@ -152,7 +161,7 @@ fn unencodable(error: &codec::CodecError) -> Reply {
 fn value<T: Serialize + 'static, E: MethodError>(result: Result<T, E>, codec: u8) -> Reply {
     match result {
         Ok(value) => {
-            let mut body = Vec::new();
+            let mut body = Vec::with_capacity(SMALL);
             match codec::encode(codec, &value, &mut body) {
                 Ok(()) => Reply::Value { codec, body },
                 Err(error) => unencodable(&error),
@@ -195,9 +204,9 @@ where
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |request| {
+    Handler::new(method, move |context, request| {
         let handler = Arc::clone(&handler);
-        boxed(async move {
+        boxed(context, async move {
             let codec = request.codec;
             match arguments(method, &request) {
                 Ok(arguments) => value(handler(arguments).await, codec),
@@ -220,9 +229,9 @@ where
     Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |request| {
+    Handler::new(method, move |context, request| {
         let handler = Arc::clone(&handler);
-        boxed(async move {
+        boxed(context, async move {
             let codec = request.codec;
             match arguments(method, &request) {
                 Ok(arguments) => stream(handler(arguments).await, codec),
@@ -246,9 +255,9 @@ where
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |mut request| {
+    Handler::new(method, move |context, mut request| {
         let handler = Arc::clone(&handler);
-        boxed(async move {
+        boxed(context, async move {
             let codec = request.codec;
             match arguments(method, &request).and_then(|all| Ok((all, input(&mut request)?))) {
                 Ok((arguments, input)) => value(handler(arguments, input).await, codec),
@@ -272,9 +281,9 @@ where
     Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |mut request| {
+    Handler::new(method, move |context, mut request| {
         let handler = Arc::clone(&handler);
-        boxed(async move {
+        boxed(context, async move {
             let codec = request.codec;
             match arguments(method, &request).and_then(|all| Ok((all, input(&mut request)?))) {
                 Ok((arguments, input)) => stream(handler(arguments, input).await, codec),
@@ -284,8 +293,10 @@ where
     })
 }
 
-fn boxed<F: Future<Output = Reply> + Send + 'static>(
-    future: F,
-) -> Pin<Box<dyn Future<Output = Reply> + Send>> {
-    Box::pin(future)
+/// One allocation for the handler and its context together.
+fn boxed<F>(context: Context, handler: F) -> BoxFuture<'static, Reply>
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    Box::pin(context.scope(handler))
 }

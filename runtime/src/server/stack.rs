@@ -58,7 +58,7 @@ impl ServerCore {
         request: HandlerRequest,
     ) -> BoxFuture<'static, Reply> {
         if self.interceptors.is_empty() {
-            return Box::pin(context.clone().scope(handler.run(request)));
+            return handler.run(context.clone(), request);
         }
         let seen = Request {
             method: handler.method(),
@@ -72,9 +72,11 @@ impl ServerCore {
         };
         let handler = handler.clone();
         let chain = self.interceptors.clone();
+        let own = context.clone();
         let run = async move {
             let last = move |_: Request| -> BoxFuture<'static, Response> {
-                Box::pin(async move { Response(Outcome::Reply(handler.run(request).await)) })
+                let work = handler.run(own, request);
+                Box::pin(async move { Response(Outcome::Reply(work.await)) })
             };
             chain.run(seen, last).await.into_reply()
         };

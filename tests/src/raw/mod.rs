@@ -4,6 +4,7 @@
 //! Our own two ends never say what must not be said. Here a test writes whatever bytes it likes, and sees every frame,
 //! reset and close that comes back. Of sinew only the encoders and the parser of `sinew-core` are used.
 
+mod caller;
 mod client;
 pub mod frames;
 mod server;
@@ -11,6 +12,7 @@ mod stream;
 mod target;
 mod tls;
 
+pub use caller::Caller;
 pub use client::RawClient;
 pub use server::{RawPeer, RawServer};
 pub use stream::{Call, RawStream};

@@ -2,8 +2,11 @@
 
 use std::net::SocketAddr;
 
-use quinn::{Connection, Endpoint, SendStream};
-use sinew_core::wire::{AnswerHead, CallKind, RequestHead, StreamType};
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use sinew_core::{
+    limits,
+    wire::{AnswerHead, CallKind, ConnectionFrame, Frame, Parser, RequestHead, StreamType},
+};
 use tokio::time::Instant;
 
 use super::{Call, RawStream, client::closed, frames, loopback, tls};
@@ -41,7 +44,7 @@ impl RawServer {
         let incoming = soon("a client", self.endpoint.accept()).await.must("an open socket");
         let connecting = incoming.accept().must("a first packet that can be read");
         let connection = soon("a handshake", connecting).await.must("a connection");
-        RawPeer { connection, control: None, began: Instant::now() }
+        RawPeer { connection, control: None, theirs: None, began: Instant::now() }
     }
 
     /// Turns the next connection away before its handshake.
@@ -56,10 +59,31 @@ pub struct RawPeer {
     /// The connection.
     pub connection: Connection,
     control: Option<SendStream>,
+    theirs: Option<(RecvStream, Parser)>,
     began: Instant,
 }
 
 impl RawPeer {
+    /// Reads the client's control stream until it has said this.
+    pub async fn heard(&mut self, wanted: &ConnectionFrame) {
+        if self.theirs.is_none() {
+            let recv = soon("a control stream", self.connection.accept_uni()).await;
+            let parser = Parser::with_stream_type(limits::CONTROL_FRAME_MAX);
+            self.theirs = Some((recv.must("a stream"), parser));
+        }
+        let (recv, parser) = self.theirs.as_mut().must("a stream");
+        loop {
+            match parser.next().must("sound framing") {
+                Some(Frame::Connection(frame)) if frame == *wanted => return,
+                Some(_) => {}
+                None => {
+                    let chunk = soon(&format!("{wanted:?}"), recv.read_chunk(4096, true)).await;
+                    parser.feed(chunk.must("a stream").must("more of it").bytes);
+                }
+            }
+        }
+    }
+
     /// A control stream that goes on with these bytes.
     pub async fn control(&self, bytes: &[u8]) -> SendStream {
         let mut control = soon("a stream", self.connection.open_uni()).await.must("a stream");

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// These are the last seats of each flight.
-const SEATS: u16 = 4;
+const SEATS: u16 = 2;
 
 #[derive(Debug)]
 pub(crate) struct Cabin {

@@ -25,7 +25,7 @@ const THINKS: Duration = Duration::from_millis(600);
 /// One in so many plans is followed by a booking.
 const BOOKS: u32 = 3;
 /// Seats are for sale on so many days.
-const DAYS: u8 = 3;
+const DAYS: u8 = 2;
 /// A traveller looks at the first so many flights of a day.
 const LOOKS_AT: usize = 3;
 

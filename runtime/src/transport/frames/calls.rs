@@ -149,11 +149,12 @@ pub(super) async fn stream(
             let Some(reader) = receiving.into_reader() else {
                 return Err(bad_answer("the stream ended as it began"));
             };
+            let id = call.id;
             let held: Box<dyn Send> = Box::new((pump, call));
             Ok(StreamAnswer::Items {
                 codec: open.codec,
                 metadata: open.metadata,
-                items: Box::pin(ItemReader::new(reader, idle, deadline, Some(held))),
+                items: Box::pin(ItemReader::new(reader, id, idle, deadline, Some(held))),
             })
         }
     }
@@ -307,10 +308,32 @@ async fn read_first(receiving: &mut Receiving) -> Result<First, Status> {
 async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer, Status> {
     let (head, body) = AnswerHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
     let body = match (head.total, &mut receiving.reader) {
-        (Some(total), Some(reader)) => read_message(reader, call.call, total, body).await?,
+        (Some(total), Some(reader)) => read_message(reader, call.call, total, body)
+            .await
+            .map_err(MessageError::of_an_answer)?,
         _ => body,
     };
     Ok(Answer { head, left: call.time, body })
+}
+
+/// Why a message that continues in DATA frames is not whole.
+pub(super) enum MessageError {
+    /// It is announced larger than a message may be.
+    TooLarge,
+    /// It is not what its head says.
+    Mismatch(&'static str),
+    /// It broke off.
+    Cut(ReadError),
+}
+
+impl MessageError {
+    fn of_an_answer(self) -> Status {
+        match self {
+            Self::TooLarge => too_large("the answer"),
+            Self::Mismatch(why) => bad_answer(why),
+            Self::Cut(error) => no_answer(&error),
+        }
+    }
 }
 
 /// Collects a message that continues in DATA frames; memory grows with what arrives.
@@ -319,25 +342,30 @@ pub(super) async fn read_message(
     id: u64,
     total: u64,
     first: Bytes,
-) -> Result<Bytes, Status> {
+) -> Result<Bytes, MessageError> {
     let total = usize::try_from(total).unwrap_or(usize::MAX);
     if total > limits::MESSAGE_MAX {
-        return Err(too_large("a message"));
+        return Err(MessageError::TooLarge);
     }
     let mut message = BytesMut::from(&first[..]);
     while message.len() < total {
-        match reader.next().await.map_err(|error| no_answer(&error))? {
+        match reader.next().await.map_err(MessageError::Cut)? {
             Frame::Call(call) if call.kind == CallKind::Data && call.call == id => {
-                let (_, bytes) =
-                    DataHead::decode(call.rest).map_err(|why| bad_answer(&why.to_string()))?;
-                if bytes.is_empty() || message.len() + bytes.len() > total {
-                    return Err(bad_answer("a message is not as long as its head says"));
+                let (head, bytes) = DataHead::decode(call.rest)
+                    .map_err(|why| MessageError::Mismatch(why.what()))?;
+                let reached = message.len() + bytes.len();
+                if bytes.is_empty() || reached > total || head.more != (reached < total) {
+                    return Err(MessageError::Mismatch(
+                        "a message is not as long as its head says",
+                    ));
                 }
                 message.extend_from_slice(&bytes);
             }
             Frame::Connection(_) | Frame::Skipped { .. } => {}
             Frame::Call(_) | Frame::Bad { .. } => {
-                return Err(bad_answer("something else stands in the middle of a message"));
+                return Err(MessageError::Mismatch(
+                    "something else stands in the middle of a message",
+                ));
             }
         }
     }

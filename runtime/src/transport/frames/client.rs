@@ -468,7 +468,6 @@ fn take_answers(
     wakers: &mut Vec<Waker>,
 ) -> Result<(), ReadError> {
     while let Some(frame) = reader.ready()? {
-        reader.progressed();
         match frame {
             Frame::Call(call) if call.kind == CallKind::Answer => shared.deliver(call, wakers)?,
             Frame::Bad { call: Some(call), why, .. } => {

@@ -5,7 +5,7 @@
 //! And a connection that ends must say so before it refuses: GOAWAY 1 asks for no more calls, its acknowledgement or a
 //! second of patience makes the refusal that follows (GOAWAY 2) one that no call runs into.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use bytes::Bytes;
 use sinew_core::{
@@ -87,6 +87,19 @@ impl From<LinkError> for ControlError {
     }
 }
 
+impl From<ReadError> for ControlError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Link(LinkError::StreamReset(_)) => {
+                Self::Protocol("the control stream was reset".into())
+            }
+            ReadError::Link(error) => Self::Link(error),
+            ReadError::Flood => Self::Flood,
+            other => Self::Protocol(format!("the control stream is broken: {other}")),
+        }
+    }
+}
+
 /// The second GOAWAY: from here on calls are refused.
 const LAST_GOAWAY: u8 = 2;
 
@@ -115,15 +128,12 @@ pub(super) async fn run(
     let mut tick = tokio::time::interval(limits::KEEP_ALIVE);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut nonce = 0;
-    let mut meter = Meter::new();
     let mut typed = false;
     loop {
         if !typed {
             typed = begun(&mut reader)?;
         }
-        if typed && let Some(frame) = reader.ready().map_err(protocol)? {
-            reader.progressed();
-            meter.charge()?;
+        if typed && let Some(frame) = reader.ready()? {
             let read_at_us = micros_between(epoch, reader.read_at);
             if let Some(reply) = understand(frame, read_at_us, &mut on_frame)? {
                 say(&mut *send, epoch, &reply).await?;
@@ -131,10 +141,7 @@ pub(super) async fn run(
             continue;
         }
         tokio::select! {
-            filled = reader.fill() => filled.map_err(|error| match error {
-                ReadError::Link(error) => ControlError::Link(error),
-                other => protocol(other),
-            })?,
+            filled = reader.fill() => filled?,
             _ = tick.tick() => if alive() {
                 nonce += 1;
                 say(&mut *send, epoch, &ConnectionFrame::Ping { nonce }).await?;
@@ -172,7 +179,7 @@ fn begun(reader: &mut FrameReader) -> Result<bool, ControlError> {
             "a {other:?} stream came where the control stream belongs"
         ))),
         Ok(None) => Ok(false),
-        Err(error) => Err(protocol(ReadError::Frame(error))),
+        Err(error) => Err(ReadError::Frame(error).into()),
     }
 }
 
@@ -229,32 +236,4 @@ async fn say(
     put_stamp(&mut out, micros_between(epoch, Instant::now()));
     put_connection_frame(&mut out, frame);
     write_all(send, Bytes::from(out)).await
-}
-
-fn protocol(error: ReadError) -> ControlError {
-    ControlError::Protocol(format!("the control stream is broken: {error}"))
-}
-
-/// Counts frames that cost work and move nothing.
-struct Meter {
-    window: Instant,
-    frames: u32,
-}
-
-impl Meter {
-    fn new() -> Self {
-        Self { window: Instant::now(), frames: 0 }
-    }
-
-    fn charge(&mut self) -> Result<(), ControlError> {
-        self.frames += 1;
-        if self.frames < limits::IDLE_FRAMES_PER_SECOND {
-            return Ok(());
-        }
-        if self.window.elapsed() < Duration::from_secs(1) {
-            return Err(ControlError::Flood);
-        }
-        *self = Self::new();
-        Ok(())
-    }
 }

@@ -7,7 +7,7 @@ use sinew_core::{
     codes::CancelReason,
     limits,
     wire::{
-        frame::{Frame, FrameError},
+        frame::{ConnectionFrame, Frame, FrameError},
         kinds,
         parser::Parser,
     },
@@ -68,6 +68,8 @@ pub(super) enum ReadError {
     Truncated,
     /// A frame began and did not end in time.
     Stalled,
+    /// More frames without effect than anybody needs.
+    Flood,
     /// An outer length or kind that cannot be.
     Frame(FrameError),
     /// The stream or its connection broke.
@@ -80,6 +82,13 @@ impl std::fmt::Display for ReadError {
             Self::Finished => f.write_str("the peer ended the stream"),
             Self::Truncated => f.write_str("the peer ended the stream in the middle of a frame"),
             Self::Stalled => f.write_str("a frame began and did not end in time"),
+            Self::Flood => {
+                write!(
+                    f,
+                    "more than {} frames without effect in a second",
+                    limits::IDLE_FRAMES_PER_SECOND
+                )
+            }
             Self::Frame(error) => error.fmt(f),
             Self::Link(error) => error.fmt(f),
         }
@@ -95,16 +104,66 @@ pub(super) struct FrameReader {
     pub(super) read_at: Instant,
     /// When the frame that is incomplete began.
     began: Option<Instant>,
+    /// The last frame was a stamp.
+    stamped: bool,
+    /// Frames without effect since then.
+    idle_frames: u32,
+    idle_since: Instant,
 }
 
 impl FrameReader {
     pub(super) fn new(recv: Box<dyn LinkRecv>, parser: Parser) -> Self {
-        Self { recv, parser, read_at: Instant::now(), began: None }
+        let now = Instant::now();
+        Self {
+            recv,
+            parser,
+            read_at: now,
+            began: None,
+            stamped: false,
+            idle_frames: 0,
+            idle_since: now,
+        }
     }
 
     /// A frame that has arrived whole, without waiting.
     pub(super) fn ready(&mut self) -> Result<Option<Frame>, ReadError> {
-        self.parser.next().map_err(ReadError::Frame)
+        let frame = self.parser.next().map_err(ReadError::Frame)?;
+        if let Some(frame) = &frame {
+            self.began = None;
+            self.charge(frame)?;
+        }
+        Ok(frame)
+    }
+
+    /// Frames that move nothing are paid for: a stamp that no frame follows, what is skipped, talk about the
+    /// connection.
+    fn charge(&mut self, frame: &Frame) -> Result<(), ReadError> {
+        let idle = match frame {
+            Frame::Connection(ConnectionFrame::Stamp { .. }) => {
+                std::mem::replace(&mut self.stamped, true)
+            }
+            Frame::Connection(_) | Frame::Skipped { .. } => true,
+            Frame::Call(_) | Frame::Bad { .. } => {
+                self.stamped = false;
+                false
+            }
+        };
+        if idle { self.charge_idle() } else { Ok(()) }
+    }
+
+    /// Counts one frame without effect.
+    pub(super) fn charge_idle(&mut self) -> Result<(), ReadError> {
+        self.idle_frames += 1;
+        if self.idle_frames < limits::IDLE_FRAMES_PER_SECOND {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if now.saturating_duration_since(self.idle_since) < Duration::from_secs(1) {
+            return Err(ReadError::Flood);
+        }
+        self.idle_since = now;
+        self.idle_frames = 0;
+        Ok(())
     }
 
     /// Waits for more bytes: at most until a frame that has begun must have ended.
@@ -134,18 +193,12 @@ impl FrameReader {
         }
     }
 
-    /// To be called whenever a frame was complete: the next one has its own time.
-    pub(super) fn progressed(&mut self) {
-        self.began = None;
-    }
-
     /// The next frame, waiting for it.
     ///
     /// Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Frame, ReadError> {
         loop {
             if let Some(frame) = self.ready()? {
-                self.progressed();
                 return Ok(frame);
             }
             self.fill().await?;

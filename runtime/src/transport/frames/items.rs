@@ -36,6 +36,7 @@ use crate::{
 /// Reads items until the explicit end; dropping it stops the writer.
 pub(super) struct ItemReader {
     reader: Option<FrameReader>,
+    call: u64,
     partial: BytesMut,
     /// The longest silence.
     idle: Duration,
@@ -48,12 +49,14 @@ pub(super) struct ItemReader {
 impl ItemReader {
     pub(super) fn new(
         reader: FrameReader,
+        call: u64,
         idle: Duration,
         until: Option<Instant>,
         held: Option<Box<dyn Send>>,
     ) -> Self {
         Self {
             reader: Some(reader),
+            call,
             partial: BytesMut::new(),
             idle,
             until,
@@ -81,7 +84,13 @@ impl ItemReader {
     /// What a frame means: `Ready` with an item or the end, `Pending` when more is needed.
     fn take(&mut self, frame: Frame) -> Poll<Option<Result<Bytes, Failure>>> {
         let call = match frame {
-            Frame::Call(call) => call,
+            Frame::Call(call) if call.call == self.call => call,
+            Frame::Call(call) => {
+                return Poll::Ready(self.fail(malformed(format!(
+                    "a frame of call {} stands on the stream of call {}",
+                    call.call, self.call
+                ))));
+            }
             Frame::Connection(_) | Frame::Skipped { .. } => return Poll::Pending,
             Frame::Bad { why, .. } => {
                 return Poll::Ready(
@@ -174,7 +183,6 @@ impl Stream for ItemReader {
             let Some(reader) = &mut this.reader else { return Poll::Ready(None) };
             match reader.ready() {
                 Ok(Some(frame)) => {
-                    reader.progressed();
                     this.timer = None;
                     if let Poll::Ready(item) = this.take(frame) {
                         return Poll::Ready(item);
@@ -229,7 +237,9 @@ pub(super) fn broken(error: &ReadError) -> Status {
             cut("the stream ended before its writer said that it was done")
         }
         ReadError::Stalled => cut("a frame of the stream began and did not end in time"),
-        ReadError::Frame(error) => malformed(format!("the stream is malformed: {error}")),
+        ReadError::Frame(_) | ReadError::Flood => {
+            malformed(format!("the stream is malformed: {error}"))
+        }
         ReadError::Link(LinkError::StreamReset(code)) => {
             cut(format!("the other side cut the stream ({})", super::io::reason_of(*code)))
         }

@@ -36,7 +36,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     super::{
         Incoming, Serve,
-        link::{Link, LinkSend},
+        link::{Link, LinkError, LinkSend},
     },
     control::{self, Control},
     io::{FrameReader, ReadError, with_scratch, write_all},
@@ -134,6 +134,14 @@ pub(super) struct Conn {
     streams: AtomicUsize,
     stream_limit: AtomicUsize,
     errors: Mutex<Vec<Instant>>,
+    resets: Mutex<Resets>,
+}
+
+/// What is left of the resets that a peer has free: a burst, filled again at a rate.
+#[derive(Debug)]
+struct Resets {
+    left: f64,
+    at: Instant,
 }
 
 impl fmt::Debug for Conn {
@@ -238,9 +246,42 @@ impl Conn {
         errors.push(now);
         if errors.len() > limits::FORCED_ERRORS_MAX as usize {
             drop(errors);
-            self.link
-                .close(kinds::CLOSE_EXCESSIVE_LOAD, "too many malformed calls in a short time");
+            self.close_for_load("too many malformed calls in a short time");
         }
+    }
+}
+
+impl Conn {
+    /// Why a stream could not be read, as far as it is the peer's doing.
+    pub(super) fn note_read_error(&self, error: &ReadError) {
+        match error {
+            ReadError::Frame(_) | ReadError::Stalled | ReadError::Truncated => self.note_error(),
+            ReadError::Flood => {
+                self.close_for_load("more frames without effect than anybody needs")
+            }
+            ReadError::Link(LinkError::StreamReset(_)) => self.note_reset(),
+            ReadError::Link(_) | ReadError::Finished => {}
+        }
+    }
+
+    /// A call that its caller took back: each has cost work, so only so many are free.
+    pub(super) fn note_reset(&self) {
+        let now = Instant::now();
+        let mut resets = self.resets.lock().unwrap_or_else(PoisonError::into_inner);
+        let filled = now.saturating_duration_since(resets.at).as_secs_f64();
+        let most = f64::from(limits::RESETS_BURST);
+        resets.left = (resets.left + filled * f64::from(limits::RESETS_PER_S)).min(most) - 1.0;
+        resets.at = now;
+        let exhausted = resets.left < 0.0;
+        drop(resets);
+        if exhausted {
+            self.close_for_load("calls are reset faster than anybody needs");
+        }
+    }
+
+    fn close_for_load(&self, why: &str) {
+        tracing::warn!(peer = %self.peer.identity, why, "a connection is closed for its load");
+        self.link.close(kinds::CLOSE_EXCESSIVE_LOAD, why);
     }
 }
 
@@ -262,6 +303,7 @@ pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, drain: Arc
         streams: AtomicUsize::new(0),
         stream_limit: AtomicUsize::new(limits::PEER_BI_STREAMS_START as usize),
         errors: Mutex::default(),
+        resets: Mutex::new(Resets { left: f64::from(limits::RESETS_BURST), at: Instant::now() }),
     });
     let control = tokio::spawn(run_control(Arc::clone(&conn)));
     loop {
@@ -365,6 +407,11 @@ impl ServerLane {
                 lane.cancel_all();
                 wake_all(lane.lock().outbox.close());
             }
+            ReadError::Flood => {
+                lane.conn.note_read_error(&error);
+                lane.cancel_all();
+                wake_all(lane.lock().outbox.close());
+            }
             ReadError::Stalled | ReadError::Truncated | ReadError::Frame(_) => {
                 tracing::debug!(%error, peer = %lane.conn.peer.identity, "a lane was reset");
                 let stalled = matches!(error, ReadError::Stalled);
@@ -393,14 +440,17 @@ impl ServerLane {
         cx: &mut TaskContext<'_>,
     ) -> Result<(), ReadError> {
         while let Some(frame) = reader.ready()? {
-            reader.progressed();
             match frame {
                 Frame::Connection(ConnectionFrame::Stamp { sent_at_us }) => {
                     *age = self.conn.age(sent_at_us, reader.read_at);
                 }
                 Frame::Call(call) => match call.kind {
                     CallKind::Request => self.request(call, reader.read_at, *age, cx),
-                    CallKind::Cancel => self.cancel(&call),
+                    CallKind::Cancel => {
+                        if !self.cancel(&call) {
+                            reader.charge_idle()?;
+                        }
+                    }
                     // Only a stream of its own carries these; here they name a call and cost it alone.
                     CallKind::Answer | CallKind::Data | CallKind::End | CallKind::Open => {
                         self.refuse(
@@ -477,15 +527,20 @@ impl ServerLane {
         });
     }
 
-    fn cancel(&self, frame: &CallFrame) {
-        let reason = match decode_cancel(&frame.rest) {
-            Ok(reason) => reason,
-            Err(_) => return self.conn.note_error(),
+    /// Whether there was anything to cancel.
+    fn cancel(&self, frame: &CallFrame) -> bool {
+        let Ok(reason) = decode_cancel(&frame.rest) else {
+            self.conn.note_error();
+            return true;
         };
         // Unknown: it was answered a moment ago, and the two messages crossed.
         let context = self.lock().calls.get(&frame.call).cloned();
-        if let Some(context) = context {
-            context.cancel(reason);
+        match context {
+            Some(context) => {
+                context.cancel(reason);
+                true
+            }
+            None => false,
         }
     }
 

@@ -22,7 +22,7 @@ use super::{
         Incoming, Reply,
         link::{LinkError, LinkRecv, LinkSend},
     },
-    calls::read_message,
+    calls::{MessageError, read_message},
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
     items::{ItemReader, Written, write_data, write_items},
     outbox::{micros_between, time_left},
@@ -85,9 +85,7 @@ async fn serve_call(
     let request = match timeout_at(limit, read_request(conn, &mut reader)).await {
         Ok(Ok(request)) => request,
         Ok(Err(error)) => {
-            if matches!(error, ReadError::Frame(_) | ReadError::Stalled | ReadError::Truncated) {
-                conn.note_error();
-            }
+            conn.note_read_error(&error);
             reader.recv.stop(kinds::STREAM_FRAME_ERROR);
             return send.reset(kinds::STREAM_FRAME_ERROR);
         }
@@ -101,9 +99,13 @@ async fn serve_call(
     let ready = prepare(conn, request, reader, limit).await;
     let (served, reader) = match ready {
         Ok(ready) => ready,
-        Err(status) => {
+        Err(Unready::Refused(status)) => {
             let head = status_head(&status, conn);
             return answering.finish(head, Vec::new()).await;
+        }
+        Err(Unready::Cut(error)) => {
+            conn.note_read_error(&error);
+            return answering.send.reset(kinds::STREAM_FRAME_ERROR);
         }
     };
     let Some(ended) = answering.run(served).await else { return };
@@ -166,26 +168,28 @@ async fn prepare(
     request: Request,
     mut reader: FrameReader,
     limit: Instant,
-) -> Result<(RunningCall, Option<FrameReader>), Status> {
+) -> Result<(RunningCall, Option<FrameReader>), Unready> {
     let (head, body) = request.parts.inspect_err(|_| conn.note_error())?;
     let place = conn.admit()?;
     let body = match head.total {
         Some(total) => {
             let limit = request.deadline.map_or(limit, |deadline| deadline.min(limit));
-            timeout_at(limit, read_message(&mut reader, request.call, total, body))
-                .await
-                .unwrap_or_else(|_| {
-                    Err(Status::rejected(
+            match timeout_at(limit, read_message(&mut reader, request.call, total, body)).await {
+                Ok(read) => read.map_err(|error| unready(conn, error))?,
+                Err(_) => {
+                    return Err(Unready::Refused(Status::rejected(
                         Code::DeadlineExceeded,
                         Reason::Expired,
                         "the request did not arrive whole in time",
-                    ))
-                })?
+                    )));
+                }
+            }
         }
         None => body,
     };
     let (input, reader): (Option<RawItems>, _) = if head.input_stream {
-        let items = ItemReader::new(reader, limits::STREAM_FRAME_GAP, request.deadline, None);
+        let items =
+            ItemReader::new(reader, request.call, limits::STREAM_FRAME_GAP, request.deadline, None);
         (Some(Box::pin(items)), None)
     } else {
         (None, Some(reader))
@@ -205,6 +209,38 @@ async fn prepare(
         RunningCall { context, served: Served::new(begun, request.read_at), _place: place },
         reader,
     ))
+}
+
+/// Why a request does not get to its handler.
+enum Unready {
+    /// Its caller is told why.
+    Refused(Status),
+    /// It broke off: nobody waits to be told.
+    Cut(ReadError),
+}
+
+impl From<Status> for Unready {
+    fn from(status: Status) -> Self {
+        Self::Refused(status)
+    }
+}
+
+fn unready(conn: &Conn, error: MessageError) -> Unready {
+    match error {
+        MessageError::TooLarge => Unready::Refused(Status::rejected(
+            Code::ResourceExhausted,
+            Reason::TooLarge,
+            format!(
+                "the request is larger than the {} bytes that a message may have",
+                limits::MESSAGE_MAX
+            ),
+        )),
+        MessageError::Mismatch(why) => {
+            conn.note_error();
+            Unready::Refused(malformed(why))
+        }
+        MessageError::Cut(error) => Unready::Cut(error),
+    }
 }
 
 /// A handler at work on a stream of its own. Dropping it cancels what it started.
@@ -232,6 +268,9 @@ impl Answering<'_> {
             ended = &mut served => Some((ended, place)),
             stopped = std::future::poll_fn(|cx| self.send.poll_stopped(cx)) => {
                 let code = stopped.ok().flatten();
+                if code.is_some() {
+                    self.conn.note_reset();
+                }
                 context.cancel(code.map_or(CancelReason::Dropped, reason_of));
                 // It drops the handler; what it was about to say, nobody waits for.
                 let _ = served.await;

@@ -1,0 +1,246 @@
+//! A client by hand that costs our server more than it should: bounded, and its connection closed, while others go on.
+
+use std::time::Duration;
+
+use sinew::{Code, Disposition, Reason};
+use sinew_core::{
+    codes::CancelReason,
+    limits,
+    wire::{RequestHead, StreamType, TimeLeft, kinds, put_cancel, varint},
+};
+use sinew_tests::{
+    Must as _, assert_says,
+    authority::Authority,
+    child::{Process, Start},
+    probe::PROBE,
+    raw::{
+        RawClient, RawStream, Target,
+        frames::{self, millis_left},
+        id,
+    },
+    scene::Scene,
+    wait::{soon, until},
+};
+
+/// A REQUEST that is malformed: it has an unknown flag.
+fn malformed(call: u64) -> Vec<u8> {
+    let mut rest = [0; 8].to_vec();
+    varint::put(&mut rest, 1 << 20);
+    frames::frame(sinew_core::wire::CallKind::Request, call, millis_left(1000), &rest)
+}
+
+#[tokio::test]
+async fn a_connection_of_malformed_calls_is_closed_and_others_go_on() {
+    let target = Target::new().await;
+    let other = target.client().await;
+    let (client, mut lane) = target.lane().await;
+    let most = u64::from(limits::FORCED_ERRORS_MAX);
+    for call in 0..most {
+        lane.write(malformed(call)).await;
+        assert_eq!(lane.status(call).await.reason, Reason::Malformed);
+    }
+    client.assert_lives().await;
+    lane.write(malformed(most)).await;
+    let (code, words) = client.closed().await;
+    assert_eq!(code, u64::from(kinds::CLOSE_EXCESSIVE_LOAD), "{words}");
+    assert_says(words, &["malformed"]);
+    other.assert_lives().await;
+}
+
+#[tokio::test]
+async fn a_connection_of_broken_streams_is_closed() {
+    let target = Target::new().await;
+    let other = target.client().await;
+    let client = target.client().await;
+    let breaking = async {
+        while let Ok((mut send, _recv)) = client.connection.open_bi().await {
+            // A type that is none.
+            if send.write_all(&[9]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let ((), (code, words)) = tokio::join!(breaking, client.closed());
+    assert_eq!(code, u64::from(kinds::CLOSE_EXCESSIVE_LOAD), "{words}");
+    other.assert_lives().await;
+}
+
+/// Writes these bytes to a lane again and again, until the connection is closed: its code.
+async fn flood(target: &Target, bytes: &[u8]) -> (u64, String) {
+    let (client, mut lane) = target.lane().await;
+    let writing = async {
+        let many = bytes.repeat(2000);
+        while lane.send.write_all(&many).await.is_ok() {}
+    };
+    soon("the flood ends", async { tokio::join!(writing, client.closed()).1 }).await
+}
+
+#[tokio::test]
+async fn a_flood_of_frames_without_effect_on_a_lane_closes_the_connection() {
+    let target = Target::new().await;
+    let other = target.client().await;
+    let mut cancel = Vec::new();
+    put_cancel(&mut cancel, 77, TimeLeft::Unbounded, CancelReason::Dropped);
+    let floods = [
+        ("frames that may be passed over", frames::any_frame(frames::UNKNOWN_SKIPPABLE, b"")),
+        ("pings where they do not belong", frames::any_frame(kinds::PING, &[1])),
+        ("cancels of nothing", cancel),
+        ("stamps of nothing", frames::stamp(5)),
+    ];
+    for (what, frame) in floods {
+        let (code, words) = flood(&target, &frame).await;
+        assert_eq!(code, u64::from(kinds::CLOSE_EXCESSIVE_LOAD), "{what}: {words}");
+        other.assert_lives().await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_resets_its_calls_as_fast_as_it_makes_them_is_closed() {
+    let target = Target::new().await;
+    let other = target.client().await;
+    let client = target.client().await;
+    let hold = frames::request(1, millis_left(60_000), &frames::head("hold"), &[]);
+    let mut first = Vec::new();
+    StreamType::Call.put(&mut first);
+    first.extend(&hold);
+    let resetting = async {
+        // Many more than the 100 at once and 50 per second that are allowed.
+        for _ in 0..3000 {
+            let Ok((mut send, mut recv)) = client.connection.open_bi().await else { return };
+            if send.write_all(&first).await.is_err() {
+                return;
+            }
+            tokio::task::yield_now().await;
+            let _ = send.reset(0x101_u32.into());
+            let _ = recv.stop(0x101_u32.into());
+        }
+    };
+    let ((), (code, words)) = tokio::join!(resetting, client.closed());
+    assert_eq!(code, u64::from(kinds::CLOSE_EXCESSIVE_LOAD), "{words}");
+    until("no handler is left", || target.tally().running() == 0).await;
+    other.assert_lives().await;
+}
+
+#[tokio::test]
+async fn a_connection_has_1024_calls_in_flight_and_the_next_is_refused() {
+    let target = Target::new().await;
+    let (_client, mut lane) = target.lane().await;
+    let most = u64::from(limits::IN_FLIGHT_MAX);
+    let head = frames::head("hold");
+    let hold = |call| frames::request(call, millis_left(60_000), &head, &[]);
+    lane.write((0..most).flat_map(hold).collect::<Vec<u8>>()).await;
+    until("all are in flight", || target.tally().running() == most).await;
+    lane.write(hold(most)).await;
+    let status = lane.status(most).await;
+    assert_eq!((status.code, status.reason), (Code::ResourceExhausted, Reason::TooManyInFlight));
+    assert_eq!(status.disposition, Disposition::Rejected);
+    assert_says(&status.message, &["1024"]);
+    // Another connection has its own.
+    target.client().await.assert_lives().await;
+    // A place is free once its handler is gone.
+    let mut cancel = Vec::new();
+    put_cancel(&mut cancel, 5, TimeLeft::Unbounded, CancelReason::Dropped);
+    lane.write(&cancel).await;
+    until("one is gone", || target.tally().dropped == 1).await;
+    lane.write(frames::echo(most + 1, "fits")).await;
+    assert_eq!(lane.answer().await.0, most + 1);
+}
+
+/// The probe as a process, which can be weighed, and an authority that it trusts.
+async fn process(scene: &Scene) -> (Authority, Process) {
+    let authority = Authority::new("test authority");
+    let issued = authority.issue(&id(PROBE));
+    let start = Start::new(env!("CARGO_BIN_EXE_probe"), scene);
+    let process = start.identity(&scene.runtime_dir(), &issued, authority.pem()).run().await;
+    (authority, process)
+}
+
+/// As much as a peer may make a server hold for one connection, windows and all, many times over.
+const ALLOWED_KIB: u64 = 48 * 1024;
+
+/// Runs `attack` and checks what it, and the streams that it leaves open, made the server hold at most.
+async fn assert_light<F>(attack: impl FnOnce(RawClient) -> F)
+where
+    F: Future<Output = (RawClient, Vec<RawStream>)>,
+{
+    let scene = Scene::new();
+    let (authority, process) = process(&scene).await;
+    let client = RawClient::connect(&authority, process.address()).await;
+    client.assert_lives().await;
+    let (Some(before), Some(claimed_before)) = (process.peak_kib(), process.claimed_kib()) else {
+        // Reported by the test command as a test that did not run.
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout(), "cannot run here: no VmHWM in /proc");
+        return;
+    };
+    let (client, _open) = attack(client).await;
+    client.assert_lives().await;
+    let grown = process.peak_kib().must("a process") - before;
+    assert!(grown < ALLOWED_KIB, "{grown} KiB more");
+    // What is allocated and never touched does not count as held, but it is what a lie asks for.
+    let claimed = process.claimed_kib().must("a process") - claimed_before;
+    assert!(claimed < 8 * ALLOWED_KIB, "{claimed} KiB more claimed");
+}
+
+#[tokio::test]
+async fn lying_totals_cost_what_has_arrived() {
+    assert_light(|client| async move {
+        let head = RequestHead { total: Some(4 << 20), ..frames::head("weigh") };
+        let request = frames::request(1, millis_left(30_000), &head, b"abc");
+        let mut open: Vec<RawStream> = Vec::new();
+        // 200 x 4 MiB.
+        for _ in 0..200 {
+            open.push(client.open(StreamType::Call, &request).await);
+        }
+        (client, open)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lying_frame_lengths_and_counts_cost_what_has_arrived() {
+    assert_light(|client| async move {
+        let mut open: Vec<RawStream> = Vec::new();
+        for _ in 0..100 {
+            // The largest frames of a lane and of a call, and two bytes of each.
+            open.push(client.lane(&[0x80, 0, 0x80, 0, 0x10, 0]).await);
+            open.push(client.open(StreamType::Call, &[0x80, 1, 0x40, 0, 0x10, 0]).await);
+        }
+        client.assert_lives().await;
+        let mut lane = client.lane([]).await;
+        for call in 0..90 {
+            // A blob of 2^60 bytes, of which one is there.
+            let mut body = vec![253];
+            body.extend((1_u64 << 60).to_le_bytes());
+            body.push(1);
+            let request = frames::request(call, millis_left(10_000), &frames::head("weigh"), &body);
+            lane.write(request).await;
+            assert_eq!(lane.status(call).await.code, Code::InvalidArgument);
+        }
+        (client, open)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_its_answers_is_not_answered_without_end() {
+    assert_light(|client| async move {
+        let mut lane = client.lane([]).await;
+        // Each asks for 16 KB: 160 MB, were they all prepared.
+        let ask = |call| {
+            let body = frames::number(16_000);
+            frames::request(call, millis_left(60_000), &frames::head("make"), &body)
+        };
+        let asking = async {
+            for call in 0..10_000 {
+                if lane.send.write_all(&ask(call)).await.is_err() {
+                    return;
+                }
+            }
+        };
+        // It stops being read from, or all of it is taken without being held.
+        let _ = tokio::time::timeout(Duration::from_secs(2), asking).await;
+        (client, vec![lane])
+    })
+    .await;
+}
