@@ -208,7 +208,7 @@ impl Probe for Counting {
 
     async fn numbers(&self, from: u64, to: u64) -> Streaming<u64> {
         self.begin().end();
-        Streaming::from_iter(from..to)
+        Streaming::iter(from..to)
     }
 
     async fn sum(&self, mut numbers: Streaming<u64>) -> Result<u64, Status> {

@@ -147,7 +147,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("From the client:");
-    let readings = Streaming::from_iter([1.0, 2.0, 6.0]);
+    let readings = Streaming::iter([1.0, 2.0, 6.0]);
     println!("  the average of 1, 2 and 6 is {}", weather.average(readings).await?);
 
     println!("Both ways, one for one:");

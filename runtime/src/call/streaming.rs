@@ -65,7 +65,7 @@ impl<T: Send + 'static, E> Streaming<T, E> {
     }
 
     /// The items of an iterator that does not block.
-    pub fn from_iter<I>(items: I) -> Self
+    pub fn iter<I>(items: I) -> Self
     where
         I: IntoIterator<Item = T>,
         I::IntoIter: Send + Unpin + 'static,

@@ -18,7 +18,7 @@ impl Schedule for TimeTable {
     async fn day(&self, route: Route, day: u8) -> Result<Streaming<Flight>, NoSuchRoute> {
         self.counters.begin();
         match self.world.way(&route) {
-            Some(way) => Ok(Streaming::from_iter(way.flights(day))),
+            Some(way) => Ok(Streaming::iter(way.flights(day))),
             None => Err(NoSuchRoute(route)),
         }
     }

@@ -42,7 +42,7 @@ use super::{
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
     calls,
-    control::{self, Control},
+    control::{self, Control, Side},
     io::{FrameReader, ReadError, with_scratch, write_all},
     outbox::{Outbox, micros_between},
     slots::{Delivered, Polled, Slots},
@@ -545,10 +545,13 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
         (shared.epoch + last).elapsed() < limits::KEEP_ALIVE_AFTER_CALL
             || shared.lock().slots.waiting() > 0
     };
-    let settings = Settings::default();
-    if let Err(error) =
-        control::run(&*shared.link, send, shared.epoch, settings, None, on_frame, alive).await
-    {
+    let side = Side {
+        link: &*shared.link,
+        epoch: shared.epoch,
+        settings: Settings::default(),
+        phase: None,
+    };
+    if let Err(error) = control::run(side, send, on_frame, alive).await {
         tracing::debug!(%error, "the control stream ended");
         shared.link.close(error.code(), &error.to_string());
     }

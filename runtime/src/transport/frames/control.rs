@@ -106,18 +106,27 @@ const LAST_GOAWAY: u8 = 2;
 /// How far the goodbye is: 0 none, 1 and 2 the two GOAWAYs, 3 the flush.
 pub(super) type Phase = watch::Receiver<u8>;
 
+/// This side of a connection, as its control stream needs it.
+pub(super) struct Side<'a> {
+    pub(super) link: &'a dyn Link,
+    /// When the connection began, for stamps.
+    pub(super) epoch: Instant,
+    /// What this side says of itself.
+    pub(super) settings: Settings,
+    /// How far this side's goodbye is, if it ever says one.
+    pub(super) phase: Option<Phase>,
+}
+
 /// Runs both directions until the connection ends.
 ///
 /// `alive` is asked every 2 s whether this side wants the connection kept; a PING then keeps it.
 pub(super) async fn run(
-    link: &dyn Link,
+    side: Side<'_>,
     mut send: Box<dyn LinkSend>,
-    epoch: Instant,
-    settings: Settings,
-    mut phase: Option<Phase>,
     mut on_frame: impl FnMut(Control),
     alive: impl Fn() -> bool,
 ) -> Result<(), ControlError> {
+    let Side { link, epoch, settings, mut phase } = side;
     let mut hello = Vec::new();
     StreamType::Control.put(&mut hello);
     write_all(&mut *send, Bytes::from(hello)).await?;

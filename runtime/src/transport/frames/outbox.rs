@@ -183,10 +183,8 @@ mod tests {
         let _ = outbox.push(CallKind::Request, 1, Some(deadline), b"a");
         tokio::time::advance(Duration::from_millis(200)).await;
         let _ = outbox.push(CallKind::Request, 2, Some(deadline), b"b");
-        let mut cx = Context::from_waker(Waker::noop());
-        let Poll::Ready(Some((bytes, _))) = outbox.poll_take(&mut cx) else {
-            panic!("a batch waits")
-        };
+        let cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Some((bytes, _))) = outbox.poll_take(&cx) else { panic!("a batch waits") };
         let frames = frames(bytes);
         assert!(matches!(
             frames[0],

@@ -38,7 +38,7 @@ use super::{
         Incoming, Serve,
         link::{Link, LinkError, LinkSend},
     },
-    control::{self, Control},
+    control::{self, Control, Side},
     io::{FrameReader, ReadError, with_scratch, write_all},
     outbox::{Outbox, micros_between},
     served::{Ended, Served},
@@ -346,11 +346,13 @@ async fn run_control(conn: Arc<Conn>) {
         conn.sample_rtt();
         false
     };
-    let phase = conn.drain.phase.subscribe();
-    let settings = conn.serve.settings();
-    if let Err(error) =
-        control::run(&*conn.link, send, conn.epoch, settings, Some(phase), on_frame, alive).await
-    {
+    let side = Side {
+        link: &*conn.link,
+        epoch: conn.epoch,
+        settings: conn.serve.settings(),
+        phase: Some(conn.drain.phase.subscribe()),
+    };
+    if let Err(error) = control::run(side, send, on_frame, alive).await {
         tracing::debug!(%error, peer = %conn.peer.identity, "the control stream ended");
         conn.link.close(error.code(), &error.to_string());
     }
