@@ -11,6 +11,14 @@
 //! | work beside a call | [`spawn`], [`detach`], [`root`] |
 //! | run around calls | [`Interceptor`] |
 
+// The pages are tested like everything else that shows code.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/deadline.md")]
+mod deadline_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/identity.md")]
+mod identity_page {}
+
 mod call;
 mod chance;
 mod client;

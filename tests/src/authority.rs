@@ -85,11 +85,7 @@ impl Authority {
 
     /// The identity of this SPIFFE id, trusting this authority.
     pub fn identity(&self, id: &str) -> Identity {
-        self.identity_of(&self.issue(id))
-    }
-
-    /// The identity with this certificate, trusting this authority.
-    pub fn identity_of(&self, issued: &Issued) -> Identity {
+        let issued = self.issue(id);
         Identity::from_pem(issued.pem.as_bytes(), issued.key_pem.as_bytes(), self.pem.as_bytes())
             .must("an identity")
     }

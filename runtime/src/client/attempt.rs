@@ -36,7 +36,9 @@ pub(super) async fn unary(
 ) -> Result<Answer, Status> {
     let session = match endpoint.ready() {
         Some(session) => session,
-        None => Box::pin(endpoint.session()).await?,
+        None => {
+            Box::pin(endpoint.session()).await.map_err(|status| status.tried_at(endpoint.name()))?
+        }
     };
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
@@ -93,7 +95,7 @@ pub(super) async fn streaming(
     arguments: &mut dyn Encode,
     input: &mut Option<Box<dyn EncodeItems>>,
 ) -> Result<StreamAnswer, Status> {
-    let session = endpoint.session().await?;
+    let session = endpoint.session().await.map_err(|status| status.tried_at(endpoint.name()))?;
     let span = begin(call, endpoint).unwrap_or_else(tracing::Span::none);
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
     // From here on the input belongs to this attempt: what it has read of it cannot be read again.

@@ -200,6 +200,12 @@ impl Status {
         self
     }
 
+    /// Where the call would have gone.
+    pub(crate) fn tried_at(mut self, endpoint: &Arc<str>) -> Self {
+        self.0.endpoint = Some(Arc::clone(endpoint));
+        self
+    }
+
     pub(crate) fn with_ledger(mut self, ledger: LedgerCall) -> Self {
         self.0.ledger = Some(ledger);
         self

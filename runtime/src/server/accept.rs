@@ -48,7 +48,6 @@ pub(super) fn listen(
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
     let task = tokio::spawn(accept(endpoint.clone(), core, Arc::clone(&drain)));
-    tracing::info!(%address, "listening");
     Ok(Accepting { endpoint, address, drain, task, _serving: ServingGuard::new() })
 }
 

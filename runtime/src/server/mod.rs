@@ -119,6 +119,12 @@ impl ServerBuilder {
         let names: Vec<&str> = core.service_names().collect();
         let tls = self.identity.server_config(&names)?;
         let accepting = accept::listen(address, tls, Arc::new(core)).map_err(io)?;
+        tracing::info!(
+            address = %accepting.local_addr(),
+            services = names.join(", "),
+            callers = %self.identity.trust_domain(),
+            "listening; every verified identity of the trust domain may call"
+        );
         Ok(Server { accepting, grace: self.grace })
     }
 }

@@ -8,7 +8,7 @@
 //!   4  codec        what the caller encoded must be what is spoken here
 //!   5  context      deadline, criticality, peer, trace and baggage, for everything below
 //!   6  interceptors per call
-//!   7  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `call/served.rs`
+//!   7  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `transport/frames/served.rs`
 //! ```
 //!
 //! # Invariants

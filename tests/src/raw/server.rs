@@ -10,7 +10,11 @@ use sinew_core::{
 use tokio::time::Instant;
 
 use super::{Call, RawStream, client::closed, frames, loopback, tls};
-use crate::{Must as _, authority::Authority, wait::soon};
+use crate::{
+    Must as _,
+    authority::{Authority, Issued},
+    wait::soon,
+};
 
 /// A socket that clients of ours connect to.
 #[derive(Debug)]
@@ -21,7 +25,12 @@ pub struct RawServer {
 impl RawServer {
     /// One that proves to be `id`.
     pub fn new(authority: &Authority, id: &str) -> Self {
-        let config = tls::server(authority, id);
+        Self::showing(authority, authority.issue(id))
+    }
+
+    /// One that shows this certificate.
+    pub fn showing(authority: &Authority, issued: Issued) -> Self {
+        let config = tls::server(authority, issued);
         Self { endpoint: Endpoint::server(config, loopback()).must("a socket") }
     }
 
@@ -45,6 +54,14 @@ impl RawServer {
         let connecting = incoming.accept().must("a first packet that can be read");
         let connection = soon("a handshake", connecting).await.must("a connection");
         RawPeer { connection, control: None, theirs: None, began: Instant::now() }
+    }
+
+    /// Waits for a connection that the client ends in its handshake.
+    pub async fn refused(&self) {
+        let incoming = soon("a client", self.endpoint.accept()).await.must("an open socket");
+        let connecting = incoming.accept().must("a first packet that can be read");
+        let refused = soon("an end of the handshake", connecting).await;
+        assert!(refused.is_err(), "the client was content");
     }
 
     /// Turns the next connection away before its handshake.

@@ -16,7 +16,10 @@ use rustls::{
 };
 use sinew_core::wire::ALPN;
 
-use crate::{Must as _, authority::Authority};
+use crate::{
+    Must as _,
+    authority::{Authority, Issued},
+};
 
 /// Takes every server.
 #[derive(Debug)]
@@ -77,9 +80,8 @@ pub(super) fn client(authority: &Authority, id: &str) -> quinn::ClientConfig {
     config
 }
 
-/// A server that shows a certificate for `id` and takes every client of the authority.
-pub(super) fn server(authority: &Authority, id: &str) -> quinn::ServerConfig {
-    let issued = authority.issue(id);
+/// A server that shows this certificate and takes every client of the authority.
+pub(super) fn server(authority: &Authority, issued: Issued) -> quinn::ServerConfig {
     let mut roots = RootCertStore::empty();
     roots.add(authority.der().clone()).must("an authority");
     let provider = Arc::new(ring::default_provider());

@@ -167,6 +167,14 @@ impl Parser {
         varint::get(&mut buf).ok().filter(|us| *us > 0)
     }
 
+    /// The call id of the unfinished frame, as soon as enough of it is there; `None` for one without.
+    pub fn partial_call(&self) -> Option<u64> {
+        let mut buf: &[u8] = &self.carry;
+        varint::get(&mut buf).ok()?;
+        CallKind::from_u8(read::u8(&mut buf).ok()? & !UNBOUNDED)?;
+        varint::get(&mut buf).ok()
+    }
+
     /// Bytes held.
     pub fn buffered(&self) -> usize {
         self.carry.len() + self.chunk.len()

@@ -173,11 +173,7 @@ async fn begin(
     let reader = FrameReader::new(recv, Parser::new(limits::STREAM_FRAME_MAX));
     let receiving = Receiving { reader: Some(reader), deadline };
     let Some(id) = shared.stream_call_id() else {
-        return Err(Status::not_sent(
-            Code::ResourceExhausted,
-            Reason::TooManyInFlight,
-            format!("{} calls are in flight on this connection already", limits::CLIENT_SLOTS),
-        ));
+        return Err(shared.exhausted());
     };
     let call = StreamCall { session: Arc::clone(&session), id };
     let epoch = shared.epoch;
@@ -372,35 +368,70 @@ pub(super) async fn read_message(
     Ok(message.freeze())
 }
 
-/// A large answer to a call on a lane, on a stream that the server opened.
-pub(super) async fn read_moved_answer(
-    mut reader: FrameReader,
-) -> Result<(u64, Result<Received, Status>), ReadError> {
-    let typed = loop {
-        match reader.parser.stream_type().map_err(ReadError::Frame)? {
-            Some(kind) => break kind,
-            None => reader.fill().await?,
-        }
-    };
-    if typed != StreamType::Answer {
-        return Err(ReadError::Link(LinkError::Transport(format!(
-            "the server opened a {typed:?} stream, it may open Answer streams only"
-        ))));
+/// A large answer to a call on a lane, on a stream that the server opened. Dropping it stops the stream.
+pub(super) struct MovedAnswer {
+    receiving: Receiving,
+    first: Option<CallFrame>,
+    call: Option<u64>,
+}
+
+impl MovedAnswer {
+    pub(super) fn new(reader: FrameReader) -> Self {
+        let receiving = Receiving { reader: Some(reader), deadline: None };
+        Self { receiving, first: None, call: None }
     }
-    let mut receiving = Receiving { reader: Some(reader), deadline: None };
-    loop {
-        if let Frame::Call(call) = receiving.next().await?
-            && call.kind == CallKind::Answer
-        {
-            let id = call.call;
-            let answer = read_body(&mut receiving, call).await;
-            return Ok((id, answer.map(|answer| Received::Whole(Box::new(answer)))));
+
+    /// The call that it answers, as far as that has arrived.
+    pub(super) fn call(&self) -> Option<u64> {
+        let partial = || self.receiving.reader.as_ref()?.parser.partial_call();
+        self.call.or_else(partial)
+    }
+
+    /// Reads as far as to the call that it answers.
+    pub(super) async fn begin(&mut self) -> Result<u64, ReadError> {
+        if let Some(reader) = &mut self.receiving.reader {
+            let typed = loop {
+                match reader.parser.stream_type().map_err(ReadError::Frame)? {
+                    Some(kind) => break kind,
+                    None => reader.fill().await?,
+                }
+            };
+            if typed != StreamType::Answer {
+                return Err(ReadError::Link(LinkError::Transport(format!(
+                    "the server opened a {typed:?} stream, it may open Answer streams only"
+                ))));
+            }
         }
+        loop {
+            match self.receiving.next().await? {
+                Frame::Call(call) if call.kind == CallKind::Answer => {
+                    let id = call.call;
+                    self.call = Some(id);
+                    self.first = Some(call);
+                    return Ok(id);
+                }
+                Frame::Connection(_) | Frame::Skipped { .. } => {}
+                Frame::Call(CallFrame { call, .. }) | Frame::Bad { call: Some(call), .. } => {
+                    self.call = Some(call);
+                    return Err(ReadError::Truncated);
+                }
+                Frame::Bad { .. } => return Err(ReadError::Truncated),
+            }
+        }
+    }
+
+    /// Reads the rest.
+    pub(super) async fn finish(&mut self) -> Result<Received, Status> {
+        let Some(first) = self.first.take() else {
+            return Err(bad_answer("a stream of an answer has none"));
+        };
+        let answer = read_body(&mut self.receiving, first).await?;
+        Ok(Received::Whole(Box::new(answer)))
     }
 }
 
 /// The stream ended before the answer: a cut, never an end.
-fn no_answer(error: &ReadError) -> Status {
+pub(super) fn no_answer(error: &ReadError) -> Status {
     let (disposition, why) = match error {
         ReadError::Link(LinkError::StreamReset(code)) => {
             (Disposition::Unknown, format!("the server cut the stream ({})", reason_of(*code)))

@@ -34,14 +34,14 @@ use sinew_core::{
         settings::Settings,
     },
 };
-use tokio::time::Instant;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     super::{
         BoxFuture, Outgoing, Pending, Readiness, Received, Session, StreamAnswer,
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
-    calls,
+    calls::{self, MovedAnswer, no_answer},
     control::{self, Control, Side},
     io::{FrameReader, ReadError, with_scratch, write_all},
     outbox::{Outbox, micros_between},
@@ -249,11 +249,7 @@ impl Shared {
             return Submitted::NoLane;
         }
         let Some(id) = state.slots.insert(lane.id, lane.outbox.batch()) else {
-            return Submitted::Refused(Box::new(Status::not_sent(
-                Code::ResourceExhausted,
-                Reason::TooManyInFlight,
-                format!("{} calls are in flight on this connection already", limits::CLIENT_SLOTS),
-            )));
+            return Submitted::Refused(Box::new(state.slots.exhausted()));
         };
         let writer = lane.outbox.push(CallKind::Request, id, deadline, rest);
         Submitted::Sent { id, writer, nudger: state.nudger.take() }
@@ -264,6 +260,11 @@ impl Shared {
         let mut state = self.lock();
         let id = state.slots.insert(u32::MAX, 0)?;
         Some(id)
+    }
+
+    /// Why there is no id left.
+    pub(super) fn exhausted(&self) -> Status {
+        self.lock().slots.exhausted()
     }
 
     pub(super) fn release(&self, id: u64) {
@@ -491,19 +492,33 @@ fn take_answers(
 async fn accept_moved_answers(shared: Arc<Shared>) {
     while let Ok((mut send, recv)) = shared.link.accept_bi().await {
         send.finish();
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let reader = FrameReader::new(recv, Parser::with_stream_type(limits::STREAM_FRAME_MAX));
-            match calls::read_moved_answer(reader).await {
-                Ok((call, answer)) => {
-                    let delivered = shared.lock().slots.deliver(call, answer);
-                    if let Delivered::Wake(waker) = delivered {
-                        waker.wake();
-                    }
-                }
-                Err(error) => tracing::debug!(%error, "a large answer broke off"),
-            }
-        });
+        tokio::spawn(take_moved_answer(Arc::clone(&shared), recv));
+    }
+}
+
+/// Reads one of them for as long as its call waits.
+async fn take_moved_answer(shared: Arc<Shared>, recv: Box<dyn LinkRecv>) {
+    let parser = Parser::with_stream_type(limits::STREAM_FRAME_MAX);
+    let mut moved = MovedAnswer::new(FrameReader::new(recv, parser));
+    let begun = moved.begin().await;
+    let unwanted = Arc::new(Notify::new());
+    let read = match begun {
+        // Nobody waits for it: it is stopped by being dropped.
+        Ok(call) if !shared.lock().slots.moving(call, &unwanted) => return,
+        Ok(_) => tokio::select! {
+            biased;
+            () = unwanted.notified() => return,
+            answer = moved.finish() => answer,
+        },
+        Err(error) => Err(no_answer(&error)),
+    };
+    if let Err(status) = &read {
+        tracing::debug!(%status, "a large answer broke off");
+    }
+    let Some(call) = moved.call() else { return };
+    let delivered = shared.lock().slots.deliver(call, read);
+    if let Delivered::Wake(waker) = delivered {
+        waker.wake();
     }
 }
 
@@ -605,6 +620,11 @@ pub(super) fn lost(why: &LinkError, sent: bool) -> Status {
 }
 
 fn lane_lost(why: &ReadError, sent: bool) -> Status {
+    if let ReadError::Link(error) = why
+        && !matches!(error, LinkError::StreamReset(_))
+    {
+        return lost(error, sent);
+    }
     let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
     let reason = match why {
         ReadError::Stalled

@@ -193,6 +193,11 @@ impl FrameReader {
         }
     }
 
+    /// When a frame that has begun must have ended.
+    pub(super) fn stall_at(&self) -> Option<Instant> {
+        self.began.map(|began| began + stall_time(&self.parser))
+    }
+
     /// The next frame, waiting for it.
     ///
     /// Cancel safe.

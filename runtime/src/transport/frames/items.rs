@@ -41,6 +41,8 @@ pub(super) struct ItemReader {
     /// The longest silence.
     idle: Duration,
     until: Option<Instant>,
+    /// When the silence that lasts now has lasted too long.
+    silent_until: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Something to keep alive, and drop, with the stream.
     _held: Option<Box<dyn Send>>,
@@ -60,6 +62,7 @@ impl ItemReader {
             partial: BytesMut::new(),
             idle,
             until,
+            silent_until: None,
             timer: None,
             _held: held,
         }
@@ -141,6 +144,9 @@ impl ItemReader {
         };
         self.end(None);
         match head.outcome {
+            AnswerOutcome::Ok if !body.is_empty() || head.total.is_some() => {
+                Some(Err(Failure::Status(malformed("the end of the stream has a body".into()))))
+            }
             AnswerOutcome::Ok => None,
             AnswerOutcome::App => Some(Err(Failure::App(AppError::encoded(head.codec, body)))),
             AnswerOutcome::Status(status) => {
@@ -149,20 +155,25 @@ impl ItemReader {
         }
     }
 
-    /// Whether the silence or the stream as a whole has lasted too long.
+    /// Whether the silence, a frame that has begun or the stream as a whole has lasted too long.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Status> {
-        let now = Instant::now();
-        let silence = now + self.idle;
-        let limit = self.until.map_or(silence, |until| until.min(silence));
+        let silence = *self.silent_until.get_or_insert_with(|| Instant::now() + self.idle);
+        let stall = self.reader.as_ref().and_then(FrameReader::stall_at);
+        let limit = [self.until, stall].into_iter().flatten().fold(silence, Instant::min);
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(limit)));
+        if timer.deadline() != limit {
+            timer.as_mut().reset(limit);
+        }
         std::task::ready!(timer.as_mut().poll(cx));
-        let over = self.until.is_some_and(|until| Instant::now() >= until);
+        if stall == Some(limit) {
+            return Poll::Ready(broken(&ReadError::Stalled));
+        }
         Poll::Ready(Status::runtime(
             Code::DeadlineExceeded,
             Reason::Expired,
             Disposition::Unknown,
             Origin::Local,
-            if over {
+            if self.until == Some(limit) {
                 "the deadline of the stream passed between two items".to_owned()
             } else {
                 format!(
@@ -183,7 +194,7 @@ impl Stream for ItemReader {
             let Some(reader) = &mut this.reader else { return Poll::Ready(None) };
             match reader.ready() {
                 Ok(Some(frame)) => {
-                    this.timer = None;
+                    this.silent_until = None;
                     if let Poll::Ready(item) = this.take(frame) {
                         return Poll::Ready(item);
                     }

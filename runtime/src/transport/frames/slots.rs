@@ -3,9 +3,13 @@
 //! A call id is `generation * SLOTS + index`: a late answer finds its slot in a newer generation and is dropped, and an
 //! answer to an id that was never given out is told apart from a late one.
 
-use std::task::Waker;
+use std::{sync::Arc, task::Waker};
 
-use sinew_core::limits;
+use sinew_core::{
+    codes::{Code, Reason},
+    limits,
+};
+use tokio::sync::Notify;
 
 use super::super::Received;
 use crate::error::Status;
@@ -36,7 +40,14 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     Free,
-    Waiting { lane: u32, batch: u64, waker: Option<Waker>, age: Age },
+    Waiting {
+        lane: u32,
+        batch: u64,
+        waker: Option<Waker>,
+        age: Age,
+        /// Its answer is on its way on a stream of its own; told when nobody wants it any more.
+        moving: Option<Arc<Notify>>,
+    },
     Done(Result<Received, Status>),
 }
 
@@ -82,7 +93,7 @@ impl Slots {
         if self.waiting >= self.limit {
             return None;
         }
-        let state = State::Waiting { lane, batch, waker: None, age: Age::New };
+        let state = State::Waiting { lane, batch, waker: None, age: Age::New, moving: None };
         let index = match self.free.pop() {
             Some(index) => {
                 let entry = &mut self.entries[index as usize];
@@ -153,14 +164,41 @@ impl Slots {
         }
     }
 
+    /// Why there is no id left.
+    pub(super) fn exhausted(&self) -> Status {
+        Status::not_sent(
+            Code::ResourceExhausted,
+            Reason::TooManyInFlight,
+            format!(
+                "{} calls are in flight on this connection already, as many as the server takes",
+                self.waiting
+            ),
+        )
+    }
+
+    /// The answer of a call is on its way on a stream of its own. Whether the call still waits; if it is given up
+    /// later, `unwanted` hears of it.
+    pub(super) fn moving(&mut self, id: u64, unwanted: &Arc<Notify>) -> bool {
+        match self.entry(id) {
+            Some(Entry { state: State::Waiting { moving, .. }, .. }) => {
+                *moving = Some(Arc::clone(unwanted));
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Gives a call up. Returns its lane if it was still waiting there.
     pub(super) fn abandon(&mut self, id: u64) -> Option<u32> {
         let entry = self.entry(id)?;
         let state = std::mem::replace(&mut entry.state, State::Free);
         let lane = match state {
             State::Free => return None,
-            State::Waiting { lane, .. } => {
+            State::Waiting { lane, moving, .. } => {
                 self.waiting -= 1;
+                if let Some(moving) = moving {
+                    moving.notify_one();
+                }
                 Some(lane)
             }
             State::Done(_) => None,
@@ -215,8 +253,6 @@ impl Slots {
 
 #[cfg(test)]
 mod tests {
-    use sinew_core::codes::{Code, Reason};
-
     use super::*;
 
     fn refused() -> Result<Received, Status> {
