@@ -1,6 +1,7 @@
 //! The service that most tests call: it does what it is told, and counts.
 
 use std::{
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -61,6 +62,14 @@ pub struct Objection {
     /// What it has against the call.
     pub why: String,
 }
+
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for Objection {}
 
 /// How many handlers there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

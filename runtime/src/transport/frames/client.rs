@@ -23,12 +23,11 @@ use std::{
 
 use sinew_core::{
     backoff::Backoff,
-    codes::{CancelReason, Code, Disposition, Origin, Reason},
+    codes::CancelReason,
     limits,
     wire::{
-        StreamType,
         answer::AnswerHead,
-        frame::{CallFrame, CallKind, Frame},
+        frame::{CallFrame, CallKind},
         kinds,
         parser::Parser,
         settings::Settings,
@@ -42,16 +41,14 @@ use super::{
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
     calls::{self, MovedAnswer, no_answer},
+    client_lane::open_lane,
     control::{self, Control, Side},
-    io::{FrameReader, ReadError, with_scratch, write_all},
+    fault::{lost, request_too_large, unencodable},
+    io::{FrameReader, ReadError, wake_all, with_scratch},
     outbox::{Outbox, micros_between},
     slots::{Delivered, Polled, Slots},
 };
-use crate::{
-    call::streaming::EncodeItems,
-    chance::Chance,
-    error::{Status, millis},
-};
+use crate::{call::streaming::EncodeItems, chance::Chance, error::Status};
 
 /// A connection that takes calls. Dropping it, and the last call on it, closes the link.
 pub(crate) struct ClientSession {
@@ -72,22 +69,24 @@ pub(super) struct Shared {
     late_answers: AtomicU64,
 }
 
-struct State {
-    slots: Slots,
-    lanes: Vec<Lane>,
-    next_lane: u32,
+/// What the connection's lock holds.
+pub(super) struct State {
+    pub(super) slots: Slots,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) next_lane: u32,
     /// Whether an answer came since a lane was opened last.
-    answered: bool,
-    lane_backoff: Backoff,
-    draining: bool,
-    closed: Option<LinkError>,
+    pub(super) answered: bool,
+    pub(super) lane_backoff: Backoff,
+    pub(super) draining: bool,
+    pub(super) closed: Option<LinkError>,
     /// Set while no call waits: the task that nudges old calls sleeps.
-    nudger: Option<Waker>,
+    pub(super) nudger: Option<Waker>,
 }
 
-struct Lane {
-    id: u32,
-    outbox: Outbox,
+/// A lane as its writer fills it.
+pub(super) struct Lane {
+    pub(super) id: u32,
+    pub(super) outbox: Outbox,
 }
 
 impl ClientSession {
@@ -230,11 +229,11 @@ enum Submitted {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note_call(&self, now: Instant) {
+    pub(super) fn note_call(&self, now: Instant) {
         self.last_call_us.store(micros_between(self.epoch, now), Ordering::Relaxed);
     }
 
@@ -286,7 +285,7 @@ impl Shared {
 
     /// After how long another lane is worth opening: at once after one that carried answers, later and later after
     /// those that did not; `None` on a connection that takes no more calls.
-    fn next_lane(&self) -> Option<Duration> {
+    pub(super) fn next_lane(&self) -> Option<Duration> {
         let mut state = self.lock();
         if state.draining || state.closed.is_some() {
             return None;
@@ -298,7 +297,7 @@ impl Shared {
         Some(state.lane_backoff.next(&mut Chance))
     }
 
-    fn lane_died(&self, id: u32, status: impl Fn(bool) -> Status) {
+    pub(super) fn lane_died(&self, id: u32, status: impl Fn(bool) -> Status) {
         let wakers = {
             let mut state = self.lock();
             let state = &mut *state;
@@ -335,7 +334,11 @@ impl Shared {
     }
 
     /// Puts one answer in its slot.
-    fn deliver(&self, frame: CallFrame, wakers: &mut Vec<Waker>) -> Result<(), ReadError> {
+    pub(super) fn deliver(
+        &self,
+        frame: CallFrame,
+        wakers: &mut Vec<Waker>,
+    ) -> Result<(), ReadError> {
         let mut state = self.lock();
         if AnswerHead::says_draining(&frame.rest) {
             state.draining = true;
@@ -391,101 +394,6 @@ impl Drop for LanePending {
             self.session.shared.abandon(self.id, reason);
         }
     }
-}
-
-/// Opens a lane and starts its two tasks. Boxed: the reader of a lane that dies opens the next one.
-fn open_lane(shared: Arc<Shared>) -> BoxFuture<'static, Result<(), LinkError>> {
-    Box::pin(open_lane_inner(shared))
-}
-
-async fn open_lane_inner(shared: Arc<Shared>) -> Result<(), LinkError> {
-    let (send, recv) = shared.link.open_bi().await?;
-    let id = {
-        let mut state = shared.lock();
-        if let Some(why) = &state.closed {
-            return Err(why.clone());
-        }
-        let id = state.next_lane;
-        state.next_lane += 1;
-        let mut outbox = Outbox::new(shared.epoch);
-        outbox.begin_stream(StreamType::Lane);
-        state.lanes.push(Lane { id, outbox });
-        id
-    };
-    tokio::spawn(write_lane(Arc::clone(&shared), id, send));
-    tokio::spawn(read_lane(shared, id, recv));
-    Ok(())
-}
-
-async fn write_lane(shared: Arc<Shared>, id: u32, mut send: Box<dyn LinkSend>) {
-    loop {
-        let batch = std::future::poll_fn(|cx| {
-            let mut state = shared.lock();
-            match state.lanes.iter_mut().find(|lane| lane.id == id) {
-                Some(lane) => lane.outbox.poll_take(cx),
-                None => Poll::Ready(None),
-            }
-        })
-        .await;
-        let Some((batch, room)) = batch else { break };
-        wake_all(room);
-        shared.note_call(Instant::now());
-        if let Err(error) = write_all(&mut *send, batch).await {
-            shared.lane_died(id, |sent| lost(&error, sent));
-            return;
-        }
-    }
-    // The lane was given up by its reader.
-    send.reset(kinds::STREAM_LANE_STALLED);
-}
-
-async fn read_lane(shared: Arc<Shared>, id: u32, recv: Box<dyn LinkRecv>) {
-    let mut reader = FrameReader::new(recv, Parser::new(limits::LANE_FRAME_MAX));
-    let mut wakers = Vec::new();
-    let error = loop {
-        let filled = reader.fill().await;
-        let taken = filled.and_then(|()| take_answers(&shared, &mut reader, &mut wakers));
-        wake_all(wakers.drain(..));
-        if let Err(error) = taken {
-            break error;
-        }
-    };
-    let stalled = matches!(error, ReadError::Stalled);
-    let code = if stalled { kinds::STREAM_LANE_STALLED } else { kinds::STREAM_FRAME_ERROR };
-    reader.recv.stop(code);
-    shared.lane_died(id, |sent| lane_lost(&error, sent));
-    // Without a lane, calls go on streams of their own: slower, and nothing else.
-    if let Some(wait) = shared.next_lane() {
-        tracing::debug!(%error, wait = %millis(wait), "a lane ended, another is opened");
-        tokio::time::sleep(wait).await;
-        let _ = open_lane(shared).await;
-    }
-}
-
-/// Every answer that has arrived whole.
-fn take_answers(
-    shared: &Shared,
-    reader: &mut FrameReader,
-    wakers: &mut Vec<Waker>,
-) -> Result<(), ReadError> {
-    while let Some(frame) = reader.ready()? {
-        match frame {
-            Frame::Call(call) if call.kind == CallKind::Answer => shared.deliver(call, wakers)?,
-            Frame::Bad { call: Some(call), why, .. } => {
-                let failed = shared.lock().slots.deliver(call, Err(bad_answer(&why.to_string())));
-                if let Delivered::Wake(waker) = failed {
-                    wakers.push(waker);
-                }
-            }
-            Frame::Connection(_) | Frame::Skipped { .. } => {}
-            Frame::Call(_) | Frame::Bad { .. } => {
-                return Err(ReadError::Link(LinkError::Transport(
-                    "the server sent a frame that only a client sends".into(),
-                )));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Large answers come on streams of their own, opened by the server.
@@ -570,75 +478,4 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
         tracing::debug!(%error, "the control stream ended");
         shared.link.close(error.code(), &error.to_string());
     }
-}
-
-fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        waker.wake();
-    }
-}
-
-pub(super) fn unencodable(error: &crate::codec::CodecError) -> Status {
-    Status::not_sent(Code::InvalidArgument, Reason::Malformed, format!("the arguments: {error}"))
-}
-
-fn request_too_large(len: usize) -> Status {
-    Status::not_sent(
-        Code::ResourceExhausted,
-        Reason::TooLarge,
-        format!(
-            "the arguments take {len} bytes, a message may have {}; send them as a stream",
-            limits::MESSAGE_MAX
-        ),
-    )
-}
-
-pub(super) fn bad_answer(why: &str) -> Status {
-    Status::runtime(
-        Code::Internal,
-        Reason::Malformed,
-        Disposition::Unknown,
-        Origin::Transport,
-        format!("the answer is malformed: {why}"),
-    )
-}
-
-/// The status of a call whose connection is gone.
-pub(super) fn lost(why: &LinkError, sent: bool) -> Status {
-    if let LinkError::Refused(why) = why {
-        // A server serves nothing before it knows its caller: whatever was sent, nothing ran.
-        return Status::not_sent(Code::Unavailable, Reason::WrongIdentity, why.clone());
-    }
-    let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
-    Status::runtime(
-        Code::Unavailable,
-        Reason::ConnectionLost,
-        disposition,
-        Origin::Transport,
-        format!("the connection broke: {why}"),
-    )
-}
-
-fn lane_lost(why: &ReadError, sent: bool) -> Status {
-    if let ReadError::Link(error) = why
-        && !matches!(error, LinkError::StreamReset(_))
-    {
-        return lost(error, sent);
-    }
-    let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
-    let reason = match why {
-        ReadError::Stalled
-        | ReadError::Link(LinkError::StreamReset(kinds::STREAM_LANE_STALLED)) => {
-            Reason::LaneStalled
-        }
-        ReadError::Frame(_) => Reason::Malformed,
-        _ => Reason::ConnectionLost,
-    };
-    Status::runtime(
-        Code::Unavailable,
-        reason,
-        disposition,
-        Origin::Transport,
-        format!("the lane of this call ended: {why}"),
-    )
 }

@@ -1,6 +1,6 @@
 //! Small futures over the polled halves of a link's stream, and what each reader of frames needs.
 
-use std::{cell::Cell, future::poll_fn, time::Duration};
+use std::{cell::Cell, future::poll_fn, task::Waker, time::Duration};
 
 use bytes::Bytes;
 use sinew_core::{
@@ -216,4 +216,11 @@ fn stall_time(parser: &Parser) -> Duration {
     parser
         .partial_time_left()
         .map_or(limits::LANE_STALL, |left| Duration::from_micros(left).min(limits::LANE_STALL))
+}
+
+/// To be called with no lock held.
+pub(super) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        waker.wake();
+    }
 }

@@ -1,8 +1,9 @@
 //! The frame engine: calls as frames over any link, as docs/wire.md specifies.
 //!
 //! ```text
-//!   client.rs   one connection from the client: lanes, slots, answers          server.rs   its mirror
-//!   calls.rs    a call on a stream of its own, from the client                 streams.rs  its mirror
+//!   client.rs       one connection: calls and their slots          server.rs       its mirror: places, bounds
+//!   client_lane.rs  a lane's writer and reader                     server_lane.rs  its mirror
+//!   calls.rs        a call on a stream of its own                  streams.rs      its mirror
 //!   served.rs   a handler at work: its deadline, its context, its panics
 //!   items.rs    the items of a stream, read and written, the same on both sides
 //!   control.rs  the control stream, the same on both sides
@@ -16,14 +17,19 @@
 
 mod calls;
 mod client;
+mod client_lane;
 mod control;
+mod drain;
+mod fault;
 mod io;
 mod items;
 mod outbox;
 mod served;
 mod server;
+mod server_lane;
 mod slots;
 mod streams;
 
 pub(crate) use client::{ClientSession, LanePending};
-pub(crate) use server::{Drain, serve};
+pub(crate) use drain::Drain;
+pub(crate) use server::serve;

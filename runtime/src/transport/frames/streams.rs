@@ -23,11 +23,13 @@ use super::{
         link::{LinkError, LinkRecv, LinkSend},
     },
     calls::{MessageError, read_message},
+    fault::malformed,
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
     items::{ItemReader, Written, write_data, write_items},
     outbox::{micros_between, time_left},
     served::{Ended, Served},
-    server::{Conn, Encoded, ServerLane},
+    server::Conn,
+    server_lane::ServerLane,
 };
 use crate::{
     call::{
@@ -432,6 +434,9 @@ async fn write_answer(
     Ok(())
 }
 
+/// The bytes of a reply and the head that goes before them.
+pub(super) type Encoded = (AnswerHead, Vec<u8>);
+
 /// What a handler's end says on the wire; `None` when nobody waits for it.
 pub(super) fn answer_of(ended: Ended, conn: &Conn) -> Option<Encoded> {
     let (mut head, body) = match ended.reply? {
@@ -489,14 +494,6 @@ fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {
             }
         }
     }
-}
-
-fn malformed(why: &str) -> Status {
-    Status::rejected(
-        Code::InvalidArgument,
-        Reason::Malformed,
-        format!("the call is malformed: {why}"),
-    )
 }
 
 fn whole_micros(span: Duration) -> u64 {

@@ -1,0 +1,98 @@
+//! The goodbye of a server: how far it is, and what it still waits for.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicUsize, Ordering},
+};
+
+use tokio::sync::watch;
+
+/// How a server says goodbye to all its connections, and knows that they understood.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    /// 0: serving, 1: please no more calls, 2: refused as not processed, 3: answers are flushed, then closed.
+    phase: watch::Sender<u8>,
+    /// The same, for a look per call.
+    phase_now: AtomicU8,
+    connections: AtomicUsize,
+    acknowledged: AtomicUsize,
+    in_flight: AtomicUsize,
+    /// Lanes and answers that are not acknowledged yet.
+    unflushed: AtomicUsize,
+}
+
+/// Something that a drain waits for before the connection may be closed.
+#[derive(Debug)]
+pub(super) struct Flushing(Arc<Drain>);
+
+impl Flushing {
+    pub(super) fn new(drain: &Arc<Drain>) -> Self {
+        drain.unflushed.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(drain))
+    }
+}
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        self.0.unflushed.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drain {
+    pub(crate) fn new() -> Self {
+        Self {
+            phase: watch::Sender::new(0),
+            phase_now: AtomicU8::new(0),
+            connections: AtomicUsize::new(0),
+            acknowledged: AtomicUsize::new(0),
+            in_flight: AtomicUsize::new(0),
+            unflushed: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether every answer has been taken by its caller.
+    pub(crate) fn flushed(&self) -> bool {
+        self.unflushed.load(Ordering::Acquire) == 0
+    }
+
+    pub(crate) fn enter(&self, phase: u8) {
+        self.phase_now.store(phase, Ordering::Release);
+        self.phase.send_replace(phase);
+    }
+
+    /// Follows the phase.
+    pub(super) fn subscribe(&self) -> watch::Receiver<u8> {
+        self.phase.subscribe()
+    }
+
+    /// A connection began or ended.
+    pub(super) fn add_connections(&self, by: isize) {
+        self.connections.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
+    }
+
+    /// A connection acknowledged the goodbye, or one that had is gone.
+    pub(super) fn add_acknowledged(&self, by: isize) {
+        self.acknowledged.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
+    }
+
+    /// A call began or ended.
+    pub(super) fn add_in_flight(&self, by: isize) {
+        self.in_flight.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
+    }
+
+    pub(crate) fn phase(&self) -> u8 {
+        self.phase_now.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn all_acknowledged(&self) -> bool {
+        self.acknowledged.load(Ordering::Acquire) >= self.connections()
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+}
