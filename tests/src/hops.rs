@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sinew::{Code, Context, Relay as _, Status};
+use sinew::{CallOptions, Code, Context, Relay as _, Status};
 
 use crate::{
     Must as _,
@@ -46,6 +46,15 @@ pub struct Order {
     pub how: How,
     /// Milliseconds that each hop takes before it goes on.
     pub pauses: [u64; 3],
+    /// A timeout of its own for the call to the last hop, in milliseconds.
+    pub last_limit: Option<u64>,
+}
+
+impl Order {
+    /// Calls in place, with these pauses.
+    pub fn pausing(pauses: [u64; 3]) -> Self {
+        Self { how: How::Await, pauses, last_limit: None }
+    }
 }
 
 /// How a handler makes a call of its own.
@@ -136,7 +145,10 @@ impl Middle for Serving<BackClient> {
     async fn go(&self, order: Order) -> Result<u32, Status> {
         let turn = self.hop.arrive();
         tokio::time::sleep(ms(order.pauses[1])).await;
-        let next = self.next.clone();
+        let next = match order.last_limit {
+            Some(limit) => self.next.with(CallOptions::new().timeout(ms(limit))),
+            None => self.next.clone(),
+        };
         let hops = onward(order.how, async move { next.go(order).await }).await.relay()?;
         turn.end();
         Ok(hops + 1)
@@ -177,7 +189,7 @@ impl Chain {
         let front = Serving { hop: first, next: scene.client::<MiddleClient>(&middle).await };
         let front = scene.serve(|server| server.serve(FrontServer::new(front))).await;
         let client = scene.client::<FrontClient>(&front).await;
-        let order = Order { how: How::Await, pauses: [0; 3] };
+        let order = Order::pausing([0; 3]);
         for _ in 0..20 {
             assert_eq!(client.go(order).await.must("a call through all hops"), 3);
         }

@@ -119,7 +119,7 @@ async fn the_input_of_a_dropped_call_is_cut_and_its_handler_dropped() {
 /// Three hops at work, none of which would end by itself for an hour.
 async fn at_work(how: How) -> (Chain, tokio::task::JoinHandle<Result<u32, sinew::Status>>) {
     let chain = Chain::new().await;
-    let order = Order { how, pauses: [0, 0, FOR_EVER] };
+    let order = Order { how, ..Order::pausing([0, 0, FOR_EVER]) };
     let call = tokio::spawn(chain.client.with(patient()).go(order));
     until("the last hop is at work", || chain.hops[2].tally().running() == 1).await;
     (chain, call)

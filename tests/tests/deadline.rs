@@ -42,7 +42,7 @@ fn seen(micros: Option<u64>) -> Duration {
 async fn falls_from_hop_to_hop(how: How) {
     let chain = Chain::new().await;
     let mut above = (Instant::now(), ms(500));
-    let order = Order { how, pauses: [5; 3] };
+    let order = Order { how, ..Order::pausing([5; 3]) };
     let hops = chain.client.with(timeout(ms(500))).go(order).await.must("an answer in time");
     assert_eq!(hops, 3);
     for (number, hop) in chain.hops.iter().enumerate() {
@@ -75,7 +75,7 @@ async fn what_is_left_falls_from_hop_to_hop_when_handlers_call_in_spawned_tasks(
 #[tokio::test]
 async fn every_hop_is_dropped_when_the_deadline_passes_at_the_last() {
     let chain = Chain::new().await;
-    let order = Order { how: How::Await, pauses: [0, 0, FOR_EVER] };
+    let order = Order::pausing([0, 0, FOR_EVER]);
     let began = Instant::now();
     let status = chain.client.with(timeout(ms(300))).go(order).await.must_err();
     assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");

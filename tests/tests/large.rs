@@ -33,6 +33,37 @@ async fn arguments_and_answers_of_every_size_up_to_the_limit_arrive_whole() {
     }
 }
 
+/// Adds up.
+#[sinew::service]
+trait Adder {
+    async fn sum(&self, numbers: Vec<u64>) -> u64;
+    async fn count(&self, words: Vec<(u8, String)>) -> u64;
+}
+
+struct Adding;
+
+impl Adder for Adding {
+    async fn sum(&self, numbers: Vec<u64>) -> u64 {
+        numbers.iter().sum()
+    }
+
+    async fn count(&self, words: Vec<(u8, String)>) -> u64 {
+        words.iter().map(|(times, word)| u64::from(*times) * word.len() as u64).sum()
+    }
+}
+
+#[tokio::test]
+async fn many_small_values_arrive_whole() {
+    // On the wire they take a small part of what they take in memory: well below the limit.
+    let adder = AdderClient::local(Adding);
+    for count in [1000, 100_000, 600_000] {
+        let sum = adder.sum(vec![2; count]).await.must("an answer");
+        assert_eq!(sum, 2 * count as u64);
+    }
+    let words = vec![(2, "word".to_owned()); 50_000];
+    assert_eq!(adder.count(words).await.must("an answer"), 400_000);
+}
+
 #[tokio::test]
 async fn raw_bytes_pass_untouched_up_to_the_limit() {
     let (_scene, _probe, _server, client) = probe().await;

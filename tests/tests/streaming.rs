@@ -253,17 +253,23 @@ async fn only_an_end_that_is_said_is_an_end() {
     let (_scene, _feeding, _server, client) = feed().await;
     let (items, error) = read(client.until(3, End::Finish).await.must("a stream")).await;
     assert_eq!((items, error.is_none()), (vec![0, 1, 2], true));
-    for end in [End::DropWriter, End::Panic] {
-        let what = format!("{end:?}");
-        let (items, error) = read(client.until(3, end).await.must("a stream")).await;
-        // What was under way when it broke may be lost; what was not there does not appear.
-        assert!(items.len() <= 3 && items.iter().copied().eq(0..items.len() as u64), "{items:?}");
-        let CallError::Status(status) = error.must(&what) else { panic!("{what}: a status") };
-        assert!(matches!(status.code(), Code::Unavailable | Code::Internal), "{what}: {status}");
-        assert_eq!(status.ran(), Ran::Maybe, "{what}: {status}");
-    }
-    // A panic costs its call and nothing else.
-    assert_eq!(read(client.until(1, End::Finish).await.must("a stream")).await.0, [0]);
+    let (items, error) = read(client.until(3, End::DropWriter).await.must("a stream")).await;
+    assert_eq!(items, [0, 1, 2]);
+    let CallError::Status(status) = error.must("a cut") else { panic!("a status") };
+    assert_eq!((status.code(), status.ran()), (Code::Unavailable, Ran::Maybe), "{status}");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_stream_is_that_calls_error_behind_the_items_before_it() {
+    let (_scene, _feeding, _server, client) = feed().await;
+    let other = client.until(1, End::Hang).await.must("a stream");
+    let (items, error) = read(client.until(3, End::Panic).await.must("a stream")).await;
+    assert_eq!(items, [0, 1, 2]);
+    let CallError::Status(status) = error.must("an error") else { panic!("a status") };
+    assert_eq!((status.code(), status.reason()), (Code::Internal, Reason::HandlerPanicked));
+    assert_eq!(status.ran(), Ran::Maybe, "{status}");
+    let mut other = other;
+    assert_eq!(soon("an item", other.next()).await.must("an item").must("a number"), 0);
 }
 
 #[tokio::test]
@@ -280,7 +286,8 @@ async fn a_writer_that_is_dropped_by_the_caller_cuts_the_handlers_input() {
     let call = tokio::spawn(client.ends(numbers));
     writer.send(1).await.must("a reader");
     drop(writer);
-    let (_, error) = soon("an answer", call).await.must("a task").must("an answer");
+    let (count, error) = soon("an answer", call).await.must("a task").must("an answer");
+    assert_eq!(count, 1);
     assert_says(error.must("a cut"), &["Unavailable", "maybe processed"]);
 
     let (writer, numbers) = Streaming::channel();

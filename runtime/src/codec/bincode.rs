@@ -2,27 +2,23 @@
 //!
 //! # Why pinned
 //! 2.0.1 is the last working release (3.0.0 is an empty tombstone) and its format is specified, so it can be replaced
-//! without a change on the wire. Its own limit does not see collections of values that take no bytes, nor nesting;
-//! the guard does.
+//! without a change on the wire. Its own limit counts decoded sizes and does not see collections of values that take no
+//! bytes, nor nesting; the guard does.
 
 use bytes::Bytes;
 use serde::{
     Serialize,
     de::{DeserializeOwned, DeserializeSeed, Deserializer},
 };
-use sinew_core::limits;
 
 use super::{
     CodecError,
     guard::{Budget, Guarded},
 };
 
-/// The backstop below our own bounds: no single length may claim more than a whole message.
-const CONFIG: bincode::config::Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    bincode::config::Limit<{ limits::MESSAGE_MAX }>,
-> = bincode::config::standard().with_limit::<{ limits::MESSAGE_MAX }>();
+/// No limit of its own: it counts what values take decoded, so that it would refuse sound messages. The frame bounds
+/// the bytes, the guard what they may cost.
+const CONFIG: bincode::config::Configuration = bincode::config::standard();
 
 struct Appender<'a>(&'a mut Vec<u8>);
 

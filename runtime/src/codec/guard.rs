@@ -10,7 +10,7 @@
 //! 2. What the bytes claim about a length is never trusted as a capacity beyond the length of the message.
 //!
 //! # Not here
-//! The length of a message (the frame's) and of a string (it must be present in the bytes).
+//! The length of a message: the frame's.
 
 use std::cell::Cell;
 
@@ -136,9 +136,21 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
         deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
         deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
         deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char deserialize_str
-        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_unit
-        deserialize_identifier
+        deserialize_bytes deserialize_unit deserialize_identifier
     }
+
+    // Borrowed from the message and copied by its visitor: a length that lies finds no bytes, where an owned buffer
+    // would be allocated for it first.
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_bytes(visitor)
+    }
+
     forward_nested! {
         deserialize_any() deserialize_ignored_any() deserialize_option() deserialize_seq()
         deserialize_map()

@@ -31,7 +31,7 @@ use super::{
     client::ClientSession,
     fault::{bad_answer, lost},
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
-    items::{ItemReader, Written, too_large, write_data, write_items},
+    items::{Destination, ItemReader, Written, too_large, write_data, write_items},
     outbox::{micros_between, time_left},
 };
 use crate::{
@@ -219,7 +219,8 @@ impl Pump {
         let id = call.id;
         Self(tokio::spawn(async move {
             let send = &mut *sending.send;
-            let written = write_items(send, &mut *items, codec, id, epoch, deadline).await;
+            let to = Destination { method: "a caller's input", codec, call: id, epoch, deadline };
+            let written = write_items(send, &mut *items, &to).await;
             match written {
                 Ok(Written::Ended) => {
                     let mut out = Vec::new();
@@ -236,8 +237,8 @@ impl Pump {
                         Failure::App(error) => format!("{error:?}"),
                     };
                     tracing::debug!(why, "the input of a streaming call failed, cutting it");
-                    sending.finished = true;
-                    sending.send.reset(cancel_code(CancelReason::StreamDropped));
+                    // An end that was not said is a cut; a reset would take what was sent before with it.
+                    sending.finish();
                 }
                 // The server wants no more input, or is gone: its answer says which.
                 Err(error) => tracing::trace!(%error, "the rest of the input is not wanted"),
@@ -438,6 +439,7 @@ pub(super) fn no_answer(error: &ReadError) -> Status {
             (Disposition::Unknown, format!("the server cut the stream ({})", reason_of(*code)))
         }
         ReadError::Link(error) => return lost(error, true),
+        ReadError::Frame(error) => return bad_answer(&error.to_string()),
         other => (Disposition::Unknown, other.to_string()),
     };
     Status::runtime(

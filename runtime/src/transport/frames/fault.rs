@@ -1,5 +1,7 @@
 //! What the engine says when a call fails on its way: one wording for each.
 
+use std::any::Any;
+
 use sinew_core::{
     codes::{Code, Disposition, Origin, Reason},
     limits,
@@ -81,5 +83,23 @@ pub(super) fn lane_lost(why: &ReadError, sent: bool) -> Status {
         disposition,
         Origin::Transport,
         format!("the lane of this call ended: {why}"),
+    )
+}
+
+/// A panic in code that is not ours: this call's error and nobody else's.
+pub(super) fn panicked(method: &str, panic: &(dyn Any + Send)) -> Status {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a value that is no text");
+    tracing::error!(method, panic = text, "user code panicked; its call failed, others go on");
+    // The text stays here: it may hold what no caller should see.
+    Status::runtime(
+        Code::Internal,
+        Reason::HandlerPanicked,
+        Disposition::Unknown,
+        Origin::PeerRuntime,
+        format!("code of `{method}` panicked; the log of its process has the text"),
     )
 }

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -21,6 +22,7 @@ use sinew_core::{
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
+    fault::panicked,
     io::{FrameReader, ReadError, cancel_code, write_all},
     outbox::{micros_between, time_left},
 };
@@ -266,20 +268,33 @@ pub(super) enum Written {
     Failed(Failure),
 }
 
+/// What the items of a stream are part of.
+pub(super) struct Destination {
+    pub(super) method: &'static str,
+    pub(super) codec: u8,
+    pub(super) call: u64,
+    pub(super) epoch: Instant,
+    pub(super) deadline: Option<Instant>,
+}
+
 /// Writes items one by one as DATA frames, as flow control allows. The end is left to the caller.
 pub(super) async fn write_items(
     send: &mut dyn LinkSend,
     items: &mut dyn EncodeItems,
-    codec: u8,
-    call: u64,
-    epoch: Instant,
-    deadline: Option<Instant>,
+    to: &Destination,
 ) -> Result<Written, LinkError> {
+    let &Destination { method, codec, call, epoch, deadline } = to;
     let mut item = Vec::new();
     loop {
         item.clear();
-        let next = std::future::poll_fn(|cx| items.poll_encode(cx, codec, &mut item)).await;
-        match next {
+        let next = std::future::poll_fn(|cx| {
+            let poll = catch_unwind(AssertUnwindSafe(|| items.poll_encode(cx, codec, &mut item)));
+            // The stream is its user's code, and its panic its call's error.
+            poll.unwrap_or_else(|panic| {
+                Poll::Ready(Some(Err(Failure::Status(panicked(method, &*panic)))))
+            })
+        });
+        match next.await {
             None => return Ok(Written::Ended),
             Some(Err(failure)) => return Ok(Written::Failed(failure)),
             Some(Ok(())) if item.len() > limits::MESSAGE_MAX => {

@@ -7,7 +7,6 @@
 //! 3. A handler that is done when first polled costs no timer.
 
 use std::{
-    any::Any,
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,6 +21,7 @@ use sinew_core::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::fault::panicked;
 use crate::{
     call::{context::Context, pace::Pace},
     error::{Status, millis},
@@ -75,7 +75,7 @@ impl Served {
         let dropped = catch_unwind(AssertUnwindSafe(move || drop(work)));
         let reply = match dropped {
             Ok(()) => reply,
-            Err(panic) => reply.map(|_| Reply::Status(panicked(&self.context, &*panic))),
+            Err(panic) => reply.map(|_| Reply::Status(panicked(self.context.method(), &*panic))),
         };
         let begun = self.begun.unwrap_or(now);
         Poll::Ready(Ended {
@@ -136,7 +136,7 @@ impl Future for Served {
             Ok(Poll::Pending) if first => this.note_first(first, Instant::now()),
             Ok(Poll::Pending) => {}
             Err(panic) => {
-                let status = panicked(&this.context, &*panic);
+                let status = panicked(this.context.method(), &*panic);
                 return this.end(Some(Reply::Status(status)), Instant::now());
             }
         }
@@ -181,26 +181,5 @@ fn out_of_time(context: &Context, begun: Instant, now: Instant) -> Status {
             context.method(),
             millis(now.saturating_duration_since(begun))
         ),
-    )
-}
-
-fn panicked(context: &Context, panic: &(dyn Any + Send)) -> Status {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("a value that is no text");
-    tracing::error!(
-        method = context.method(),
-        panic = text,
-        "a handler panicked; its call failed, others go on"
-    );
-    // The text stays here: it may hold what no caller should see.
-    Status::runtime(
-        Code::Internal,
-        Reason::HandlerPanicked,
-        Disposition::Unknown,
-        Origin::PeerRuntime,
-        format!("the handler of `{}` panicked; the server's log has the text", context.method()),
     )
 }

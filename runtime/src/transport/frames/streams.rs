@@ -25,7 +25,7 @@ use super::{
     calls::{MessageError, read_message},
     fault::malformed,
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
-    items::{ItemReader, Written, write_data, write_items},
+    items::{Destination, ItemReader, Written, write_data, write_items},
     outbox::{micros_between, time_left},
     served::{Ended, Served},
     server::Conn,
@@ -308,12 +308,19 @@ impl Answering<'_> {
         let open = OpenHead { codec, metadata: context.take_answer_metadata() };
         let mut rest = Vec::new();
         open.encode(&mut rest);
-        let (epoch, call, deadline) = (self.conn.epoch, self.call, self.deadline);
+        let deadline = self.deadline;
+        let to = Destination {
+            method: context.inner().method,
+            codec,
+            call: self.call,
+            epoch: self.conn.epoch,
+            deadline,
+        };
         if self.write_frame(CallKind::Open, &rest).await.is_err() {
             return context.cancel(CancelReason::StreamDropped);
         }
         // The stream is the handler's work: it is polled in its context and ends with its deadline.
-        let writing = write_items(&mut *self.send, &mut *items, codec, call, epoch, deadline);
+        let writing = write_items(&mut *self.send, &mut *items, &to);
         let writing =
             context.clone().scope(Bounded { writing: Box::pin(writing), context: &context });
         let written = match deadline {
