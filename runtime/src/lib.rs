@@ -1,3 +1,5 @@
+//! Async RPC over QUIC with the service mesh built in.
+//!
 #![doc = include_str!("../../README.md")]
 //!
 //! # Table of contents

@@ -55,17 +55,10 @@ impl AgeTracker {
     #[inline]
     pub fn observe(&mut self, read_us: u64, sent_at_us: u64) -> u64 {
         let offset = signed(read_us).saturating_sub(signed(sent_at_us));
-        let halves = self.halves.get_or_insert(Halves {
-            since_us: read_us,
-            running: offset,
-            last: offset,
-        });
+        let halves =
+            self.halves.get_or_insert(Halves { since_us: read_us, running: offset, last: offset });
         if read_us.saturating_sub(halves.since_us) >= HALF_US {
-            *halves = Halves {
-                since_us: read_us,
-                running: offset,
-                last: halves.running,
-            };
+            *halves = Halves { since_us: read_us, running: offset, last: halves.running };
         }
         halves.running = halves.running.min(offset);
         let base = halves.running.min(halves.last);

@@ -27,9 +27,7 @@ impl Default for Backoff {
 impl Backoff {
     /// Starts at the first pause.
     pub const fn new() -> Self {
-        Self {
-            next_s: RECONNECT_FIRST.as_millis() as f64 / 1e3,
-        }
+        Self { next_s: RECONNECT_FIRST.as_millis() as f64 / 1e3 }
     }
 
     /// The pause before the next attempt; the one after it will be longer.
@@ -59,9 +57,7 @@ mod tests {
 
     fn pauses(seed: u64, count: usize) -> Vec<u128> {
         let mut backoff = Backoff::new();
-        (0..count)
-            .map(|_| backoff.next(&mut Fixed(seed)).as_millis())
-            .collect()
+        (0..count).map(|_| backoff.next(&mut Fixed(seed)).as_millis()).collect()
     }
 
     #[test]

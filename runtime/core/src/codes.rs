@@ -258,12 +258,8 @@ pub enum Criticality {
 
 impl Criticality {
     /// All classes, the most critical first.
-    pub const ALL: [Self; 4] = [
-        Self::CriticalPlus,
-        Self::Critical,
-        Self::SheddablePlus,
-        Self::Sheddable,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::CriticalPlus, Self::Critical, Self::SheddablePlus, Self::Sheddable];
 
     /// The class with this number.
     #[inline]
@@ -416,18 +412,12 @@ mod tests {
     #[test]
     fn numbers_of_closed_sets_survive_and_others_are_refused() {
         for number in 0..=u8::MAX {
-            assert_eq!(
-                Code::from_u8(number).map(|c| c as u8),
-                (number <= 16).then_some(number)
-            );
+            assert_eq!(Code::from_u8(number).map(|c| c as u8), (number <= 16).then_some(number));
             assert_eq!(
                 Disposition::from_u8(number).map(|c| c as u8),
                 (number <= 3).then_some(number)
             );
-            assert_eq!(
-                Origin::from_u8(number).map(|c| c as u8),
-                (number <= 4).then_some(number)
-            );
+            assert_eq!(Origin::from_u8(number).map(|c| c as u8), (number <= 4).then_some(number));
             assert_eq!(
                 Criticality::from_u8(number).map(|c| c as u8),
                 (number <= 3).then_some(number)

@@ -69,9 +69,6 @@ mod tests {
     #[test]
     fn ids_print_as_sixteen_digits() {
         assert_eq!(MethodId(0xab).to_string(), "00000000000000ab");
-        assert_eq!(
-            format!("{:?}", Fingerprint(1)),
-            "Fingerprint(0000000000000001)"
-        );
+        assert_eq!(format!("{:?}", Fingerprint(1)), "Fingerprint(0000000000000001)");
     }
 }

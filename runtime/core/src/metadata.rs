@@ -60,10 +60,7 @@ impl Metadata {
     /// An empty one; allocates nothing.
     #[inline]
     pub const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            size: 0,
-        }
+        Self { entries: Vec::new(), size: 0 }
     }
 
     /// Sets `key`, in place of an older value if there is one.
@@ -92,16 +89,12 @@ impl Metadata {
 
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&Bytes> {
-        self.entries
-            .iter()
-            .find(|(have, _)| **have == *key)
-            .map(|(_, value)| value)
+        self.entries.iter().find(|(have, _)| **have == *key).map(|(_, value)| value)
     }
 
     /// The value of `key` where it is UTF-8.
     pub fn get_str(&self, key: &str) -> Option<&str> {
-        self.get(key)
-            .and_then(|value| std::str::from_utf8(value).ok())
+        self.get(key).and_then(|value| std::str::from_utf8(value).ok())
     }
 
     /// Takes `key` out; the others keep their order.
@@ -205,9 +198,7 @@ fn walk(buf: &mut &[u8], count: usize) -> Result<usize, Malformed> {
 fn check(key: &str, value_len: usize) -> Result<(), MetadataError> {
     let sound = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
     if key.is_empty() || key.len() > METADATA_KEY_MAX || !key.bytes().all(sound) {
-        return Err(MetadataError::Key(
-            key.chars().take(METADATA_KEY_MAX).collect(),
-        ));
+        return Err(MetadataError::Key(key.chars().take(METADATA_KEY_MAX).collect()));
     }
     if key.starts_with(RESERVED) {
         return Err(MetadataError::Reserved(key.into()));
@@ -221,8 +212,6 @@ fn check(key: &str, value_len: usize) -> Result<(), MetadataError> {
 impl fmt::Debug for Metadata {
     /// Keys and lengths only: values may be secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.iter().map(|(key, value)| (key, value.len())))
-            .finish()
+        f.debug_map().entries(self.iter().map(|(key, value)| (key, value.len()))).finish()
     }
 }

@@ -38,17 +38,9 @@ pub struct Sha256 {
 
 impl Sha256 {
     /// Starts with no input.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a const fn is the point; nobody needs Default"
-    )]
+    #[expect(clippy::new_without_default, reason = "a const fn is the point; nobody needs Default")]
     pub const fn new() -> Self {
-        Self {
-            state: START,
-            block: [0; 64],
-            filled: 0,
-            total: 0,
-        }
+        Self { state: START, block: [0; 64], filled: 0, total: 0 }
     }
 
     /// Adds input.
@@ -142,10 +134,7 @@ const fn expand(block: &[u8; 64]) -> [u32; 64] {
         let (w15, w2) = (words[at - 15], words[at - 2]);
         let s0 = w15.rotate_right(7) ^ w15.rotate_right(18) ^ (w15 >> 3);
         let s1 = w2.rotate_right(17) ^ w2.rotate_right(19) ^ (w2 >> 10);
-        words[at] = words[at - 16]
-            .wrapping_add(s0)
-            .wrapping_add(words[at - 7])
-            .wrapping_add(s1);
+        words[at] = words[at - 16].wrapping_add(s0).wrapping_add(words[at - 7]).wrapping_add(s1);
         at += 1;
     }
     words
@@ -163,14 +152,8 @@ mod tests {
     #[test]
     fn digests_match_the_published_examples() {
         let cases: [(&[u8], &str); 3] = [
-            (
-                b"",
-                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-            ),
-            (
-                b"abc",
-                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-            ),
+            (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+            (b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
             (
                 b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
                 "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",

@@ -94,10 +94,7 @@ impl SpiffeId {
         if !path.split('/').all(is_segment) {
             return Err(SpiffeError::Path);
         }
-        Ok(Self {
-            whole: id.into(),
-            path_at: SCHEME.len() + domain.len(),
-        })
+        Ok(Self { whole: id.into(), path_at: SCHEME.len() + domain.len() })
     }
 
     /// The id that answers for `service` where nothing else names one:
@@ -122,9 +119,7 @@ impl SpiffeId {
 
     /// The trust domain's name.
     pub fn trust_domain_str(&self) -> &str {
-        self.whole
-            .get(SCHEME.len()..self.path_at)
-            .unwrap_or_default()
+        self.whole.get(SCHEME.len()..self.path_at).unwrap_or_default()
     }
 
     /// The trust domain.
@@ -169,11 +164,7 @@ pub fn is_service_name(name: &str) -> bool {
 fn check_trust_domain(name: &str) -> Result<(), SpiffeError> {
     let fits = (1..=TRUST_DOMAIN_MAX).contains(&name.len());
     let sound = |b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-    if fits && name.bytes().all(sound) {
-        Ok(())
-    } else {
-        Err(SpiffeError::TrustDomain)
-    }
+    if fits && name.bytes().all(sound) { Ok(()) } else { Err(SpiffeError::TrustDomain) }
 }
 
 fn is_segment(text: &str) -> bool {

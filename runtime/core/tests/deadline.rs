@@ -80,18 +80,9 @@ fn transit_is_half_a_round_trip_within_a_tenth() {
 fn the_nearer_of_own_limit_and_parent_wins() {
     let now = start();
     assert_eq!(child_deadline(now, ms(100), None, ms(4)), now + ms(100));
-    assert_eq!(
-        child_deadline(now, ms(100), Some(now + ms(500)), ms(4)),
-        now + ms(100)
-    );
-    assert_eq!(
-        child_deadline(now, ms(900), Some(now + ms(500)), ms(4)),
-        now + ms(496)
-    );
-    assert_eq!(
-        child_deadline(now, Duration::MAX, Some(now + ms(500)), ms(4)),
-        now + ms(496)
-    );
+    assert_eq!(child_deadline(now, ms(100), Some(now + ms(500)), ms(4)), now + ms(100));
+    assert_eq!(child_deadline(now, ms(900), Some(now + ms(500)), ms(4)), now + ms(496));
+    assert_eq!(child_deadline(now, Duration::MAX, Some(now + ms(500)), ms(4)), now + ms(496));
     assert!(child_deadline(now, Duration::MAX, None, ms(4)) > now + ms(1_000_000));
 }
 
@@ -140,24 +131,12 @@ fn waiting_for_an_endpoint_takes_a_quarter_or_three_seconds() {
 #[test]
 fn time_left_is_at_least_a_microsecond_and_never_unbounded_by_accident() {
     let now = start();
-    assert_eq!(
-        TimeLeft::until(Some(now + ms(5)), now),
-        TimeLeft::Micros(5000)
-    );
-    assert_eq!(
-        TimeLeft::until(Some(now + Duration::from_nanos(400)), now),
-        TimeLeft::Micros(1)
-    );
+    assert_eq!(TimeLeft::until(Some(now + ms(5)), now), TimeLeft::Micros(5000));
+    assert_eq!(TimeLeft::until(Some(now + Duration::from_nanos(400)), now), TimeLeft::Micros(1));
     assert_eq!(TimeLeft::until(Some(now), now + ms(1)), TimeLeft::Micros(1));
     assert_eq!(TimeLeft::until(None, now), TimeLeft::Unbounded);
-    assert_eq!(
-        TimeLeft::from_duration(Duration::MAX),
-        TimeLeft::Micros((1 << 62) - 1)
-    );
-    assert_eq!(
-        TimeLeft::Micros(7).duration(),
-        Some(Duration::from_micros(7))
-    );
+    assert_eq!(TimeLeft::from_duration(Duration::MAX), TimeLeft::Micros((1 << 62) - 1));
+    assert_eq!(TimeLeft::Micros(7).duration(), Some(Duration::from_micros(7)));
     assert_eq!(TimeLeft::Zero.duration(), Some(Duration::ZERO));
     assert_eq!(TimeLeft::Unbounded.duration(), None);
 }

@@ -6,17 +6,9 @@ use sinew_core::spiffe::{SpiffeError, SpiffeId, TrustDomain, is_service_name};
 #[test]
 fn sound_ids_are_read_and_shown_as_they_are() {
     for (id, domain, path) in [
-        (
-            "spiffe://prod.example/shop.Inventory",
-            "prod.example",
-            "/shop.Inventory",
-        ),
+        ("spiffe://prod.example/shop.Inventory", "prod.example", "/shop.Inventory"),
         ("spiffe://a/b", "a", "/b"),
-        (
-            "spiffe://a-b_c.0/X/y-z/_.1/...",
-            "a-b_c.0",
-            "/X/y-z/_.1/...",
-        ),
+        ("spiffe://a-b_c.0/X/y-z/_.1/...", "a-b_c.0", "/X/y-z/_.1/..."),
     ] {
         let read: SpiffeId = id.parse().unwrap();
         assert_eq!((read.trust_domain_str(), read.path()), (domain, path));
@@ -74,11 +66,7 @@ fn a_service_answers_under_its_own_name() {
     assert_eq!(id.as_str(), "spiffe://dev.local/shop.Inventory");
     assert_eq!(SpiffeId::new(id.as_str()), Ok(id));
     for name in ["", ".", "..", "a/b", "ä", "a b"] {
-        assert_eq!(
-            SpiffeId::for_service(&domain, name),
-            Err(SpiffeError::ServiceName),
-            "{name:?}"
-        );
+        assert_eq!(SpiffeId::for_service(&domain, name), Err(SpiffeError::ServiceName), "{name:?}");
     }
 }
 
@@ -89,10 +77,7 @@ fn server_name_is_a_dns_name_made_of_the_digest() {
     let (label, rest) = name.split_once('.').unwrap();
     assert_eq!((label.len(), rest), (32, "sinew"));
     let digest = sinew_core::sha256::digest(id.as_str().as_bytes());
-    let hex: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(label, hex);
 }
 

@@ -94,16 +94,23 @@ impl Drop for Level<'_> {
 pub(super) struct Guarded<'b, T> {
     inner: T,
     budget: &'b Budget,
+    /// Of a tuple or struct: its elements lie inside of it, and were charged with it.
+    inline: bool,
 }
 
 impl<'b, T> Guarded<'b, T> {
     pub(super) fn new(inner: T, budget: &'b Budget) -> Self {
-        Self { inner, budget }
+        Self { inner, budget, inline: false }
     }
 
     #[inline]
     fn wrap<U>(&self, inner: U) -> Guarded<'b, U> {
-        Guarded { inner, budget: self.budget }
+        Guarded { inner, budget: self.budget, inline: false }
+    }
+
+    #[inline]
+    fn wrap_inline<U>(&self, inner: U) -> Guarded<'b, U> {
+        Guarded { inner, budget: self.budget, inline: true }
     }
 }
 
@@ -119,11 +126,11 @@ macro_rules! forward_plain {
 
 /// What may nest: one level for as long as it is being read.
 macro_rules! forward_nested {
-    ($($method:ident($($arg:ident: $ty:ty),*))*) => {$(
+    ($wrap:ident: $($method:ident($($arg:ident: $ty:ty),*))*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
             let _level = self.budget.enter()?;
-            let visitor = self.wrap(visitor);
+            let visitor = self.$wrap(visitor);
             self.inner.$method($($arg,)* visitor)
         }
     )*};
@@ -152,13 +159,15 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Guarded<'_, D> {
     }
 
     forward_nested! {
-        deserialize_any() deserialize_ignored_any() deserialize_option() deserialize_seq()
+        wrap: deserialize_any() deserialize_ignored_any() deserialize_option() deserialize_seq()
         deserialize_map()
         deserialize_newtype_struct(name: &'static str)
-        deserialize_tuple(len: usize)
+        deserialize_enum(name: &'static str, variants: &'static [&'static str])
+    }
+    forward_nested! {
+        wrap_inline: deserialize_tuple(len: usize)
         deserialize_tuple_struct(name: &'static str, len: usize)
         deserialize_struct(name: &'static str, fields: &'static [&'static str])
-        deserialize_enum(name: &'static str, variants: &'static [&'static str])
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -222,7 +231,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Guarded<'_, V> {
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<V::Value, A::Error> {
-        let access = self.wrap(access);
+        let access = if self.inline { self.wrap_inline(access) } else { self.wrap(access) };
         self.inner.visit_seq(access)
     }
 
@@ -257,7 +266,9 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Guarded<'_, A> {
         &mut self,
         seed: T,
     ) -> Result<Option<T::Value>, A::Error> {
-        self.budget.element(size_of::<T::Value>())?;
+        if !self.inline {
+            self.budget.element(size_of::<T::Value>())?;
+        }
         let seed = self.wrap(seed);
         self.inner.next_element_seed(seed)
     }
@@ -325,7 +336,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
     #[inline]
     fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
         let _level = self.budget.enter()?;
-        let visitor = self.wrap(visitor);
+        let visitor = self.wrap_inline(visitor);
         self.inner.tuple_variant(len, visitor)
     }
 
@@ -336,7 +347,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         let _level = self.budget.enter()?;
-        let visitor = self.wrap(visitor);
+        let visitor = self.wrap_inline(visitor);
         self.inner.struct_variant(fields, visitor)
     }
 }

@@ -94,22 +94,13 @@ impl Default for LedgerCall {
 
 impl Default for LedgerAttempt {
     fn default() -> Self {
-        Self {
-            endpoint: String::new(),
-            started_us: 0,
-            took_us: 0,
-            code: Code::Ok,
-            answered: None,
-        }
+        Self { endpoint: String::new(), started_us: 0, took_us: 0, code: Code::Ok, answered: None }
     }
 }
 
 impl LedgerCall {
     /// The calls made on behalf of this one, over all its attempts.
     pub(crate) fn below(&self) -> impl DoubleEndedIterator<Item = &LedgerCall> {
-        self.attempts
-            .iter()
-            .filter_map(|attempt| attempt.answered.as_ref())
-            .flat_map(|s| &s.calls)
+        self.attempts.iter().filter_map(|attempt| attempt.answered.as_ref()).flat_map(|s| &s.calls)
     }
 }

@@ -45,22 +45,12 @@ fn find(call: &LedgerCall, total_us: u64) -> Option<Culprit<'_>> {
     };
     Some(below.unwrap_or_else(|| {
         if is_most(call.waited_us, total_us) {
-            return Culprit {
-                waited: true,
-                took_us: call.waited_us,
-                ..here
-            };
+            return Culprit { waited: true, took_us: call.waited_us, ..here };
         }
-        match call
-            .attempts
-            .iter()
-            .find(|attempt| is_most(attempt.took_us, total_us))
-        {
-            Some(attempt) => Culprit {
-                endpoint: Some(&attempt.endpoint),
-                took_us: attempt.took_us,
-                ..here
-            },
+        match call.attempts.iter().find(|attempt| is_most(attempt.took_us, total_us)) {
+            Some(attempt) => {
+                Culprit { endpoint: Some(&attempt.endpoint), took_us: attempt.took_us, ..here }
+            }
             None => here,
         }
     }))
@@ -79,11 +69,7 @@ impl fmt::Display for Culprit<'_> {
         } else {
             write!(f, "{} of {} ms", self.took_us / 1000, self.total_us / 1000)?;
         }
-        f.write_str(if self.waited {
-            " before its first attempt"
-        } else {
-            ""
-        })
+        f.write_str(if self.waited { " before its first attempt" } else { "" })
     }
 }
 
@@ -107,10 +93,7 @@ impl fmt::Display for LedgerCall {
     ///
     /// A call that went well at the first attempt and made no calls has no line for that attempt.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show = Show {
-            total_us: self.total_us,
-            culprit: self.culprit(),
-        };
+        let show = Show { total_us: self.total_us, culprit: self.culprit() };
         show.call(f, self, "", true)
     }
 }
@@ -140,9 +123,7 @@ impl Show<'_> {
             write!(f, "  ({} shorter calls left out)", call.dropped)?;
         }
         if !is_root
-            && self
-                .culprit
-                .is_some_and(|culprit| std::ptr::eq(culprit.method, &*call.method))
+            && self.culprit.is_some_and(|culprit| std::ptr::eq(culprit.method, &*call.method))
         {
             f.write_str("   <- most of the time")?;
         }
@@ -169,24 +150,14 @@ impl Show<'_> {
         number: usize,
         indent: &str,
     ) -> fmt::Result {
-        write!(
-            f,
-            "attempt {number} at {}  {} ms",
-            attempt.endpoint,
-            Ms(attempt.took_us)
-        )?;
+        write!(f, "attempt {number} at {}  {} ms", attempt.endpoint, Ms(attempt.took_us))?;
         let Some(server) = &attempt.answered else {
             return f.write_str("  no answer");
         };
         if attempt.code != Code::Ok {
             write!(f, "  {}", attempt.code)?;
         }
-        write!(
-            f,
-            "  (queue {} ms, work {} ms)",
-            Ms(server.queue_us),
-            Ms(server.work_us)
-        )?;
+        write!(f, "  (queue {} ms, work {} ms)", Ms(server.queue_us), Ms(server.work_us))?;
         for (at, call) in server.calls.iter().enumerate() {
             let last = at + 1 == server.calls.len();
             write!(f, "\n{indent}{} ", if last { '└' } else { '├' })?;

@@ -61,10 +61,7 @@ fn put_calls(out: &mut Vec<u8>, calls: &[LedgerCall]) {
         put_name(out, &call.method);
         varint::put(out, call.total_us);
         varint::put(out, call.waited_us);
-        out.extend_from_slice(&[
-            call.code as u8,
-            if call.unfinished { UNFINISHED } else { 0 },
-        ]);
+        out.extend_from_slice(&[call.code as u8, if call.unfinished { UNFINISHED } else { 0 }]);
         varint::put(out, u64::from(call.dropped));
         varint::put(out, call.attempts.len() as u64);
         for attempt in &call.attempts {
@@ -81,11 +78,7 @@ fn put_attempt(out: &mut Vec<u8>, attempt: &LedgerAttempt) {
     let Some(server) = &attempt.answered else {
         return out.push(0);
     };
-    out.push(if server.left_us.is_some() {
-        ANSWERED | LEFT_KNOWN
-    } else {
-        ANSWERED
-    });
+    out.push(if server.left_us.is_some() { ANSWERED | LEFT_KNOWN } else { ANSWERED });
     varint::put(out, server.queue_us);
     varint::put(out, server.work_us);
     if let Some(left) = server.left_us {
@@ -111,7 +104,7 @@ pub fn truncate_to_bounds(calls: &mut Vec<LedgerCall>) {
     }
     // The calls in the order in which a walk meets them, ranked by what they took.
     let mut totals = Vec::new();
-    collect_totals(calls, &mut totals);
+    collect_totals(calls, u64::MAX, &mut totals);
     let mut order: Vec<usize> = (0..totals.len()).collect();
     order.sort_by_key(|&at| (Reverse(totals[at]), at));
     let mut rank = vec![0; totals.len()];
@@ -123,38 +116,17 @@ pub fn truncate_to_bounds(calls: &mut Vec<LedgerCall>) {
     while too_many - fits > 1 {
         let keep = fits + (too_many - fits) / 2;
         let mut measure = Measure::default();
-        measure.add_kept(
-            calls,
-            &mut Walk {
-                rank: &rank,
-                keep,
-                at: 0,
-            },
-        );
-        if measure.fits() {
-            fits = keep
-        } else {
-            too_many = keep
-        }
+        measure.add_kept(calls, &mut Walk { rank: &rank, keep, at: 0 });
+        if measure.fits() { fits = keep } else { too_many = keep }
     }
-    remove(
-        calls,
-        &mut Walk {
-            rank: &rank,
-            keep: fits,
-            at: 0,
-        },
-    );
+    remove(calls, &mut Walk { rank: &rank, keep: fits, at: 0 });
 }
 
 /// Holds depth and attempts to their bounds.
 fn cut_shape(calls: &mut [LedgerCall], depth: usize) {
     for call in calls {
         call.attempts.truncate(LEDGER_ATTEMPTS_MAX);
-        let servers = call
-            .attempts
-            .iter_mut()
-            .filter_map(|attempt| attempt.answered.as_mut());
+        let servers = call.attempts.iter_mut().filter_map(|attempt| attempt.answered.as_mut());
         for server in servers {
             if depth < LEDGER_DEPTH_MAX {
                 cut_shape(&mut server.calls, depth + 1);
@@ -166,12 +138,14 @@ fn cut_shape(calls: &mut [LedgerCall], depth: usize) {
     }
 }
 
-fn collect_totals(calls: &[LedgerCall], totals: &mut Vec<u64>) {
+/// No call counts for more than the one that made it: without that one it could not be shown.
+fn collect_totals(calls: &[LedgerCall], most: u64, totals: &mut Vec<u64>) {
     for call in calls {
-        totals.push(call.total_us);
+        let total = call.total_us.min(most);
+        totals.push(total);
         for attempt in &call.attempts {
             if let Some(server) = &attempt.answered {
-                collect_totals(&server.calls, totals);
+                collect_totals(&server.calls, total, totals);
             }
         }
     }
@@ -381,11 +355,7 @@ fn take_attempt(
         attempt.answered = Some(LedgerServer {
             queue_us: varint::get(buf)?,
             work_us: varint::get(buf)?,
-            left_us: if flags & LEFT_KNOWN != 0 {
-                Some(varint::get(buf)?)
-            } else {
-                None
-            },
+            left_us: if flags & LEFT_KNOWN != 0 { Some(varint::get(buf)?) } else { None },
             calls: take_calls(buf, nodes, depth + 1)?,
         });
     } else if flags != 0 {
@@ -400,9 +370,5 @@ fn code(buf: &mut &[u8]) -> Result<Code, Malformed> {
 
 fn flags(buf: &mut &[u8], known: u8) -> Result<u8, Malformed> {
     let flags = read::u8(buf)?;
-    if flags & !known == 0 {
-        Ok(flags)
-    } else {
-        Err(Malformed::new("an unknown flag"))
-    }
+    if flags & !known == 0 { Ok(flags) } else { Err(Malformed::new("an unknown flag")) }
 }

@@ -73,10 +73,7 @@ pub enum Verdict {
 impl ClientPlan {
     /// A plan for this many endpoints.
     pub const fn new(endpoints: usize) -> Self {
-        Self {
-            endpoints,
-            cursor: 0,
-        }
+        Self { endpoints, cursor: 0 }
     }
 
     /// Begins a call with at most `attempts` of them; `None` when there is no endpoint at all.
@@ -87,12 +84,7 @@ impl ClientPlan {
         }
         self.cursor = (at + 1) % self.endpoints;
         let attempts_left = attempts.clamp(1, limits::ATTEMPTS_MAX);
-        Some(Turn {
-            endpoints: self.endpoints,
-            at,
-            attempts_left,
-            unreachable: 0,
-        })
+        Some(Turn { endpoints: self.endpoints, at, attempts_left, unreachable: 0 })
     }
 }
 
@@ -174,12 +166,7 @@ mod tests {
     }
 
     fn failed(disposition: Disposition, code: Code) -> Failed {
-        Failed {
-            code,
-            reason: Reason::None,
-            disposition,
-            directive: Directive::Default,
-        }
+        Failed { code, reason: Reason::None, disposition, directive: Directive::Default }
     }
 
     fn begin(endpoints: usize, attempts: u8) -> Turn {
@@ -246,13 +233,8 @@ mod tests {
             (Directive::RetryElsewhere(wait), 1, Verdict::NextAfter(wait)),
         ];
         for (directive, endpoints, expected) in cases {
-            let verdict = begin(endpoints, 3).failed(
-                Failed {
-                    directive,
-                    ..rejected
-                },
-                &mut Fixed(1),
-            );
+            let verdict =
+                begin(endpoints, 3).failed(Failed { directive, ..rejected }, &mut Fixed(1));
             assert_eq!(verdict, expected, "{directive:?} with {endpoints}");
         }
     }
@@ -260,9 +242,6 @@ mod tests {
     #[test]
     fn a_call_with_a_malformed_argument_is_not_tried_again() {
         let malformed = failed(Disposition::Rejected, Code::InvalidArgument);
-        assert_eq!(
-            begin(3, 3).failed(malformed, &mut Fixed(1)),
-            Verdict::GiveUp
-        );
+        assert_eq!(begin(3, 3).failed(malformed, &mut Fixed(1)), Verdict::GiveUp);
     }
 }

@@ -211,10 +211,7 @@ impl AnswerHead {
         }
         if has(flag::CUT) {
             let criticality = read::u8(&mut buf)?;
-            head.cut = Some(AdmissionCut {
-                criticality,
-                shed_key: read::u16(&mut buf)?,
-            });
+            head.cut = Some(AdmissionCut { criticality, shed_key: read::u16(&mut buf)? });
         }
         head.metadata = Metadata::decode_announced(&mut buf, has(flag::METADATA))?;
         if has(flag::LEDGER) {
@@ -305,17 +302,9 @@ fn decode_directive(buf: &mut &[u8]) -> Result<Directive, Malformed> {
 }
 
 fn put_status(out: &mut Vec<u8>, status: &WireStatus) {
-    let code = if status.code == Code::Ok {
-        Code::Unknown
-    } else {
-        status.code
-    };
-    let numbers = [
-        code as u8,
-        status.reason.to_u8(),
-        status.disposition as u8,
-        status.origin as u8,
-    ];
+    let code = if status.code == Code::Ok { Code::Unknown } else { status.code };
+    let numbers =
+        [code as u8, status.reason.to_u8(), status.disposition as u8, status.origin as u8];
     out.extend_from_slice(&numbers);
     let message = ledger::cut(&status.message, STATUS_MESSAGE_MAX);
     varint::put(out, message.len() as u64);

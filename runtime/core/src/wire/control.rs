@@ -52,10 +52,7 @@ pub enum ConnectionFrame {
 impl ConnectionFrame {
     /// Whether it may stand on a stream of this type.
     pub const fn is_allowed_on(&self, stream: StreamType) -> bool {
-        matches!(
-            (self, stream),
-            (Self::Stamp { .. }, _) | (_, StreamType::Control)
-        )
+        matches!((self, stream), (Self::Stamp { .. }, _) | (_, StreamType::Control))
     }
 }
 
@@ -113,22 +110,12 @@ pub(crate) const fn is_connection_kind(kind: u8) -> bool {
 /// Reads a connection frame's payload.
 pub(crate) fn decode(kind: u8, mut buf: &[u8]) -> Result<ConnectionFrame, Malformed> {
     let frame = match kind {
-        kinds::STAMP => ConnectionFrame::Stamp {
-            sent_at_us: varint::get(&mut buf)?,
-        },
+        kinds::STAMP => ConnectionFrame::Stamp { sent_at_us: varint::get(&mut buf)? },
         kinds::SETTINGS => return Settings::decode(buf).map(ConnectionFrame::Settings),
-        kinds::GOAWAY => ConnectionFrame::GoAway {
-            phase: phase(&mut buf)?,
-        },
-        kinds::GOAWAY_ACK => ConnectionFrame::GoAwayAck {
-            phase: phase(&mut buf)?,
-        },
-        kinds::PING => ConnectionFrame::Ping {
-            nonce: varint::get(&mut buf)?,
-        },
-        kinds::PONG => ConnectionFrame::Pong {
-            nonce: varint::get(&mut buf)?,
-        },
+        kinds::GOAWAY => ConnectionFrame::GoAway { phase: phase(&mut buf)? },
+        kinds::GOAWAY_ACK => ConnectionFrame::GoAwayAck { phase: phase(&mut buf)? },
+        kinds::PING => ConnectionFrame::Ping { nonce: varint::get(&mut buf)? },
+        kinds::PONG => ConnectionFrame::Pong { nonce: varint::get(&mut buf)? },
         kinds::HEALTH => return health(buf),
         _ => return Err(Malformed::new("a connection frame of unknown kind")),
     };
@@ -139,9 +126,7 @@ pub(crate) fn decode(kind: u8, mut buf: &[u8]) -> Result<ConnectionFrame, Malfor
 fn phase(buf: &mut &[u8]) -> Result<u8, Malformed> {
     match read::u8(buf)? {
         phase @ 1..=2 => Ok(phase),
-        _ => Err(Malformed::new(
-            "a phase of going away that is neither 1 nor 2",
-        )),
+        _ => Err(Malformed::new("a phase of going away that is neither 1 nor 2")),
     }
 }
 

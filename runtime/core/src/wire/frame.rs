@@ -41,11 +41,7 @@ impl TimeLeft {
     /// `left` in whole microseconds, at least 1.
     #[inline]
     pub fn from_duration(left: Duration) -> Self {
-        Self::Micros(
-            u64::try_from(left.as_micros())
-                .unwrap_or(u64::MAX)
-                .clamp(1, varint::MAX),
-        )
+        Self::Micros(u64::try_from(left.as_micros()).unwrap_or(u64::MAX).clamp(1, varint::MAX))
     }
 
     /// The time as a duration; `None` where there is no deadline.
@@ -145,11 +141,7 @@ pub(crate) fn decode_call(kind: CallKind, unbounded: bool, mut rest: Bytes) -> F
     let call = match varint::get(&mut buf) {
         Ok(call) => call,
         Err(why) => {
-            return Frame::Bad {
-                call: None,
-                kind: Some(kind),
-                why,
-            };
+            return Frame::Bad { call: None, kind: Some(kind), why };
         }
     };
     let time = if unbounded {
@@ -159,28 +151,15 @@ pub(crate) fn decode_call(kind: CallKind, unbounded: bool, mut rest: Bytes) -> F
             Ok(0) => TimeLeft::Zero,
             Ok(us) => TimeLeft::Micros(us),
             Err(why) => {
-                return Frame::Bad {
-                    call: Some(call),
-                    kind: Some(kind),
-                    why,
-                };
+                return Frame::Bad { call: Some(call), kind: Some(kind), why };
             }
         }
     };
     let at = rest.len() - buf.len();
     if kind == CallKind::End && !buf.is_empty() {
         let why = Malformed::new("bytes behind the last field");
-        return Frame::Bad {
-            call: Some(call),
-            kind: Some(kind),
-            why,
-        };
+        return Frame::Bad { call: Some(call), kind: Some(kind), why };
     }
     bytes::Buf::advance(&mut rest, at);
-    Frame::Call(CallFrame {
-        kind,
-        call,
-        time,
-        rest,
-    })
+    Frame::Call(CallFrame { kind, call, time, rest })
 }

@@ -93,11 +93,7 @@ pub const fn cancel_code(reason: CancelReason) -> u64 {
 /// The cancel reason that a stream code carries; `None` where it carries none.
 #[inline]
 pub const fn cancel_reason(code: u64) -> Option<CancelReason> {
-    if code >> 8 == 1 {
-        Some(CancelReason::from_u8(code as u8))
-    } else {
-        None
-    }
+    if code >> 8 == 1 { Some(CancelReason::from_u8(code as u8)) } else { None }
 }
 
 /// What a stream is for: its first varint.
@@ -216,11 +212,7 @@ impl CallKind {
 /// Flags must all be known: a sender uses a new one only towards a peer whose settings offer it.
 #[inline]
 pub(crate) const fn known_flags(flags: u64, known: u64) -> Result<(), Malformed> {
-    if flags & !known == 0 {
-        Ok(())
-    } else {
-        Err(Malformed::new("an unknown flag"))
-    }
+    if flags & !known == 0 { Ok(()) } else { Err(Malformed::new("an unknown flag")) }
 }
 
 #[cfg(test)]
@@ -257,13 +249,7 @@ mod tests {
             let reason = CancelReason::from_u8(number);
             assert_eq!(cancel_reason(cancel_code(reason)), Some(reason));
         }
-        for code in [
-            STREAM_ABANDONED,
-            STREAM_LANE_STALLED,
-            STREAM_REFUSED,
-            0x301,
-            u64::MAX,
-        ] {
+        for code in [STREAM_ABANDONED, STREAM_LANE_STALLED, STREAM_REFUSED, 0x301, u64::MAX] {
             assert_eq!(cancel_reason(code), None);
         }
     }

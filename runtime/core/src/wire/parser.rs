@@ -56,13 +56,7 @@ impl Parser {
     }
 
     fn of(max_frame: usize, stream: Stream) -> Self {
-        Self {
-            carry: BytesMut::new(),
-            chunk: Bytes::new(),
-            max_frame,
-            stream,
-            failed: None,
-        }
+        Self { carry: BytesMut::new(), chunk: Bytes::new(), max_frame, stream, failed: None }
     }
 
     /// Takes the next bytes of the stream.
@@ -110,10 +104,7 @@ impl Parser {
     /// # Errors
     /// What ends the stream.
     #[inline]
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an iterator would end at the first `None`"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "an iterator would end at the first `None`")]
     pub fn next(&mut self) -> Result<Option<Frame>, FrameError> {
         if matches!(self.stream, Stream::Awaited) && self.stream_type()?.is_none() {
             return Ok(None);
@@ -126,10 +117,7 @@ impl Parser {
             return self.fail(FrameError::Empty);
         }
         if claimed > self.max_frame as u64 {
-            return self.fail(FrameError::TooLong {
-                claimed,
-                limit: self.max_frame,
-            });
+            return self.fail(FrameError::TooLong { claimed, limit: self.max_frame });
         }
         // At most the limit, so it fits.
         let whole = header + claimed as usize;
@@ -201,11 +189,7 @@ impl Parser {
     #[inline]
     fn peek_varint(&mut self) -> Result<Option<(u64, usize)>, FrameError> {
         let in_chunk = self.carry.is_empty();
-        let first = if in_chunk {
-            self.chunk.first()
-        } else {
-            self.carry.first()
-        };
+        let first = if in_chunk { self.chunk.first() } else { self.carry.first() };
         let Some(&first) = first else { return Ok(None) };
         let len = varint::len_from_first(first);
         // One that is cut goes to the carry, where the next chunk completes it.
@@ -257,18 +241,11 @@ fn inside(mut frame: Bytes) -> Result<Frame, FrameError> {
     if is_connection_kind(kind) {
         return Ok(match control::decode(kind, &frame) {
             Ok(frame) => Frame::Connection(frame),
-            Err(why) => Frame::Bad {
-                call: None,
-                kind: None,
-                why,
-            },
+            Err(why) => Frame::Bad { call: None, kind: None, why },
         });
     }
     if bare & SKIPPABLE != 0 {
-        return Ok(Frame::Skipped {
-            kind,
-            len: frame.len(),
-        });
+        return Ok(Frame::Skipped { kind, len: frame.len() });
     }
     Err(FrameError::UnknownKind(kind))
 }

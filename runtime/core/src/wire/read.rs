@@ -77,9 +77,5 @@ pub(crate) fn count(buf: &mut &[u8], max: usize, least: usize) -> Result<usize, 
 /// Nothing may follow.
 #[inline]
 pub(crate) fn end(buf: &[u8]) -> Result<(), Malformed> {
-    if buf.is_empty() {
-        Ok(())
-    } else {
-        Err(Malformed::new("bytes behind the last field"))
-    }
+    if buf.is_empty() { Ok(()) } else { Err(Malformed::new("bytes behind the last field")) }
 }

@@ -193,9 +193,7 @@ impl RequestHead {
             head.criticality = match Criticality::from_u8(read::u8(&mut buf)?) {
                 None => return Err(Malformed::new("an unknown criticality")),
                 Some(Criticality::Critical) => {
-                    return Err(Malformed::new(
-                        "a criticality that is announced and default",
-                    ));
+                    return Err(Malformed::new("a criticality that is announced and default"));
                 }
                 Some(criticality) => criticality,
             };

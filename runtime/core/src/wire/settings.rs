@@ -85,12 +85,7 @@ impl Settings {
             varint::put(&mut value, number);
             put_entry(out, id, &mut value);
         }
-        for name in self
-            .services
-            .iter()
-            .filter(|name| is_service_name(name))
-            .take(SERVICES_MAX)
-        {
+        for name in self.services.iter().filter(|name| is_service_name(name)).take(SERVICES_MAX) {
             if value.len() + varint::len(name.len() as u64) + name.len() > SERVICES_BYTES_MAX {
                 break;
             }

@@ -111,11 +111,7 @@ mod tests {
     #[test]
     fn values_around_each_border_survive() {
         for border in [0, 1 << 6, 1 << 14, 1 << 30, MAX] {
-            for v in [
-                border - u64::from(border > 0),
-                border,
-                (border + 1).min(MAX),
-            ] {
+            for v in [border - u64::from(border > 0), border, (border + 1).min(MAX)] {
                 let written = bytes(v);
                 assert_eq!(written.len(), len(v));
                 assert_eq!(len_from_first(written[0]), len(v));
@@ -129,11 +125,7 @@ mod tests {
 
     #[test]
     fn longer_forms_than_needed_are_refused() {
-        for long in [
-            &[0x40, 0x25][..],
-            &[0x80, 0, 0, 0x25],
-            &[0xc0, 0, 0, 0, 0, 0, 0, 0x25],
-        ] {
+        for long in [&[0x40, 0x25][..], &[0x80, 0, 0, 0x25], &[0xc0, 0, 0, 0, 0, 0, 0, 0x25]] {
             assert_eq!(get(&mut &long[..]), Err(LONG_FORM));
         }
     }

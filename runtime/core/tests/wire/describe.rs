@@ -28,16 +28,10 @@ pub(crate) fn frame(frame: &Frame) -> String {
             Ok(text) => text,
             Err(_) => format!("{} ends call {}", frame.kind.name(), frame.call),
         },
-        Frame::Bad {
-            call: Some(call),
-            kind: Some(kind),
-            ..
-        } => {
+        Frame::Bad { call: Some(call), kind: Some(kind), .. } => {
             format!("{} ends call {call}", kind.name())
         }
-        Frame::Bad {
-            kind: Some(kind), ..
-        } => format!("bad {} names no call", kind.name()),
+        Frame::Bad { kind: Some(kind), .. } => format!("bad {} names no call", kind.name()),
         Frame::Bad { .. } => "bad connection frame".into(),
         Frame::Skipped { kind, len } => format!("skipped kind={kind:#04x} bytes={len}"),
     }
@@ -169,11 +163,7 @@ fn answer(text: &mut String, head: &AnswerHead) {
         AnswerOutcome::App => " app",
         AnswerOutcome::Status(_) => "",
     };
-    let _ = write!(
-        text,
-        " codec={} queue={}us work={}us",
-        head.codec, head.queue_us, head.work_us
-    );
+    let _ = write!(text, " codec={} queue={}us work={}us", head.codec, head.queue_us, head.work_us);
     if head.draining {
         *text += " draining";
     }
@@ -223,10 +213,8 @@ fn answer(text: &mut String, head: &AnswerHead) {
 
 fn metadata(text: &mut String, metadata: &Metadata) {
     if !metadata.is_empty() {
-        let entries: Vec<_> = metadata
-            .iter()
-            .map(|(key, value)| format!("{key}={}", hex(value)))
-            .collect();
+        let entries: Vec<_> =
+            metadata.iter().map(|(key, value)| format!("{key}={}", hex(value))).collect();
         let _ = write!(text, " metadata={{{}}}", entries.join(", "));
     }
 }
@@ -253,11 +241,7 @@ fn calls(text: &mut String, list: &[LedgerCall]) {
             match &attempt.answered {
                 None => *text += " no-answer",
                 Some(server) => {
-                    let _ = write!(
-                        text,
-                        " queue={}us work={}us",
-                        server.queue_us, server.work_us
-                    );
+                    let _ = write!(text, " queue={}us work={}us", server.queue_us, server.work_us);
                     if let Some(left) = server.left_us {
                         let _ = write!(text, " left={left}us");
                     }

@@ -129,10 +129,7 @@ fn a_body_is_a_view_of_its_frame() {
     let range = frame.as_ptr_range();
     let (_, body) = RequestHead::decode(frame).unwrap();
     assert_eq!(body.as_ptr_range().end, range.end);
-    let frame = Bytes::from(answer_bytes(
-        &AnswerHead::new(AnswerOutcome::Ok, 1),
-        b"body",
-    ));
+    let frame = Bytes::from(answer_bytes(&AnswerHead::new(AnswerOutcome::Ok, 1), b"body"));
     let range = frame.as_ptr_range();
     let (_, body) = AnswerHead::decode(frame).unwrap();
     assert_eq!(body.as_ptr_range().end, range.end);
@@ -151,9 +148,7 @@ fn a_status_message_is_cut_between_characters_when_written() {
     long.message.insert(0, 'x');
     let data = answer_bytes(&AnswerHead::new(AnswerOutcome::Status(long), 0), &[]);
     let (head, _) = AnswerHead::decode(Bytes::from(data)).unwrap();
-    let AnswerOutcome::Status(read) = head.outcome else {
-        panic!("{:?}", head.outcome)
-    };
+    let AnswerOutcome::Status(read) = head.outcome else { panic!("{:?}", head.outcome) };
     assert_eq!(read.message.len(), STATUS_MESSAGE_MAX - 1);
     // A failure is never called a success.
     assert_eq!(read.code, Code::Unknown);

@@ -10,31 +10,15 @@ use sinew_core::{
 };
 
 fn call(method: &str, total_us: u64, code: Code, attempts: Vec<LedgerAttempt>) -> LedgerCall {
-    LedgerCall {
-        method: method.into(),
-        total_us,
-        code,
-        attempts,
-        ..LedgerCall::default()
-    }
+    LedgerCall { method: method.into(), total_us, code, attempts, ..LedgerCall::default() }
 }
 
 fn attempt(endpoint: &str, took_us: u64, answered: Option<LedgerServer>) -> LedgerAttempt {
-    LedgerAttempt {
-        endpoint: endpoint.into(),
-        took_us,
-        answered,
-        ..LedgerAttempt::default()
-    }
+    LedgerAttempt { endpoint: endpoint.into(), took_us, answered, ..LedgerAttempt::default() }
 }
 
 fn server(queue_us: u64, work_us: u64, calls: Vec<LedgerCall>) -> Option<LedgerServer> {
-    Some(LedgerServer {
-        queue_us,
-        work_us,
-        left_us: None,
-        calls,
-    })
+    Some(LedgerServer { queue_us, work_us, left_us: None, calls })
 }
 
 /// Three hops of which the last hangs.
@@ -43,11 +27,7 @@ fn search() -> LedgerCall {
         "schedule/day",
         12_000,
         Code::Ok,
-        vec![attempt(
-            "127.0.0.1:7002",
-            11_900,
-            server(50, 11_000, vec![]),
-        )],
+        vec![attempt("127.0.0.1:7002", 11_900, server(50, 11_000, vec![]))],
     );
     let quote = call(
         "fares/quote",
@@ -55,11 +35,7 @@ fn search() -> LedgerCall {
         Code::DeadlineExceeded,
         vec![attempt("127.0.0.1:7003", 480_200, None)],
     );
-    let first = attempt(
-        "127.0.0.1:7001",
-        499_800,
-        server(100, 499_100, vec![day, quote]),
-    );
+    let first = attempt("127.0.0.1:7001", 499_800, server(100, 499_100, vec![day, quote]));
     call("search/find", 500_200, Code::DeadlineExceeded, vec![first])
 }
 
@@ -76,17 +52,24 @@ fn sent(calls: &[LedgerCall]) -> Vec<LedgerCall> {
     head.ledger
 }
 
+#[test]
+fn the_caller_is_kept_when_what_it_called_claims_to_have_taken_longer() {
+    let name = "x".repeat(120);
+    let below = (0..60).map(|us| call(&name, 1_000 + us, Code::Ok, Vec::new())).collect();
+    let root = call("a/b", 1, Code::Ok, vec![attempt("e", 1, server(0, 1, below))]);
+    let kept = sent(&[root]);
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].method, "a/b");
+    assert!(nodes_and_depth(&kept).0 < 60);
+}
+
 fn nodes_and_depth(calls: &[LedgerCall]) -> (usize, usize) {
     let mut nodes = 0;
     let mut depth = 0;
     for call in calls {
         nodes += 1 + call.attempts.len();
         depth = depth.max(1);
-        for server in call
-            .attempts
-            .iter()
-            .filter_map(|attempt| attempt.answered.as_ref())
-        {
+        for server in call.attempts.iter().filter_map(|attempt| attempt.answered.as_ref()) {
             let below = nodes_and_depth(&server.calls);
             nodes += below.0;
             depth = depth.max(1 + below.1);
@@ -117,12 +100,7 @@ fn a_tree_shows_retries_waits_and_what_is_missing() {
     second.code = Code::Unavailable;
     let whole = LedgerCall {
         waited_us: 31_000,
-        ..call(
-            "shop/buy",
-            90_000,
-            Code::Unavailable,
-            vec![attempt("a:1", 30_000, None), second],
-        )
+        ..call("shop/buy", 90_000, Code::Unavailable, vec![attempt("a:1", 30_000, None), second])
     };
     let expected = "\
 shop/buy  90.0 ms  Unavailable  (waited 31.0 ms)
@@ -136,19 +114,13 @@ shop/buy  90.0 ms  Unavailable  (waited 31.0 ms)
 fn the_deepest_that_took_most_is_to_blame() {
     let search = search();
     let culprit = search.culprit().unwrap();
-    assert_eq!(
-        culprit.to_string(),
-        "fares/quote at 127.0.0.1:7003 took 480 of 500 ms"
-    );
+    assert_eq!(culprit.to_string(), "fares/quote at 127.0.0.1:7003 took 480 of 500 ms");
     assert_eq!(culprit.endpoint, Some("127.0.0.1:7003"));
 }
 
 #[test]
 fn a_wait_before_the_first_attempt_is_to_blame_where_it_took_most() {
-    let waited = LedgerCall {
-        waited_us: 6_000,
-        ..call("a/b", 9_000, Code::Unavailable, vec![])
-    };
+    let waited = LedgerCall { waited_us: 6_000, ..call("a/b", 9_000, Code::Unavailable, vec![]) };
     let text = waited.culprit().unwrap().to_string();
     assert_eq!(text, "a/b waited 6.0 of 9.0 ms before its first attempt");
 }
@@ -157,32 +129,18 @@ fn a_wait_before_the_first_attempt_is_to_blame_where_it_took_most() {
 fn attempts_that_share_the_time_leave_the_blame_with_the_call() {
     let attempts = vec![attempt("a:1", 40_000, None), attempt("b:1", 40_000, None)];
     let shared = call("a/b", 90_000, Code::Unavailable, attempts);
-    assert_eq!(
-        shared.culprit().unwrap().to_string(),
-        "a/b took 90 of 90 ms"
-    );
+    assert_eq!(shared.culprit().unwrap().to_string(), "a/b took 90 of 90 ms");
     assert_eq!(LedgerCall::default().culprit(), None);
 }
 
 #[test]
 fn what_took_least_is_left_out_and_counted() {
     let mut calls: Vec<LedgerCall> = (0..1000)
-        .map(|at| {
-            call(
-                "service/method",
-                at,
-                Code::Ok,
-                vec![attempt("e:1", at, None)],
-            )
-        })
+        .map(|at| call("service/method", at, Code::Ok, vec![attempt("e:1", at, None)]))
         .collect();
     truncate_to_bounds(&mut calls);
     assert_eq!(nodes_and_depth(&calls).0, LEDGER_NODES_MAX);
-    assert!(
-        calls
-            .iter()
-            .all(|call| call.total_us >= 1000 - calls.len() as u64)
-    );
+    assert!(calls.iter().all(|call| call.total_us >= 1000 - calls.len() as u64));
     let dropped: u32 = calls.iter().map(|call| call.dropped).sum();
     assert_eq!(dropped as usize + calls.len(), 1000);
 }
@@ -191,12 +149,7 @@ fn what_took_least_is_left_out_and_counted() {
 fn what_is_too_deep_is_left_out_and_counted() {
     let mut deep = call("leaf/m", 1, Code::Ok, vec![]);
     for level in 0..30 {
-        deep = call(
-            "a/b",
-            level,
-            Code::Ok,
-            vec![attempt("e:1", 1, server(0, 0, vec![deep]))],
-        );
+        deep = call("a/b", level, Code::Ok, vec![attempt("e:1", 1, server(0, 0, vec![deep]))]);
     }
     let mut calls = vec![deep];
     truncate_to_bounds(&mut calls);
@@ -207,14 +160,9 @@ fn what_is_too_deep_is_left_out_and_counted() {
 #[test]
 fn a_single_call_of_any_size_is_kept() {
     let long = "x".repeat(100_000);
-    let attempts = (0..50)
-        .map(|_| attempt(&long, 1, server(0, 0, vec![])))
-        .collect();
+    let attempts = (0..50).map(|_| attempt(&long, 1, server(0, 0, vec![]))).collect();
     let calls = sent(&[call(&long, 1, Code::Ok, attempts)]);
-    assert_eq!(
-        (calls.len(), calls[0].attempts.len(), calls[0].method.len()),
-        (1, 8, 128)
-    );
+    assert_eq!((calls.len(), calls[0].attempts.len(), calls[0].method.len()), (1, 8, 128));
 }
 
 #[test]

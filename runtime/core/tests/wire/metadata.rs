@@ -54,10 +54,7 @@ fn a_key_is_set_once_and_keeps_its_place() {
     metadata.insert("b", "1").unwrap();
     metadata.insert("a", "2").unwrap();
     metadata.insert("b", "3").unwrap();
-    let entries: Vec<_> = metadata
-        .iter()
-        .map(|(key, value)| (key, &value[..]))
-        .collect();
+    let entries: Vec<_> = metadata.iter().map(|(key, value)| (key, &value[..])).collect();
     assert_eq!(entries, [("b", &b"3"[..]), ("a", b"2")]);
     assert_eq!(metadata.get_str("b"), Some("3"));
     assert_eq!(metadata.remove("b").as_deref(), Some(&b"3"[..]));
@@ -78,10 +75,7 @@ fn unusable_keys_are_refused_by_name() {
     let mut metadata = Metadata::new();
     let long = "k".repeat(METADATA_KEY_MAX + 1);
     for key in ["", "A", "ä", "a b", "a:b", "a\n", &long] {
-        assert!(
-            matches!(metadata.insert(key, ""), Err(MetadataError::Key(_))),
-            "{key:?}"
-        );
+        assert!(matches!(metadata.insert(key, ""), Err(MetadataError::Key(_))), "{key:?}");
     }
     assert_eq!(
         metadata.insert("sinew-load", "").unwrap_err().to_string(),
@@ -98,14 +92,9 @@ fn bounds_are_exact() {
         Err(MetadataError::ValueTooLong(METADATA_VALUE_MAX + 1))
     );
     metadata.insert("a", vec![0; METADATA_VALUE_MAX]).unwrap();
-    metadata
-        .insert("b", vec![0; METADATA_VALUE_MAX - 2])
-        .unwrap();
+    metadata.insert("b", vec![0; METADATA_VALUE_MAX - 2]).unwrap();
     assert_eq!(metadata.size(), METADATA_MAX);
-    assert_eq!(
-        metadata.insert("c", ""),
-        Err(MetadataError::TooLarge(METADATA_MAX + 1))
-    );
+    assert_eq!(metadata.insert("c", ""), Err(MetadataError::TooLarge(METADATA_MAX + 1)));
     // In place of what was there, not beside it.
     metadata.insert("a", vec![1; METADATA_VALUE_MAX]).unwrap();
 
@@ -135,11 +124,7 @@ fn keys_that_no_user_could_set_are_refused_from_the_wire() {
             // An empty key would not meet the least size of an entry.
             data.extend_from_slice(&[1, 0]);
         }
-        assert_eq!(
-            Metadata::decode(&mut &data[..]),
-            Err(Malformed::new(why)),
-            "{keys:?}"
-        );
+        assert_eq!(Metadata::decode(&mut &data[..]), Err(Malformed::new(why)), "{keys:?}");
     }
 }
 

@@ -40,18 +40,10 @@ fn whole(data: &[u8]) -> (Vec<Frame>, Option<FrameError>) {
 fn check_cuts(data: &[u8]) {
     let expected = whole(data);
     for cut in 0..data.len() {
-        assert_eq!(
-            parse(Parser::new(LANE_FRAME_MAX), data, &[cut]),
-            expected,
-            "cut at {cut}"
-        );
+        assert_eq!(parse(Parser::new(LANE_FRAME_MAX), data, &[cut]), expected, "cut at {cut}");
     }
     let every: Vec<usize> = (0..data.len()).collect();
-    assert_eq!(
-        parse(Parser::new(LANE_FRAME_MAX), data, &every),
-        expected,
-        "byte by byte"
-    );
+    assert_eq!(parse(Parser::new(LANE_FRAME_MAX), data, &every), expected, "byte by byte");
 }
 
 proptest! {
@@ -129,32 +121,20 @@ fn the_stream_type_comes_first_and_sets_the_limit() {
     for cut in 0..=data.len() {
         let mut parser = Parser::with_stream_type(STREAM_FRAME_MAX);
         parser.feed(crate::strategies::bytes(&data[..cut]));
-        assert_eq!(
-            parser.stream_type(),
-            Ok((cut > 0).then_some(StreamType::Lane))
-        );
+        assert_eq!(parser.stream_type(), Ok((cut > 0).then_some(StreamType::Lane)));
         let mut found = parser.next().unwrap();
         parser.feed(crate::strategies::bytes(&data[cut..]));
         if found.is_none() {
             found = parser.next().unwrap();
         }
-        assert_eq!(
-            found,
-            Some(Frame::Connection(ConnectionFrame::Stamp { sent_at_us: 5 }))
-        );
+        assert_eq!(found, Some(Frame::Connection(ConnectionFrame::Stamp { sent_at_us: 5 })));
         assert!(!parser.is_mid_frame());
     }
     let claimed = LANE_FRAME_MAX as u64 + 1;
     let data = lane(|out| varint::put(out, claimed));
     let mut parser = Parser::with_stream_type(STREAM_FRAME_MAX);
     parser.feed(Bytes::from(data));
-    assert_eq!(
-        parser.next(),
-        Err(FrameError::TooLong {
-            claimed,
-            limit: LANE_FRAME_MAX
-        })
-    );
+    assert_eq!(parser.next(), Err(FrameError::TooLong { claimed, limit: LANE_FRAME_MAX }));
 }
 
 #[test]
@@ -184,41 +164,20 @@ fn a_length_that_cannot_be_true_ends_the_stream_at_once() {
     varint::put(&mut data, 1 << 40);
     assert_eq!(
         whole(&data),
-        (
-            vec![],
-            Some(FrameError::TooLong {
-                claimed: 1 << 40,
-                limit: LANE_FRAME_MAX
-            })
-        )
+        (vec![], Some(FrameError::TooLong { claimed: 1 << 40, limit: LANE_FRAME_MAX }))
     );
     assert_eq!(whole(&[0]), (vec![], Some(FrameError::Empty)));
-    assert_eq!(
-        whole(&[1, 0x08]),
-        (vec![], Some(FrameError::UnknownKind(0x08)))
-    );
+    assert_eq!(whole(&[1, 0x08]), (vec![], Some(FrameError::UnknownKind(0x08))));
     // A connection frame has no deadline to leave out.
-    assert_eq!(
-        whole(&[2, 0x81, 0]),
-        (vec![], Some(FrameError::UnknownKind(0x81)))
-    );
-    assert!(matches!(
-        whole(&[0x40, 1, 0x10]),
-        (_, Some(FrameError::Length(_)))
-    ));
+    assert_eq!(whole(&[2, 0x81, 0]), (vec![], Some(FrameError::UnknownKind(0x81))));
+    assert!(matches!(whole(&[0x40, 1, 0x10]), (_, Some(FrameError::Length(_)))));
 }
 
 #[test]
 fn the_largest_frame_passes_and_one_byte_more_does_not() {
     for (rest, passes) in [(LANE_FRAME_MAX - 3, true), (LANE_FRAME_MAX - 2, false)] {
         let mut data = Vec::new();
-        put_call_frame(
-            &mut data,
-            CallKind::Data,
-            1,
-            TimeLeft::Micros(1),
-            &vec![7; rest],
-        );
+        put_call_frame(&mut data, CallKind::Data, 1, TimeLeft::Micros(1), &vec![7; rest]);
         let (frames, error) = whole(&data);
         assert_eq!((frames.len() == 1, error.is_none()), (passes, passes));
     }
@@ -227,20 +186,12 @@ fn the_largest_frame_passes_and_one_byte_more_does_not() {
 #[test]
 fn a_frame_in_one_chunk_is_a_view_of_it() {
     let mut data = Vec::new();
-    put_call_frame(
-        &mut data,
-        CallKind::Request,
-        1,
-        TimeLeft::Micros(9),
-        b"rest",
-    );
+    put_call_frame(&mut data, CallKind::Request, 1, TimeLeft::Micros(9), b"rest");
     let chunk = Bytes::from(data);
     let end = chunk.as_ptr_range().end;
     let mut parser = Parser::new(LANE_FRAME_MAX);
     parser.feed(chunk);
-    let Ok(Some(Frame::Call(frame))) = parser.next() else {
-        panic!("a call frame")
-    };
+    let Ok(Some(Frame::Call(frame))) = parser.next() else { panic!("a call frame") };
     assert_eq!(frame.rest.as_ptr_range().end, end);
 }
 
@@ -282,15 +233,7 @@ fn bad_insides_cost_their_call_and_the_next_frame_is_read() {
         good(&mut data);
         let (frames, error) = whole(&data);
         assert_eq!(error, None);
-        let [
-            Frame::Bad {
-                call: found,
-                kind: of,
-                ..
-            },
-            Frame::Call(next),
-        ] = &frames[..]
-        else {
+        let [Frame::Bad { call: found, kind: of, .. }, Frame::Call(next)] = &frames[..] else {
             panic!("{bad:?}: {frames:?}");
         };
         assert_eq!((*found, *of, next.call), (call, kind, 9), "{bad:?}");
@@ -300,9 +243,7 @@ fn bad_insides_cost_their_call_and_the_next_frame_is_read() {
 #[test]
 fn zero_time_left_is_told_apart_and_cannot_be_written() {
     let (frames, _) = whole(&[3, 0x10, 5, 0]);
-    let [Frame::Call(frame)] = &frames[..] else {
-        panic!("{frames:?}")
-    };
+    let [Frame::Call(frame)] = &frames[..] else { panic!("{frames:?}") };
     assert_eq!(frame.time, TimeLeft::Zero);
     for time in [TimeLeft::Zero, TimeLeft::Micros(0)] {
         let mut data = Vec::new();
@@ -314,33 +255,17 @@ fn zero_time_left_is_told_apart_and_cannot_be_written() {
 #[test]
 fn an_unfinished_frame_names_its_time_as_soon_as_it_is_there() {
     let mut data = Vec::new();
-    put_call_frame(
-        &mut data,
-        CallKind::Request,
-        70,
-        TimeLeft::Micros(500_000),
-        &[0; 80],
-    );
+    put_call_frame(&mut data, CallKind::Request, 70, TimeLeft::Micros(500_000), &[0; 80]);
     // Length 2, kind 1, call id 2, time 4.
     for cut in 1..data.len() {
         let mut parser = Parser::new(LANE_FRAME_MAX);
         parser.feed(crate::strategies::bytes(&data[..cut]));
         assert_eq!(parser.next(), Ok(None));
         assert!(parser.is_mid_frame());
-        assert_eq!(
-            parser.partial_time_left(),
-            (cut >= 9).then_some(500_000),
-            "cut at {cut}"
-        );
+        assert_eq!(parser.partial_time_left(), (cut >= 9).then_some(500_000), "cut at {cut}");
     }
     let mut data = Vec::new();
-    put_call_frame(
-        &mut data,
-        CallKind::Request,
-        70,
-        TimeLeft::Unbounded,
-        &[0; 80],
-    );
+    put_call_frame(&mut data, CallKind::Request, 70, TimeLeft::Unbounded, &[0; 80]);
     let mut parser = Parser::new(LANE_FRAME_MAX);
     parser.feed(crate::strategies::bytes(&data[..40]));
     assert_eq!(parser.next(), Ok(None));
@@ -350,20 +275,8 @@ fn an_unfinished_frame_names_its_time_as_soon_as_it_is_there() {
 #[test]
 fn a_frame_written_in_two_steps_is_the_same() {
     let (mut one, mut two) = (Vec::new(), Vec::new());
-    put_call_frame(
-        &mut one,
-        CallKind::Answer,
-        1 << 20,
-        TimeLeft::Micros(77),
-        b"0123456789",
-    );
-    put_call_frame_start(
-        &mut two,
-        CallKind::Answer,
-        1 << 20,
-        TimeLeft::Micros(77),
-        10,
-    );
+    put_call_frame(&mut one, CallKind::Answer, 1 << 20, TimeLeft::Micros(77), b"0123456789");
+    put_call_frame_start(&mut two, CallKind::Answer, 1 << 20, TimeLeft::Micros(77), 10);
     two.extend_from_slice(b"0123456789");
     assert_eq!(one, two);
 }
@@ -372,10 +285,7 @@ fn a_frame_written_in_two_steps_is_the_same() {
 fn a_health_of_no_possible_service_is_not_written() {
     let mut data = Vec::new();
     for service in ["a b", "..", "a/b"] {
-        let frame = ConnectionFrame::Health {
-            service: service.into(),
-            serving: false,
-        };
+        let frame = ConnectionFrame::Health { service: service.into(), serving: false };
         put_connection_frame(&mut data, &frame);
     }
     assert!(data.is_empty());

@@ -21,10 +21,7 @@ pub(crate) fn number() -> impl Strategy<Value = u64> {
 }
 
 pub(crate) fn time_left() -> impl Strategy<Value = TimeLeft> {
-    prop_oneof![
-        number().prop_map(|us| TimeLeft::Micros(us.max(1))),
-        Just(TimeLeft::Unbounded)
-    ]
+    prop_oneof![number().prop_map(|us| TimeLeft::Micros(us.max(1))), Just(TimeLeft::Unbounded)]
 }
 
 pub(crate) fn call_kind() -> impl Strategy<Value = CallKind> {
@@ -54,24 +51,14 @@ pub(crate) fn body() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn trace() -> impl Strategy<Value = TraceContext> {
-    (any::<[u8; 16]>(), any::<[u8; 8]>(), any::<u8>()).prop_map(|(trace_id, span_id, flags)| {
-        TraceContext {
-            trace_id,
-            span_id,
-            flags,
-        }
-    })
+    (any::<[u8; 16]>(), any::<[u8; 8]>(), any::<u8>())
+        .prop_map(|(trace_id, span_id, flags)| TraceContext { trace_id, span_id, flags })
 }
 
 /// A head and a body that may follow it.
 pub(crate) fn request() -> impl Strategy<Value = (RequestHead, Vec<u8>)> {
     let bits = any::<[bool; 6]>();
-    let numbers = (
-        any::<u64>(),
-        any::<u8>(),
-        any::<u8>(),
-        select(Criticality::ALL.to_vec()),
-    );
+    let numbers = (any::<u64>(), any::<u8>(), any::<u8>(), select(Criticality::ALL.to_vec()));
     let options = (
         option::of(any::<u64>().prop_map(Fingerprint)),
         option::of(any::<u16>()),
@@ -82,14 +69,7 @@ pub(crate) fn request() -> impl Strategy<Value = (RequestHead, Vec<u8>)> {
         |(bits, numbers, options, metadata, body)| {
             let (method, codec, attempt, criticality) = numbers;
             let (fingerprint, shed_key, trace, more) = options;
-            let [
-                idempotent,
-                shadow,
-                no_retry,
-                hedge,
-                want_ledger,
-                input_stream,
-            ] = bits;
+            let [idempotent, shadow, no_retry, hedge, want_ledger, input_stream] = bits;
             let head = RequestHead {
                 method: MethodId(method),
                 codec,
@@ -140,51 +120,31 @@ fn code() -> impl Strategy<Value = Code> {
 fn attempt(calls: Vec<LedgerCall>) -> impl Strategy<Value = LedgerAttempt> {
     let server =
         (number(), number(), option::of(number())).prop_map(move |(queue_us, work_us, left_us)| {
-            LedgerServer {
-                queue_us,
-                work_us,
-                left_us,
-                calls: calls.clone(),
-            }
+            LedgerServer { queue_us, work_us, left_us, calls: calls.clone() }
         });
-    (
-        "[a-z0-9.:]{0,30}",
-        number(),
-        number(),
-        code(),
-        option::of(server),
+    ("[a-z0-9.:]{0,30}", number(), number(), code(), option::of(server)).prop_map(
+        |(endpoint, started_us, took_us, code, answered)| LedgerAttempt {
+            endpoint,
+            started_us,
+            took_us,
+            code,
+            answered,
+        },
     )
-        .prop_map(
-            |(endpoint, started_us, took_us, code, answered)| LedgerAttempt {
-                endpoint,
-                started_us,
-                took_us,
-                code,
-                answered,
-            },
-        )
 }
 
 fn call(attempts: Vec<LedgerAttempt>) -> impl Strategy<Value = LedgerCall> {
-    (
-        "\\PC{0,30}",
-        number(),
-        number(),
-        code(),
-        any::<bool>(),
-        any::<u32>(),
+    ("\\PC{0,30}", number(), number(), code(), any::<bool>(), any::<u32>()).prop_map(
+        move |(method, total_us, waited_us, code, unfinished, dropped)| LedgerCall {
+            method,
+            total_us,
+            waited_us,
+            code,
+            unfinished,
+            attempts: attempts.clone(),
+            dropped,
+        },
     )
-        .prop_map(
-            move |(method, total_us, waited_us, code, unfinished, dropped)| LedgerCall {
-                method,
-                total_us,
-                waited_us,
-                code,
-                unfinished,
-                attempts: attempts.clone(),
-                dropped,
-            },
-        )
 }
 
 /// Any ledger, larger than the bounds too: up to `width` calls beside each other, `depth` deep,
@@ -196,9 +156,7 @@ pub(crate) fn ledger(
 ) -> impl Strategy<Value = Vec<LedgerCall>> {
     let leaf = vec(attempt(Vec::new()), 0..2).prop_flat_map(call);
     let tree = leaf.prop_recursive(depth, nodes, width as u32, move |inner| {
-        vec(inner, 0..width)
-            .prop_flat_map(|calls| vec(attempt(calls), 0..3))
-            .prop_flat_map(call)
+        vec(inner, 0..width).prop_flat_map(|calls| vec(attempt(calls), 0..3)).prop_flat_map(call)
     });
     vec(tree, 0..width)
 }
@@ -217,35 +175,20 @@ pub(crate) fn answer() -> impl Strategy<Value = (AnswerHead, Vec<u8>)> {
             utilisation_permille,
         },
     );
-    let cut = (any::<u8>(), any::<u16>()).prop_map(|(criticality, shed_key)| AdmissionCut {
-        criticality,
-        shed_key,
-    });
+    let cut = (any::<u8>(), any::<u16>())
+        .prop_map(|(criticality, shed_key)| AdmissionCut { criticality, shed_key });
     let ledger = ledger(2, 2, 6).prop_map(|mut calls| {
         sinew_core::ledger::truncate_to_bounds(&mut calls);
         calls
     });
-    let plain = (
-        outcome,
-        any::<u8>(),
-        number(),
-        number(),
-        any::<bool>(),
-        directive(),
-    );
-    let options = (
-        option::of(load),
-        option::of(cut),
-        option::of(0..1_u64 << 30),
-    );
+    let plain = (outcome, any::<u8>(), number(), number(), any::<bool>(), directive());
+    let options = (option::of(load), option::of(cut), option::of(0..1_u64 << 30));
     (plain, options, metadata(), ledger, body()).prop_map(
         |(plain, (load, cut, more), metadata, ledger, body)| {
             let (outcome, codec, queue_us, work_us, draining, directive) = plain;
             let is_status = matches!(outcome, AnswerOutcome::Status(_));
             let body = if is_status { Vec::new() } else { body };
-            let total = more
-                .filter(|_| !is_status)
-                .map(|more| body.len() as u64 + 1 + more);
+            let total = more.filter(|_| !is_status).map(|more| body.len() as u64 + 1 + more);
             let head = AnswerHead {
                 outcome,
                 codec,
@@ -272,17 +215,15 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
         vec("[A-Za-z0-9_-]{1,30}", 0..5),
         vec(pair, 0..5),
     )
-        .prop_map(
-            |((versions, codecs), numbers, services, fingerprints)| Settings {
-                versions,
-                codecs,
-                max_message: numbers.0,
-                max_in_flight: numbers.1,
-                features: numbers.2,
-                services,
-                fingerprints,
-            },
-        )
+        .prop_map(|((versions, codecs), numbers, services, fingerprints)| Settings {
+            versions,
+            codecs,
+            max_message: numbers.0,
+            max_in_flight: numbers.1,
+            features: numbers.2,
+            services,
+            fingerprints,
+        })
 }
 
 pub(crate) fn connection_frame() -> impl Strategy<Value = ConnectionFrame> {

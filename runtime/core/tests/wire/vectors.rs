@@ -35,13 +35,8 @@ fn vectors() -> Vec<Vector<'static>> {
 }
 
 fn vector(block: &'static str) -> Vector<'static> {
-    let mut vector = Vector {
-        name: "",
-        on: "",
-        bytes: Vec::new(),
-        says: Vec::new(),
-        only_read: false,
-    };
+    let mut vector =
+        Vector { name: "", on: "", bytes: Vec::new(), says: Vec::new(), only_read: false };
     for line in block.lines().filter(|line| !line.starts_with('#')) {
         let (key, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.trim();
@@ -192,10 +187,7 @@ fn names_are_unique_and_none_was_removed() {
 /// The vectors must show the whole format: every kind, flag and optional field.
 #[test]
 fn every_kind_and_field_has_a_vector() {
-    let says: Vec<_> = vectors()
-        .iter()
-        .map(|vector| vector.says.join("\n"))
-        .collect();
+    let says: Vec<_> = vectors().iter().map(|vector| vector.says.join("\n")).collect();
     for word in [
         "REQUEST",
         "ANSWER",
@@ -248,10 +240,7 @@ fn every_kind_and_field_has_a_vector() {
         "names no call",
         "incomplete",
     ] {
-        assert!(
-            says.iter().any(|says| says.contains(word)),
-            "nothing says `{word}`"
-        );
+        assert!(says.iter().any(|says| says.contains(word)), "nothing says `{word}`");
     }
 }
 
@@ -264,10 +253,7 @@ fn the_specification_shows_the_bytes_of_its_vectors() {
         let (name, rest) = example.split_once('`').unwrap();
         let block = rest.split("```").nth(1).unwrap();
         // Each line: indentation, bytes, at least two spaces, what they mean.
-        let lines = block
-            .lines()
-            .skip(1)
-            .map(|line| line.trim_start().split("  ").next());
+        let lines = block.lines().skip(1).map(|line| line.trim_start().split("  ").next());
         let bytes: Vec<u8> = lines.flatten().flat_map(unhex).collect();
         let vector = all.iter().find(|vector| vector.name == name).unwrap();
         assert_eq!(bytes, vector.bytes, "{name}");
@@ -282,18 +268,12 @@ fn the_specification_states_the_numbers_of_the_code() {
     let rows = [
         format!("| control | {} |", grouped(StreamType::Control.frame_max())),
         format!("| lane | {} |", grouped(StreamType::Lane.frame_max())),
-        format!(
-            "| call, answer | {} |",
-            grouped(StreamType::Call.frame_max())
-        ),
+        format!("| call, answer | {} |", grouped(StreamType::Call.frame_max())),
         format!("| {} | PROTOCOL |", kinds::CLOSE_PROTOCOL),
         format!("| {} | EXCESSIVE_LOAD |", kinds::CLOSE_EXCESSIVE_LOAD),
         format!("| {} | SHUTDOWN |", kinds::CLOSE_SHUTDOWN),
         format!("| {} | WRONG_IDENTITY |", kinds::CLOSE_WRONG_IDENTITY),
-        format!(
-            "| {} | TOO_MANY_CONNECTIONS |",
-            kinds::CLOSE_TOO_MANY_CONNECTIONS
-        ),
+        format!("| {} | TOO_MANY_CONNECTIONS |", kinds::CLOSE_TOO_MANY_CONNECTIONS),
         format!("| {} | INCOMPATIBLE |", kinds::CLOSE_INCOMPATIBLE),
         format!("| {} | INTERNAL |", kinds::CLOSE_INTERNAL),
         format!("| {:#x} | LANE_STALLED |", kinds::STREAM_LANE_STALLED),
@@ -302,10 +282,7 @@ fn the_specification_states_the_numbers_of_the_code() {
         format!("| {:#x} | UNKNOWN_TYPE |", kinds::STREAM_UNKNOWN_TYPE),
     ];
     for row in rows {
-        assert!(
-            SPECIFICATION.contains(&row),
-            "docs/wire.md does not say `{row}`"
-        );
+        assert!(SPECIFICATION.contains(&row), "docs/wire.md does not say `{row}`");
     }
     for reason in Reason::KNOWN {
         let words = format!("{} {reason}", reason.to_u8());
