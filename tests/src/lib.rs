@@ -9,7 +9,8 @@
 //!   scene       servers, clients and an authority of this test alone     probe   the service that most tests call
 //!   child       the probe's server in a process that can be stopped      raw     both sides of docs/wire.md by hand
 //!   authority   certificates for production identities                   hops    three services that call each other
-//!   errand      a service whose handler is a closure                     wait    conditions with a generous limit
+//!   errand      a service whose handler is a closure                     feed    a service that streams
+//!   wait        conditions with a generous limit
 //! ```
 //!
 //! # Invariants
@@ -19,6 +20,7 @@
 pub mod authority;
 pub mod child;
 pub mod errand;
+pub mod feed;
 pub mod hops;
 pub mod probe;
 pub mod raw;
@@ -26,7 +28,10 @@ pub mod scene;
 mod scratch;
 pub mod wait;
 
-use std::fmt;
+use std::{fmt, future::Future, pin::Pin};
+
+/// A future whose type has no name, as interceptors of a test return it.
+pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Unwraps what a test cannot do without.
 pub trait Must<T> {

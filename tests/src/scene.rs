@@ -74,10 +74,7 @@ impl Scene {
 }
 
 /// A mesh of an identity, with something set.
-pub async fn mesh_of(
-    identity: Identity,
-    set: impl FnOnce(MeshBuilder) -> MeshBuilder,
-) -> Mesh {
+pub async fn mesh_of(identity: Identity, set: impl FnOnce(MeshBuilder) -> MeshBuilder) -> Mesh {
     set(Mesh::builder().identity(identity)).build().await.must("a mesh")
 }
 

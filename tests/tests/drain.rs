@@ -281,14 +281,19 @@ async fn a_goodbye_is_asked_for_acknowledged_and_then_meant() {
 async fn a_client_that_does_not_acknowledge_is_not_waited_for_long() {
     let mut target = Target::new().await;
     let (client, mut goodbye) = listening(&target).await;
+    // Something is at work for longer than the patience, so that the second step is seen.
+    let wait = frames::request(1, millis_left(60_000), &frames::head("wait"), &[251, 0xd0, 7]);
+    let mut lane = client.lane(wait).await;
+    until("it is at work", || target.tally().running() == 1).await;
     let began = Instant::now();
     target.server.begin_drain();
     assert_eq!(goodbye.phase().await, 1);
     assert_eq!(goodbye.phase().await, 2);
     // A second of patience.
     assert!((ms(500)..ms(6000)).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert_eq!(lane.answer().await.0, 1);
     client.closed().await;
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[tokio::test]

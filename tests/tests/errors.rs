@@ -128,7 +128,10 @@ async fn a_relayed_deadline_is_not_to_be_tried_again_and_keeps_its_ledger() {
         Ok(0)
     })
     .await;
-    assert_eq!((status.code(), status.directive()), (Code::DeadlineExceeded, Directive::DoNotRetry));
+    assert_eq!(
+        (status.code(), status.directive()),
+        (Code::DeadlineExceeded, Directive::DoNotRetry)
+    );
     let ledger = status.ledger().must("a ledger");
     let server = ledger.attempts[0].answered.as_ref().must("an answer");
     assert_eq!(server.calls[0].method, "test.Probe/hold");

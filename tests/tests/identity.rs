@@ -224,10 +224,7 @@ async fn a_server_of_several_services_proves_to_be_each_of_them() {
     let lost: CloakroomClient = scene.client(&elsewhere).await;
     let status = soon("the call ends", lost.who()).await.must_err();
     assert_eq!(status.reason(), Reason::WrongIdentity);
-    assert_says(
-        &status,
-        &["spiffe://dev.local/Cloakroom", "spiffe://dev.local/Doorman"],
-    );
+    assert_says(&status, &["spiffe://dev.local/Cloakroom", "spiffe://dev.local/Doorman"]);
 }
 
 #[tokio::test]

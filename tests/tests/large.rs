@@ -24,7 +24,8 @@ async fn probe() -> (Scene, Counting, Running, ProbeClient) {
 #[tokio::test]
 async fn arguments_and_answers_of_every_size_up_to_the_limit_arrive_whole() {
     let (_scene, _probe, _server, client) = probe().await;
-    let sizes = [0, 1, 16_370, 16_384, 16_390, 20 << 10, 65_530, 65_540, 200 << 10, LIMIT - OVERHEAD];
+    let sizes =
+        [0, 1, 16_370, 16_384, 16_390, 20 << 10, 65_530, 65_540, 200 << 10, LIMIT - OVERHEAD];
     for size in sizes {
         let weight = soon("an answer", client.weigh(pattern(size))).await.must("an answer");
         assert_eq!(weight, size as u64);

@@ -62,8 +62,7 @@ async fn a_call_in_a_tokio_spawn_is_counted_and_inherits_nothing() {
 
 #[tokio::test]
 async fn a_call_in_a_root_is_not_counted_and_inherits_nothing() {
-    let (left, lost) =
-        in_a_handler(|inner| sinew::root(async move { inner.left().await })).await;
+    let (left, lost) = in_a_handler(|inner| sinew::root(async move { inner.left().await })).await;
     assert!(OWN.contains(&left), "{left:?}");
     assert_eq!(lost, 0);
 }

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use sinew::{Code, Ran, Reason, Status, Streaming};
 use sinew_core::{
     codes::CancelReason,
-    wire::{
-        AnswerHead, AnswerOutcome, CallKind, OpenHead, StreamType, TimeLeft, kinds,
-    },
+    wire::{AnswerHead, AnswerOutcome, CallKind, OpenHead, StreamType, TimeLeft, kinds},
 };
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
@@ -232,7 +230,10 @@ async fn a_stream_that_is_cut_has_no_end_but_an_error() {
         own.write([open(id), items(id, 0..2)].concat()).await;
         let mut stream = opened(call).await;
         for number in 0..2 {
-            assert_eq!(soon("an item", stream.next()).await.must("an item").must("a number"), number);
+            assert_eq!(
+                soon("an item", stream.next()).await.must("an item").must("a number"),
+                number
+            );
         }
         cut(&mut own);
         let (items, error) = read(stream).await;
@@ -256,7 +257,8 @@ async fn what_does_not_belong_between_items_is_an_error_of_that_stream() {
     let mut trailer = Vec::new();
     frames::ok().encode(&mut trailer);
     trailer.push(1);
-    let cases: [(&str, &dyn Fn(u64) -> Vec<u8>); 6] = [
+    type Say<'a> = &'a dyn Fn(u64) -> Vec<u8>;
+    let cases: [(&str, Say<'_>); 6] = [
         ("an OPEN", &open),
         ("a REQUEST", &|id| frames::request(id, millis_left(100), &frames::head("echo"), b"")),
         ("an item of another call", &|id| items(id + 1, 9..10)),

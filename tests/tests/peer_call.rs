@@ -69,11 +69,21 @@ async fn a_body_that_is_not_as_long_as_it_says_is_refused_and_reaches_no_handler
     let len = body.len() as u64;
     let cases = [
         ("an empty piece", [weigh(len, first), frames::data(9, false, &[])].concat()),
-        ("a piece too much", [weigh(len, first), frames::data(9, false, &[rest, b"x"].concat())].concat()),
+        (
+            "a piece too much",
+            [weigh(len, first), frames::data(9, false, &[rest, b"x"].concat())].concat(),
+        ),
         ("a piece of another call", [weigh(len, first), frames::data(8, false, rest)].concat()),
-        ("an END in place of a piece", [weigh(len, first), frames::frame(CallKind::End, 9, millis_left(1000), &[])].concat()),
+        (
+            "an END in place of a piece",
+            [weigh(len, first), frames::frame(CallKind::End, 9, millis_left(1000), &[])].concat(),
+        ),
         ("a REQUEST in place of a piece", [weigh(len, first), weigh(len, first)].concat()),
-        ("a piece with an unknown flag", [weigh(len, first), frames::frame(CallKind::Data, 9, millis_left(1000), b"\x02abc")].concat()),
+        (
+            "a piece with an unknown flag",
+            [weigh(len, first), frames::frame(CallKind::Data, 9, millis_left(1000), b"\x02abc")]
+                .concat(),
+        ),
         ("a total that is there already", weigh(1000, first)),
     ];
     let count = cases.len() as u64;
@@ -220,7 +230,8 @@ async fn input_that_ends_without_its_end_is_a_cut_and_not_an_end() {
     cut.finish();
     assert_eq!(cut.status(4).await.code, Code::Unavailable);
 
-    let mut in_mid_frame = call(&client, [sum(), numbers[..numbers.len() - 1].to_vec()].concat()).await;
+    let mut in_mid_frame =
+        call(&client, [sum(), numbers[..numbers.len() - 1].to_vec()].concat()).await;
     in_mid_frame.finish();
     assert_eq!(in_mid_frame.status(4).await.code, Code::Unavailable);
 

@@ -80,7 +80,8 @@ async fn a_server_says_first_what_it_is_and_answers_pings() {
 #[tokio::test]
 async fn what_is_unknown_is_passed_over_where_it_may_be() {
     let target = Target::new().await;
-    let entries = [setting(1, &[5, 1]), setting(4, &[9]), setting(8, b"?"), setting(60, &[0; 3000])];
+    let entries =
+        [setting(1, &[5, 1]), setting(4, &[9]), setting(8, b"?"), setting(60, &[0; 3000])];
     let bytes = [
         frames::stamp(1),
         settings(&entries.concat()),
@@ -117,7 +118,10 @@ async fn a_broken_control_stream_ends_the_connection_with_the_code_for_that() {
         ("a call", after(frames::echo(1, "x"))),
         ("an answer", after(frames::answer(1, &frames::ok(), b""))),
         ("an unknown kind", after(frames::any_frame(frames::UNKNOWN, b""))),
-        ("a connection frame without a deadline", after(frames::any_frame(kinds::PING | 0x80, &[1]))),
+        (
+            "a connection frame without a deadline",
+            after(frames::any_frame(kinds::PING | 0x80, &[1])),
+        ),
         ("a length of zero", after(vec![0])),
         ("a length of 2^31", after(vec![0xc0, 0, 0, 0, 0x80, 0, 0, 0])),
         ("a length above the limit", after(vec![0x80, 1, 0, 0x41, kinds::SETTINGS])),

@@ -99,9 +99,8 @@ fn mistakes() -> Vec<(&'static str, Vec<u8>, Code, Reason)> {
         rest.extend_from_slice(fields);
         raw(&rest)
     };
-    let with_time = |bytes: &[u8]| {
-        frames::any_frame(before[0], &[&before[1..], bytes, &behind].concat())
-    };
+    let with_time =
+        |bytes: &[u8]| frames::any_frame(before[0], &[&before[1..], bytes, &behind].concat());
 
     case("a time of zero", with_time(&[0]), argument, Reason::InvalidDeadline);
     case("a time that is too long", with_time(&[0x40, 5]), argument, malformed);
@@ -269,7 +268,9 @@ async fn calls_of_another_connection_cannot_be_cancelled() {
     let target = Target::new().await;
     let (_victim, mut victims) = target.lane().await;
     let (attacker, mut lane) = target.lane().await;
-    victims.write(frames::request(5, millis_left(60_000), &frames::head("wait"), &[251, 200, 0])).await;
+    victims
+        .write(frames::request(5, millis_left(60_000), &frames::head("wait"), &[251, 200, 0]))
+        .await;
     until("the handler begins", || target.tally().running() == 1).await;
     let mut cancels = Vec::new();
     for call in 0..500 {

@@ -191,7 +191,10 @@ async fn words_that_this_build_does_not_know_are_kept_as_numbers() {
     let status = failed(call).await;
     assert_eq!((status.code(), status.reason()), (Code::Aborted, Reason::Other(200)));
     assert_eq!(status.ran(), Ran::Maybe);
-    assert_says(&status, &["said by hand", "test.Probe/echo", &caller.server.address().to_string()]);
+    assert_says(
+        &status,
+        &["said by hand", "test.Probe/echo", &caller.server.address().to_string()],
+    );
     assert_goes_on(&caller, &mut lane).await;
 }
 
@@ -305,7 +308,10 @@ async fn a_server_that_takes_two_calls_at_once_is_given_no_third() {
     let (one, _) = lane.request().await;
     let (two, _) = lane.request().await;
     let status = soon("a refusal", caller.client.echo("3".into())).await.must_err();
-    assert_eq!((status.code(), status.reason()), (Code::ResourceExhausted, Reason::TooManyInFlight));
+    assert_eq!(
+        (status.code(), status.reason()),
+        (Code::ResourceExhausted, Reason::TooManyInFlight)
+    );
     assert_eq!(status.ran(), Ran::No);
     assert_says(&status, &["2 calls"]);
     lane.echo(&one).await;

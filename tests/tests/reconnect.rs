@@ -37,9 +37,8 @@ async fn a_call_waits_for_a_server_that_comes_later() {
     let patient = client.with(CallOptions::new().timeout(LONG).wait_for_ready(LONG));
     let calls: Vec<_> = (0..5).map(|_| tokio::spawn(patient.echo("early".into()))).collect();
     tokio::time::sleep(ms(300)).await;
-    let _server = scene
-        .serve_at(&address.to_string(), |server| server.serve(Counting::new().server()))
-        .await;
+    let _server =
+        scene.serve_at(&address.to_string(), |server| server.serve(Counting::new().server())).await;
     for call in calls {
         assert_eq!(soon("an answer", call).await.must("a task").must("an answer"), "early");
     }

@@ -28,6 +28,9 @@ use crate::{
 /// How often a drain looks whether it is done.
 const DRAIN_TICK: Duration = Duration::from_millis(5);
 
+/// How long the second goodbye may take to be acknowledged; nothing depends on it but politeness.
+const DRAIN_SAID: Duration = Duration::from_millis(200);
+
 /// A socket that is listened on.
 #[derive(Debug)]
 pub(super) struct Accepting {
@@ -80,9 +83,12 @@ impl Accepting {
         let began = Instant::now();
         let drain = &self.drain;
         drain.enter(1);
-        until(began + limits::DRAIN_ACK, || drain.all_acknowledged()).await;
+        until(began + limits::DRAIN_ACK, || drain.all_acknowledged(1)).await;
         drain.enter(2);
+        // Who is refused now has sent nothing, and goes elsewhere or waits.
         self.endpoint.refuse_new();
+        // Whoever listens hears the second goodbye before the connection is gone.
+        until(Instant::now() + DRAIN_SAID, || drain.all_acknowledged(2)).await;
         let finished = until(began + grace.max(limits::DRAIN_ACK), || drain.in_flight() == 0).await;
         if !finished {
             tracing::warn!(
@@ -93,7 +99,8 @@ impl Accepting {
         }
         drain.enter(3);
         until(Instant::now() + limits::DRAIN_FLUSH, || drain.flushed()).await;
-        self.endpoint.close(kinds::CLOSE_SHUTDOWN, "the server has shut down");
+        let code = if finished { kinds::CLOSE_DONE } else { kinds::CLOSE_SHUTDOWN };
+        self.endpoint.close(code, "the server has shut down");
         let _ = tokio::time::timeout(limits::DRAIN_FLUSH, self.endpoint.wait_idle()).await;
     }
 }

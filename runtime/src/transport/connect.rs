@@ -14,7 +14,6 @@ use sinew_core::{
 use super::{
     BoxFuture, Connector, Serve, Session,
     frames::{self, ClientSession, Drain},
-    link::LinkError,
     memory,
     quic::{ConnectError, QuicEndpoint},
 };
@@ -71,10 +70,8 @@ impl Connector for QuicConnector {
                 .await;
             let link = link.map_err(|error| self.refused(&error))?;
             // A server that does not accept us says so when our side of the handshake is already complete.
-            let session = ClientSession::open(link).await.map_err(|error| match error {
-                LinkError::Refused(why) => not_sent(Reason::WrongIdentity, why),
-                other => unusable(other),
-            })?;
+            let session =
+                ClientSession::open(link).await.map_err(|error| frames::lost(&error, false))?;
             Ok(session as Arc<dyn Session>)
         })
     }

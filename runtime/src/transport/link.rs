@@ -33,7 +33,12 @@ pub(crate) enum LinkError {
     /// The peer reset this stream (or stopped reading it) with this application code.
     StreamReset(u64),
     /// The handshake was complete on this side, and the peer then turned us away: nothing was served.
-    Refused(String),
+    Refused {
+        /// It does not accept who we are; otherwise it takes nobody just now.
+        identity: bool,
+        /// Its words, or ours for it.
+        why: String,
+    },
     /// The peer closed the whole connection with this application code and reason.
     PeerClosed {
         /// The application code of the close.
@@ -53,7 +58,7 @@ impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::StreamReset(code) => write!(f, "the peer reset the stream with code {code:#x}"),
-            Self::Refused(why) => f.write_str(why),
+            Self::Refused { why, .. } => f.write_str(why),
             Self::PeerClosed { code, reason } if reason.is_empty() => {
                 write!(f, "the peer closed the connection with code {code:#x}")
             }

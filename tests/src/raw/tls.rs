@@ -73,9 +73,8 @@ pub(super) fn client(authority: &Authority, id: &str) -> quinn::ClientConfig {
         .with_client_auth_cert(vec![issued.der], issued.key)
         .must("a certificate");
     tls.alpn_protocols = vec![ALPN.to_vec()];
-    let mut config = quinn::ClientConfig::new(Arc::new(
-        QuicClientConfig::try_from(tls).must("TLS for QUIC"),
-    ));
+    let mut config =
+        quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).must("TLS for QUIC")));
     config.transport_config(transport());
     config
 }

@@ -461,7 +461,7 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
             shared.usable.store(false, Ordering::Release);
         }
         Control::Settings(settings) => shared.lock().slots.limit(settings.max_in_flight),
-        Control::GoAwayAck | Control::Stamp { .. } => {}
+        Control::GoAwayAck { .. } | Control::Stamp { .. } => {}
     };
     let alive = || {
         let last = Duration::from_micros(shared.last_call_us.load(Ordering::Relaxed));

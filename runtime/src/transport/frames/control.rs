@@ -34,7 +34,10 @@ pub(super) enum Control {
     /// It wants no more calls.
     GoAway,
     /// It knows that we want no more.
-    GoAwayAck,
+    GoAwayAck {
+        /// Of which goodbye.
+        phase: u8,
+    },
     /// A sample of its clock: sent, and read, each in microseconds of its side's connection.
     Stamp { sent_at_us: u64, read_at_us: u64 },
 }
@@ -101,7 +104,7 @@ impl From<ReadError> for ControlError {
 }
 
 /// The second GOAWAY: from here on calls are refused.
-const LAST_GOAWAY: u8 = 2;
+pub(super) const LAST_GOAWAY: u8 = 2;
 
 /// How far the goodbye is: 0 none, 1 and 2 the two GOAWAYs, 3 the flush.
 pub(super) type Phase = watch::Receiver<u8>;
@@ -138,6 +141,7 @@ pub(super) async fn run(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut nonce = 0;
     let mut typed = false;
+    let mut said = 0;
     loop {
         if !typed {
             typed = begun(&mut reader)?;
@@ -155,7 +159,8 @@ pub(super) async fn run(
                 nonce += 1;
                 say(&mut *send, epoch, &ConnectionFrame::Ping { nonce }).await?;
             },
-            Some(phase) = changed(&mut phase) => {
+            Some(phase) = changed(&mut phase) => if phase > said {
+                said = phase;
                 say(&mut *send, epoch, &ConnectionFrame::GoAway { phase }).await?;
             },
             extra = link.accept_uni() => {
@@ -169,8 +174,9 @@ pub(super) async fn run(
 async fn changed(phase: &mut Option<Phase>) -> Option<u8> {
     match phase {
         Some(watch) => match watch.changed().await {
-            // What comes after the second is between this side and its own writers.
-            Ok(()) => Some(*watch.borrow_and_update()).filter(|phase| *phase <= LAST_GOAWAY),
+            // What comes after the second is between this side and its own writers; but where it came so soon that
+            // the second was never seen, that is still to be said.
+            Ok(()) => Some((*watch.borrow_and_update()).min(LAST_GOAWAY)),
             Err(_) => {
                 *phase = None;
                 None
@@ -227,8 +233,8 @@ fn understand(
             on_frame(Control::GoAway);
             Some(ConnectionFrame::GoAwayAck { phase })
         }
-        ConnectionFrame::GoAwayAck { .. } => {
-            on_frame(Control::GoAwayAck);
+        ConnectionFrame::GoAwayAck { phase } => {
+            on_frame(Control::GoAwayAck { phase });
             None
         }
         ConnectionFrame::Ping { nonce } => Some(ConnectionFrame::Pong { nonce }),

@@ -15,7 +15,8 @@ pub(crate) struct Drain {
     /// The same, for a look per call.
     phase_now: AtomicU8,
     connections: AtomicUsize,
-    acknowledged: AtomicUsize,
+    /// How many connections acknowledged the first and the second goodbye.
+    acknowledged: [AtomicUsize; 2],
     in_flight: AtomicUsize,
     /// Lanes and answers that are not acknowledged yet.
     unflushed: AtomicUsize,
@@ -44,7 +45,7 @@ impl Drain {
             phase: watch::Sender::new(0),
             phase_now: AtomicU8::new(0),
             connections: AtomicUsize::new(0),
-            acknowledged: AtomicUsize::new(0),
+            acknowledged: [AtomicUsize::new(0), AtomicUsize::new(0)],
             in_flight: AtomicUsize::new(0),
             unflushed: AtomicUsize::new(0),
         }
@@ -62,7 +63,12 @@ impl Drain {
 
     /// Follows the phase.
     pub(super) fn subscribe(&self) -> watch::Receiver<u8> {
-        self.phase.subscribe()
+        let mut phase = self.phase.subscribe();
+        // Who comes while the goodbye is being said hears it too.
+        if self.phase() > 0 {
+            phase.mark_changed();
+        }
+        phase
     }
 
     /// A connection began or ended.
@@ -70,9 +76,16 @@ impl Drain {
         self.connections.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
     }
 
-    /// A connection acknowledged the goodbye, or one that had is gone.
-    pub(super) fn add_acknowledged(&self, by: isize) {
-        self.acknowledged.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
+    /// A connection knows of one more phase than before.
+    pub(super) fn add_acknowledged(&self, phase: u8) {
+        self.acknowledged[usize::from(phase > 1)].fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// A connection that knew of this phase, and of those before, is gone.
+    pub(super) fn forget_acknowledged(&self, phase: u8) {
+        for known in &self.acknowledged[..usize::from(phase)] {
+            known.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 
     /// A call began or ended.
@@ -88,8 +101,10 @@ impl Drain {
         self.connections.load(Ordering::Acquire)
     }
 
-    pub(crate) fn all_acknowledged(&self) -> bool {
-        self.acknowledged.load(Ordering::Acquire) >= self.connections()
+    /// Whether every connection knows of this phase, 1 or 2.
+    pub(crate) fn all_acknowledged(&self, phase: u8) -> bool {
+        let known = &self.acknowledged[usize::from(phase > 1)];
+        known.load(Ordering::Acquire) >= self.connections()
     }
 
     pub(crate) fn in_flight(&self) -> usize {

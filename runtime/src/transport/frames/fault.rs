@@ -47,10 +47,11 @@ pub(super) fn bad_answer(why: &str) -> Status {
 }
 
 /// The status of a call whose connection is gone.
-pub(super) fn lost(why: &LinkError, sent: bool) -> Status {
-    if let LinkError::Refused(why) = why {
+pub(crate) fn lost(why: &LinkError, sent: bool) -> Status {
+    if let LinkError::Refused { identity, why } = why {
         // A server serves nothing before it knows its caller: whatever was sent, nothing ran.
-        return Status::not_sent(Code::Unavailable, Reason::WrongIdentity, why.clone());
+        let reason = if *identity { Reason::WrongIdentity } else { Reason::HandshakeFailed };
+        return Status::not_sent(Code::Unavailable, reason, why.clone());
     }
     let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
     Status::runtime(

@@ -32,4 +32,5 @@ mod streams;
 
 pub(crate) use client::{ClientSession, LanePending};
 pub(crate) use drain::Drain;
+pub(crate) use fault::lost;
 pub(crate) use server::serve;

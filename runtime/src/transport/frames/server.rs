@@ -10,7 +10,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -29,7 +29,7 @@ use super::{
         Serve,
         link::{Link, LinkError},
     },
-    control::{self, Control, Side},
+    control::{self, Control, LAST_GOAWAY, Side},
     drain::Drain,
     io::ReadError,
     outbox::micros_between,
@@ -47,7 +47,8 @@ pub(super) struct Conn {
     ages: Mutex<AgeTracker>,
     min_rtt_us: AtomicU64,
     in_flight: AtomicUsize,
-    acknowledged: AtomicBool,
+    /// The last goodbye that the peer acknowledged.
+    acknowledged: AtomicU8,
     /// Bidirectional streams that the peer has open, and how many it may.
     streams: AtomicUsize,
     stream_limit: AtomicUsize,
@@ -217,7 +218,7 @@ pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, drain: Arc
         ages: Mutex::new(AgeTracker::new()),
         min_rtt_us: AtomicU64::new(u64::MAX),
         in_flight: AtomicUsize::new(0),
-        acknowledged: AtomicBool::new(false),
+        acknowledged: AtomicU8::new(0),
         streams: AtomicUsize::new(0),
         stream_limit: AtomicUsize::new(limits::PEER_BI_STREAMS_START as usize),
         errors: Mutex::default(),
@@ -237,9 +238,7 @@ pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, drain: Arc
         }
     }
     control.abort();
-    if conn.acknowledged.load(Ordering::Acquire) {
-        conn.drain.add_acknowledged(-1);
-    }
+    conn.drain.forget_acknowledged(conn.acknowledged.swap(u8::MAX, Ordering::AcqRel));
     conn.drain.add_connections(-1);
 }
 
@@ -249,9 +248,12 @@ async fn run_control(conn: Arc<Conn>) {
         Err(_) => return,
     };
     let on_frame = |frame: Control| match frame {
-        Control::GoAwayAck => {
-            if !conn.acknowledged.swap(true, Ordering::AcqRel) {
-                conn.drain.add_acknowledged(1);
+        Control::GoAwayAck { phase } => {
+            // Who knows of the second knows of the first.
+            let known = conn.acknowledged.load(Ordering::Acquire);
+            if known < phase && phase <= LAST_GOAWAY {
+                conn.acknowledged.store(phase, Ordering::Release);
+                (known + 1..=phase).for_each(|phase| conn.drain.add_acknowledged(phase));
             }
         }
         Control::Stamp { sent_at_us, read_at_us } => {

@@ -126,8 +126,9 @@ pub(super) fn connection_lost(error: ConnectionError) -> LinkError {
         ConnectionError::Reset => LinkError::Transport(
             "the peer does not know the connection any more, it was probably restarted".into(),
         ),
-        ConnectionError::ConnectionClosed(close) => peer_refused(&close)
-            .map_or_else(|| LinkError::Transport(peer_aborted(&close)), LinkError::Refused),
+        ConnectionError::ConnectionClosed(close) => {
+            peer_refused(&close).unwrap_or_else(|| LinkError::Transport(peer_aborted(&close)))
+        }
         error => LinkError::Transport(error.to_string()),
     }
 }
@@ -163,10 +164,16 @@ fn peer_closed(code: VarInt, reason: &[u8]) -> LinkError {
 
 /// The words of a peer that rejects our certificate: it reads that after our side of the handshake
 /// is complete, and an alert of TLS can mean nothing else from then on.
-fn peer_refused(close: &quinn::ConnectionClose) -> Option<String> {
+fn peer_refused(close: &quinn::ConnectionClose) -> Option<LinkError> {
+    // An application's close is told so only as long as the peer's side of the handshake is not complete.
+    if close.error_code == TransportErrorCode::APPLICATION_ERROR {
+        let why = "the peer closed the connection before it was complete".into();
+        return Some(LinkError::Refused { identity: false, why });
+    }
     let error =
         ConnectError::from_code(close.error_code.into(), Side::Peer, printable(&close.reason))?;
-    Some(error.to_string())
+    let identity = matches!(error, ConnectError::Tls(_));
+    Some(LinkError::Refused { identity, why: error.to_string() })
 }
 
 fn peer_aborted(close: &quinn::ConnectionClose) -> String {

@@ -63,7 +63,7 @@ async fn client_hears_why_the_server_rejects_its_certificate() {
     // The client's handshake is complete one flight earlier: its link exists, and ends.
     let words = match client {
         Ok(link) => match link.closed().await {
-            LinkError::Refused(words) => words,
+            LinkError::Refused { why, .. } => why,
             other => panic!("{other:?}"),
         },
         Err(why) => why.to_string(),
