@@ -49,12 +49,7 @@ static REPOSITORY: LazyLock<Tree> = LazyLock::new(|| {
 
 #[test]
 fn the_real_tree_is_what_the_rules_see() {
-    for path in [
-        "Cargo.toml",
-        "runtime/src/lib.rs",
-        "runtime/core/src/lib.rs",
-        "tests/run",
-    ] {
+    for path in ["Cargo.toml", "runtime/src/lib.rs", "runtime/core/src/lib.rs", "tests/run"] {
         assert!(REPOSITORY.has(path), "{path} was not read");
     }
 }

@@ -112,6 +112,11 @@ impl Endpoint {
         }
     }
 
+    /// Connects if it is time to, without waiting for it.
+    pub(crate) fn warm(&self) {
+        let _ = self.look();
+    }
+
     /// When an endpoint that failed may be tried again.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
         match &self.shared.lock().connection {

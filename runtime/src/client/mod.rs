@@ -38,6 +38,19 @@ impl ClientCore {
         &self.service
     }
 
+    /// The endpoint of this turn, or another that is ready where that one is not; then that one is made ready beside
+    /// the call.
+    fn endpoint(&self, turn: &mut Turn) -> &Endpoint {
+        if self.endpoints.len() > 1 {
+            let own = turn.endpoint();
+            turn.prefer(|at| self.endpoints[at].ready().is_some());
+            if turn.endpoint() != own {
+                self.endpoints[own].warm();
+            }
+        }
+        &self.endpoints[turn.endpoint()]
+    }
+
     fn begin(&self, attempts: u8) -> Option<Turn> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner).begin(attempts)
     }

@@ -182,7 +182,7 @@ impl Call {
         let mut turn = self.turn()?;
         loop {
             let core = Arc::clone(&self.channel.core);
-            let endpoint = &core.endpoints[turn.endpoint()];
+            let endpoint = core.endpoint(&mut turn);
             let failed = match attempt::unary(self, endpoint, arguments, nudged).await {
                 Ok(answer) => return Ok(answer),
                 Err(status) => status,
@@ -200,7 +200,7 @@ impl Call {
         let has_input = input.is_some();
         loop {
             let core = Arc::clone(&self.channel.core);
-            let endpoint = &core.endpoints[turn.endpoint()];
+            let endpoint = core.endpoint(&mut turn);
             let failed = match attempt::streaming(self, endpoint, arguments, input).await {
                 Ok(answer) => return Ok(answer),
                 Err(status) => status,

@@ -7,14 +7,8 @@ use crate::{
 
 /// What generated code may name of crate `sinew` besides `private`: things that users write
 /// themselves.
-const PUBLIC_NAMES: &[&str] = &[
-    "CallError",
-    "CallOptions",
-    "Criticality",
-    "ServiceClient",
-    "Status",
-    "Streaming",
-];
+const PUBLIC_NAMES: &[&str] =
+    &["CallError", "CallOptions", "Criticality", "ServiceClient", "Status", "Streaming"];
 
 /// What generated code calls is public and hidden: nobody reads its docs, the generated method has
 /// its own.
@@ -25,17 +19,9 @@ pub(crate) fn async_docs(tree: &Tree) -> Vec<Finding> {
     const REMEDY: &str =
         "write that section, after the description and in the order of CONTRIBUTING.md";
     let mut findings = Vec::new();
-    for (file, text) in tree
-        .rust("runtime/src/")
-        .filter(|(file, _)| !file.starts_with(HIDDEN))
-    {
+    for (file, text) in tree.rust("runtime/src/").filter(|(file, _)| !file.starts_with(HIDDEN)) {
         let lines: Vec<&str> = text.lines().collect();
-        for Asynchronous {
-            name,
-            line,
-            is_fallible,
-        } in public_async(&tokens(text))
-        {
+        for Asynchronous { name, line, is_fallible } in public_async(&tokens(text)) {
             let doc = doc_above(&lines, line);
             let mut wanted = vec!["# Cancel safety"];
             if is_fallible {
@@ -71,16 +57,10 @@ fn public_async(tokens: &[Token]) -> Vec<Asynchronous> {
             continue;
         };
         let returns = return_type(rest);
-        let is_future = returns
-            .windows(2)
-            .any(|pair| pair[0].is("impl") && pair[1].is("Future"));
+        let is_future = returns.windows(2).any(|pair| pair[0].is("impl") && pair[1].is("Future"));
         if is_async || is_future {
             let is_fallible = returns.iter().any(|token| token.is("Result"));
-            found.push(Asynchronous {
-                name: name.text.clone(),
-                line: token.line,
-                is_fallible,
-            });
+            found.push(Asynchronous { name: name.text.clone(), line: token.line, is_fallible });
         }
     }
     found
@@ -91,9 +71,8 @@ fn return_type(tokens: &[Token]) -> &[Token] {
         return &[];
     };
     let start = (closing(tokens, open) + 1).min(tokens.len());
-    let length = tokens[start..]
-        .iter()
-        .position(|t| ["{", ";", "where"].contains(&t.text.as_str()));
+    let length =
+        tokens[start..].iter().position(|t| ["{", ";", "where"].contains(&t.text.as_str()));
     &tokens[start..length.map_or(tokens.len(), |length| start + length)]
 }
 
@@ -134,17 +113,9 @@ pub(crate) fn generated_code(tree: &Tree) -> Vec<Finding> {
             }
         }
     }
-    for place in places
-        .iter()
-        .filter(|place| tree.rust(place).next().is_none())
-    {
+    for place in places.iter().filter(|place| tree.rust(place).next().is_none()) {
         let what = format!("there is no {place}");
-        findings.push(Finding::new(
-            "tests/tests/tidy/api.rs",
-            1,
-            what,
-            "rename it here too",
-        ));
+        findings.push(Finding::new("tests/tests/tidy/api.rs", 1, what, "rename it here too"));
     }
     findings
 }
@@ -152,12 +123,8 @@ pub(crate) fn generated_code(tree: &Tree) -> Vec<Finding> {
 /// What follows `sinew ::`; in `quote!` that is `#sinew ::`, the crate by whatever name the user
 /// has it.
 fn sinew_names(tokens: &[Token]) -> Vec<(usize, String)> {
-    let starts = tokens
-        .windows(3)
-        .filter(|three| starts_with(three, "sinew ::"));
-    starts
-        .map(|three| (three[0].line, three[2].text.clone()))
-        .collect()
+    let starts = tokens.windows(3).filter(|three| starts_with(three, "sinew ::"));
+    starts.map(|three| (three[0].line, three[2].text.clone())).collect()
 }
 
 #[cfg(test)]
@@ -170,34 +137,14 @@ mod tests {
     #[test]
     fn a_missing_section_is_found() {
         let check = |source, place, what| {
-            assert_one(
-                &async_docs(&Tree::of(&[(FILE, source)])),
-                &format!("{FILE}:{place}"),
-                what,
-            );
+            assert_one(&async_docs(&Tree::of(&[(FILE, source)])), &format!("{FILE}:{place}"), what);
         };
-        check(
-            "/// # Cancel safety\npub async fn f() -> Result<u8, E> {}",
-            2,
-            "`# Errors`",
-        );
-        check(
-            "/// # Errors\npub async fn f() -> io::Result<()> {}",
-            2,
-            "`# Cancel safety`",
-        );
+        check("/// # Cancel safety\npub async fn f() -> Result<u8, E> {}", 2, "`# Errors`");
+        check("/// # Errors\npub async fn f() -> io::Result<()> {}", 2, "`# Cancel safety`");
         check("/// Text.\n\npub async fn f() {}", 3, "`# Cancel safety`");
-        check(
-            "/// # Errors\npub fn f() -> impl Future<Output = Result<u8, E>> {}",
-            2,
-            "Cancel",
-        );
+        check("/// # Errors\npub fn f() -> impl Future<Output = Result<u8, E>> {}", 2, "Cancel");
         // The section belongs to the function before.
-        check(
-            "/// # Cancel safety\npub async fn f() {}\npub async fn g() {}",
-            3,
-            "`g`",
-        );
+        check("/// # Cancel safety\npub async fn f() {}\npub async fn g() {}", 3, "`g`");
     }
 
     #[test]
@@ -241,16 +188,8 @@ mod tests {
             "quote!(#sinew::transport::Link)",
             "`sinew::transport`",
         );
-        check(
-            "codegen/tests/snapshots/x.rs",
-            "::sinew::codec::encode()",
-            "`sinew::codec`",
-        );
+        check("codegen/tests/snapshots/x.rs", "::sinew::codec::encode()", "`sinew::codec`");
         let bare = Tree::of(&[snapshot]);
-        assert_one(
-            &generated_code(&bare),
-            "tests/tests/tidy/api.rs:1",
-            "no codegen/src/expand",
-        );
+        assert_one(&generated_code(&bare), "tests/tests/tidy/api.rs:1", "no codegen/src/expand");
     }
 }

@@ -15,14 +15,8 @@ const TABLE: &str = "tests/tests/tidy/homes.rs";
 const HOMES: &[(&str, &[&str])] = &[
     ("quinn", &["runtime/src/transport/quic"]),
     ("rcgen", &["runtime/src/identity"]),
-    (
-        "rustls",
-        &["runtime/src/identity", "runtime/src/transport/quic"],
-    ),
-    (
-        "webpki",
-        &["runtime/src/identity", "runtime/src/transport/quic"],
-    ),
+    ("rustls", &["runtime/src/identity", "runtime/src/transport/quic"]),
+    ("webpki", &["runtime/src/identity", "runtime/src/transport/quic"]),
     ("syn", &["codegen/src/parse"]),
     ("bincode", &["runtime/src/codec"]),
     ("hyper", &[]),
@@ -52,8 +46,7 @@ pub(crate) fn foreign_names(tree: &Tree) -> Vec<Finding> {
         let tokens = product_tokens(text);
         for &(name, homes) in HOMES {
             let at_home = homes.iter().any(|home| {
-                file.strip_prefix(home)
-                    .is_some_and(|rest| rest.starts_with(['/', '.']))
+                file.strip_prefix(home).is_some_and(|rest| rest.starts_with(['/', '.']))
             });
             if at_home {
                 continue;
@@ -63,12 +56,7 @@ pub(crate) fn foreign_names(tree: &Tree) -> Vec<Finding> {
                     [] => format!("names `{name}`, which has no home yet"),
                     _ => format!("names `{name}`, whose home is {}", homes.join(" and ")),
                 };
-                findings.push(Finding::new(
-                    file,
-                    line,
-                    what,
-                    "go through what its home offers",
-                ));
+                findings.push(Finding::new(file, line, what, "go through what its home offers"));
             }
         }
     }
@@ -81,10 +69,8 @@ fn crate_mentions(tokens: &[Token], name: &str) -> Vec<usize> {
     for (at, token) in tokens.iter().enumerate() {
         let before = at.checked_sub(1).map(|before| tokens[before].text.as_str());
         let next = tokens.get(at + 1).map(|next| next.text.as_str());
-        let family = token
-            .text
-            .strip_prefix(name)
-            .is_some_and(|s| s.is_empty() || s.starts_with('_'));
+        let family =
+            token.text.strip_prefix(name).is_some_and(|s| s.is_empty() || s.starts_with('_'));
         // `::quinn` is the crate where what stands before the colons is no path.
         let rooted = before == Some("::") && (at < 2 || !ends_path(&tokens[at - 2]));
         let first = before != Some("::") || rooted;
@@ -115,85 +101,39 @@ mod tests {
     #[test]
     fn a_foreign_name_is_found_when_it_leaves_its_home() {
         let homes = Tree::of(&[
-            (
-                "runtime/src/transport/quic/mod.rs",
-                "use quinn::Connection;",
-            ),
-            (
-                "runtime/src/identity/mod.rs",
-                "use rustls::X; use rcgen::X;",
-            ),
+            ("runtime/src/transport/quic/mod.rs", "use quinn::Connection;"),
+            ("runtime/src/identity/mod.rs", "use rustls::X; use rcgen::X;"),
             ("runtime/src/codec/mod.rs", "use bincode::config;"),
             ("codegen/src/parse/mod.rs", "use syn::ItemTrait;"),
-            (
-                "runtime/src/transport/link.rs",
-                "#[cfg(test)] mod tests { use rcgen::X; }",
-            ),
+            ("runtime/src/transport/link.rs", "#[cfg(test)] mod tests { use rcgen::X; }"),
             ("runtime/src/client/tests/mod.rs", "use rcgen::X;"),
         ]);
         assert_none(&foreign_names(&homes));
         let check = |file, source, what| {
             let mut files: Vec<_> = homes.files().collect();
             files.push((file, source));
-            assert_one(
-                &foreign_names(&Tree::of(&files)),
-                &format!("{file}:1"),
-                what,
-            );
+            assert_one(&foreign_names(&Tree::of(&files)), &format!("{file}:1"), what);
         };
-        check(
-            "runtime/src/transport/memory.rs",
-            "fn f(c: quinn::Connection) {}",
-            "whose home is",
-        );
-        check(
-            "runtime/src/transport/quicker.rs",
-            "use ::quinn;",
-            "names `quinn`",
-        );
-        check(
-            "runtime/src/client/x.rs",
-            "use rustls_pki_types::X;",
-            "names `rustls`",
-        );
-        check(
-            "runtime/src/client/y.rs",
-            "extern crate bincode;",
-            "names `bincode`",
-        );
+        check("runtime/src/transport/memory.rs", "fn f(c: quinn::Connection) {}", "whose home is");
+        check("runtime/src/transport/quicker.rs", "use ::quinn;", "names `quinn`");
+        check("runtime/src/client/x.rs", "use rustls_pki_types::X;", "names `rustls`");
+        check("runtime/src/client/y.rs", "extern crate bincode;", "names `bincode`");
         check("macros/src/lib.rs", "fn f(i: syn::Item) {}", "names `syn`");
-        check(
-            "codegen/src/expand/mod.rs",
-            "fn f(i: syn::Item) {}",
-            "names `syn`",
-        );
-        check(
-            "runtime/src/server/x.rs",
-            "use hyper::Request;",
-            "no home yet",
-        );
+        check("codegen/src/expand/mod.rs", "fn f(i: syn::Item) {}", "names `syn`");
+        check("runtime/src/server/x.rs", "use hyper::Request;", "no home yet");
         check("examples/src/bin/x.rs", "use rcgen::X;", "names `rcgen`");
     }
 
     #[test]
     fn a_foreign_name_holds_when_it_is_a_module_of_ours() {
         assert!(
-            crate_mentions(
-                &tokens("mod bincode; use super::bincode::Codec;"),
-                "bincode"
-            )
-            .is_empty()
+            crate_mentions(&tokens("mod bincode; use super::bincode::Codec;"), "bincode")
+                .is_empty()
         );
         assert!(
-            crate_mentions(
-                &tokens("use crate::bincode::Codec; let syn = 1;"),
-                "bincode"
-            )
-            .is_empty()
+            crate_mentions(&tokens("use crate::bincode::Codec; let syn = 1;"), "bincode")
+                .is_empty()
         );
-        assert_eq!(
-            crate_mentions(&tokens("use ::quinn::X; x::<::quinn::Y>()"), "quinn").len(),
-            2
-        );
+        assert_eq!(crate_mentions(&tokens("use ::quinn::X; x::<::quinn::Y>()"), "quinn").len(), 2);
     }
 }

@@ -18,26 +18,10 @@ const TABLE: &str = "tests/tests/tidy/imports.rs";
 
 /// Folder of the shell, folder that it must not name, and where what it wanted belongs.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
-    (
-        "client",
-        "server",
-        "client and server are mirrors: move what both need to `call` or core",
-    ),
-    (
-        "server",
-        "client",
-        "client and server are mirrors: move what both need to `call` or core",
-    ),
-    (
-        "transport",
-        "client",
-        "a transport carries calls for whoever: let the client hand it in",
-    ),
-    (
-        "transport",
-        "server",
-        "a transport carries calls for whoever: let the server hand it in",
-    ),
+    ("client", "server", "client and server are mirrors: move what both need to `call` or core"),
+    ("server", "client", "client and server are mirrors: move what both need to `call` or core"),
+    ("transport", "client", "a transport carries calls for whoever: let the client hand it in"),
+    ("transport", "server", "a transport carries calls for whoever: let the server hand it in"),
 ];
 
 /// Shell folders of which the first may still name the second, in a circle. Only ever to be
@@ -47,11 +31,7 @@ const KNOTS: &[(&str, &str)] = &[];
 /// The shell keeps to [`FORBIDDEN`].
 pub(crate) fn shell_imports(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for folder in FORBIDDEN
-        .iter()
-        .flat_map(|&(from, to, _)| [from, to])
-        .collect::<BTreeSet<_>>()
-    {
+    for folder in FORBIDDEN.iter().flat_map(|&(from, to, _)| [from, to]).collect::<BTreeSet<_>>() {
         let path = format!("{SHELL}{folder}");
         if !tree.has(&path) && !tree.has(&format!("{path}.rs")) {
             findings.push(Finding::new(
@@ -161,14 +141,8 @@ mod tests {
     const FOLDERS: [(&str, &str); 4] = [
         ("runtime/src/client/mod.rs", ""),
         ("runtime/src/server/mod.rs", ""),
-        (
-            "runtime/src/transport/quic/mod.rs",
-            "use quinn::Connection;",
-        ),
-        (
-            "runtime/src/lib.rs",
-            "mod client; pub use client::{Client, stack::{Stack as Tower}};",
-        ),
+        ("runtime/src/transport/quic/mod.rs", "use quinn::Connection;"),
+        ("runtime/src/lib.rs", "mod client; pub use client::{Client, stack::{Stack as Tower}};"),
     ];
 
     fn shell(extra: &[(&str, &str)]) -> Tree {
@@ -179,32 +153,20 @@ mod tests {
     fn shell_imports_are_found_when_they_go_the_wrong_way() {
         let check = |file, source, what| {
             let path = format!("runtime/src/{file}");
-            assert_one(
-                &shell_imports(&shell(&[(&path, source)])),
-                &format!("{path}:2"),
-                what,
-            );
+            assert_one(&shell_imports(&shell(&[(&path, source)])), &format!("{path}:2"), what);
         };
         check(
             "client/stack.rs",
             "\nuse crate::{call, server::accept};",
             "`client` names `crate::server`",
         );
-        check(
-            "server/stack.rs",
-            "\nfn f(c: crate::Client) {}",
-            "`server` names `crate::client`",
-        );
+        check("server/stack.rs", "\nfn f(c: crate::Client) {}", "`server` names `crate::client`");
         check(
             "server/accept.rs",
             "\nuse super::super::client::stack;",
             "`server` names `crate::client`",
         );
-        check(
-            "transport/link.rs",
-            "\nuse crate::client;",
-            "`transport` names `crate::client`",
-        );
+        check("transport/link.rs", "\nuse crate::client;", "`transport` names `crate::client`");
         check(
             "transport/quic/x.rs",
             "\nuse crate::server::*;",
@@ -224,11 +186,7 @@ mod tests {
     #[test]
     fn a_table_that_names_a_missing_folder_is_found() {
         let tree = Tree::of(&[FOLDERS[0], FOLDERS[2]]);
-        assert_one(
-            &shell_imports(&tree),
-            "tests/tests/tidy/imports.rs:1",
-            "no runtime/src/server",
-        );
+        assert_one(&shell_imports(&tree), "tests/tests/tidy/imports.rs:1", "no runtime/src/server");
     }
 
     #[test]
@@ -241,20 +199,10 @@ mod tests {
         ]);
         assert_eq!(shell_has_no_circle(&circle).len(), 3);
         let excused = [("call", "codec"), ("codec", "error")];
-        assert_one(
-            &excuse_circles(&circle, &excused),
-            "runtime/src/error.rs:1",
-            "`error` names",
-        );
+        assert_one(&excuse_circles(&circle, &excused), "runtime/src/error.rs:1", "`error` names");
         let straight = shell(&[
-            (
-                "runtime/src/call/mod.rs",
-                "use crate::codec::X; use super::call::Y;",
-            ),
-            (
-                "runtime/src/client/x.rs",
-                "use crate::call::X; use crate::codec::X;",
-            ),
+            ("runtime/src/call/mod.rs", "use crate::codec::X; use super::call::Y;"),
+            ("runtime/src/client/x.rs", "use crate::call::X; use crate::codec::X;"),
         ]);
         assert_none(&shell_has_no_circle(&straight));
         let stale = excuse_circles(&straight, &[("client", "call")]);

@@ -11,12 +11,7 @@ const CORE: &str = "runtime/core/src/";
 /// The modules of core by level. A module may name lower levels.
 const LEVELS: &[(&str, &[&str])] = &[
     ("words", &["codes", "ids", "limits", "rng", "sha256"]),
-    (
-        "facts",
-        &[
-            "age", "backoff", "deadline", "ledger", "metadata", "spiffe", "wire",
-        ],
-    ),
+    ("facts", &["age", "backoff", "deadline", "ledger", "metadata", "spiffe", "wire"]),
     ("policies", &["policy"]),
     ("plans", &["plan"]),
 ];
@@ -49,12 +44,7 @@ pub(crate) fn core_levels(tree: &Tree) -> Vec<Finding> {
         let Some(from) = module.first() else { continue };
         let Some(level) = level(from) else {
             let what = format!("`{from}` has no level");
-            findings.push(Finding::new(
-                file,
-                1,
-                what,
-                "give it one in tests/tests/tidy/levels.rs",
-            ));
+            findings.push(Finding::new(file, 1, what, "give it one in tests/tests/tidy/levels.rs"));
             continue;
         };
         for Named { path, line } in named(&product_tokens(text), &module) {
@@ -77,9 +67,7 @@ pub(crate) fn core_levels(tree: &Tree) -> Vec<Finding> {
 }
 
 fn level(module: &str) -> Option<usize> {
-    LEVELS
-        .iter()
-        .position(|(_, modules)| modules.contains(&module))
+    LEVELS.iter().position(|(_, modules)| modules.contains(&module))
 }
 
 fn is_module(tree: &Tree, parent: &str, name: &str) -> bool {
@@ -104,20 +92,11 @@ pub(crate) fn core_is_pure(tree: &Tree) -> Vec<Finding> {
                 ));
             }
             if starts_with(&tokens[at..], "Instant :: now") {
-                findings.push(Finding::new(
-                    file,
-                    token.line,
-                    "names `Instant::now`",
-                    REMEDY,
-                ));
+                findings.push(Finding::new(file, token.line, "names `Instant::now`", REMEDY));
             }
         }
         for Named { path, line } in named(&tokens, &module_of(file, CORE)) {
-            if path[0] == "std"
-                && path
-                    .get(1)
-                    .is_some_and(|name| IMPURE_STD.contains(&&**name))
-            {
+            if path[0] == "std" && path.get(1).is_some_and(|name| IMPURE_STD.contains(&&**name)) {
                 findings.push(Finding::new(
                     file,
                     line,
@@ -146,26 +125,10 @@ mod tests {
             let place = format!("runtime/core/src/{file}:1");
             assert_one(&core_levels(&core(file, source)), &place, what);
         };
-        check(
-            "codes.rs",
-            "use crate::wire::varint;",
-            "`codes` names `crate::wire`",
-        );
-        check(
-            "wire/frame.rs",
-            "use crate::policy::breaker::X;",
-            "`wire` names `crate::policy`",
-        );
-        check(
-            "policy/breaker.rs",
-            "use crate::plan::client;",
-            "`policy` names `crate::plan`",
-        );
-        check(
-            "policy/breaker.rs",
-            "use super::budget::Budget;",
-            "names its sibling",
-        );
+        check("codes.rs", "use crate::wire::varint;", "`codes` names `crate::wire`");
+        check("wire/frame.rs", "use crate::policy::breaker::X;", "`wire` names `crate::policy`");
+        check("policy/breaker.rs", "use crate::plan::client;", "`policy` names `crate::plan`");
+        check("policy/breaker.rs", "use super::budget::Budget;", "names its sibling");
         check("fresh.rs", "", "`fresh` has no level");
     }
 
@@ -181,10 +144,7 @@ mod tests {
                 "use crate::deadline; use super::Verbs; use crate::policy::breaker::State;",
             ),
             ("plan/client.rs", "use crate::policy::{breaker, budget};"),
-            (
-                "limits.rs",
-                "#[cfg(test)] mod tests { use crate::wire::varint; }",
-            ),
+            ("limits.rs", "#[cfg(test)] mod tests { use crate::wire::varint; }"),
         ] {
             assert_none(&core_levels(&core(file, source)));
         }

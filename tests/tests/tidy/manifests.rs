@@ -21,12 +21,7 @@ pub(crate) fn members_inherit(tree: &Tree) -> Vec<Finding> {
     for directory in members {
         let file = format!("{directory}/Cargo.toml");
         if tree.text(&file).is_none() {
-            findings.push(Finding::new(
-                &file,
-                1,
-                "is missing",
-                "write it, or strike the member",
-            ));
+            findings.push(Finding::new(&file, 1, "is missing", "write it, or strike the member"));
             continue;
         }
         let is_true = |section: &str, key: &str| {
@@ -34,22 +29,12 @@ pub(crate) fn members_inherit(tree: &Tree) -> Vec<Finding> {
         };
         if !is_true("lints", "workspace") {
             let remedy = "add `[lints]` with `workspace = true`";
-            findings.push(Finding::new(
-                &file,
-                1,
-                "has lints of its own, or none",
-                remedy,
-            ));
+            findings.push(Finding::new(&file, 1, "has lints of its own, or none", remedy));
         }
         for key in INHERITED {
             if !is_true("package", &format!("{key}.workspace")) {
                 let what = format!("does not inherit `{key}`");
-                findings.push(Finding::new(
-                    &file,
-                    1,
-                    what,
-                    "say `.workspace = true` for it",
-                ));
+                findings.push(Finding::new(&file, 1, what, "say `.workspace = true` for it"));
             }
         }
     }
@@ -75,15 +60,9 @@ pub(crate) fn own_versions_agree(tree: &Tree) -> Vec<Finding> {
 /// The directories of the members of the workspace.
 pub(crate) fn member_dirs(tree: &Tree) -> Vec<String> {
     let text = tree.text("Cargo.toml").unwrap_or_default();
-    let list = text
-        .split_once("members = [")
-        .and_then(|(_, rest)| rest.split_once(']'));
+    let list = text.split_once("members = [").and_then(|(_, rest)| rest.split_once(']'));
     let list = list.map_or("", |(list, _)| list);
-    list.split('"')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+    list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// The value of one key in a manifest, without its quotes.
@@ -130,24 +109,12 @@ mod tests {
         let check = |from: &str, to: &str, what| {
             let manifest = SOUND.replace(from, to);
             assert_ne!(manifest, SOUND);
-            assert_one(
-                &members_inherit(&with(&manifest)),
-                "macros/Cargo.toml:1",
-                what,
-            );
+            assert_one(&members_inherit(&with(&manifest)), "macros/Cargo.toml:1", what);
         };
         check("[lints]\nworkspace = true", "", "lints");
-        check(
-            "[lints]\nworkspace = true",
-            "[lints]\nworkspace = false",
-            "lints",
-        );
+        check("[lints]\nworkspace = true", "[lints]\nworkspace = false", "lints");
         check("[lints]", "[elsewhere]", "lints");
-        check(
-            "version.workspace = true\nedition",
-            "version = \"0.2.0\"\nedition",
-            "`version`",
-        );
+        check("version.workspace = true\nedition", "version = \"0.2.0\"\nedition", "`version`");
         check("rust-version.workspace = true", "", "`rust-version`");
         check("license.workspace", "licence.workspace", "`license`");
     }
@@ -159,11 +126,7 @@ mod tests {
             "macros/Cargo.toml:1",
             "missing",
         );
-        assert_one(
-            &members_inherit(&Tree::default()),
-            "Cargo.toml:1",
-            "no members",
-        );
+        assert_one(&members_inherit(&Tree::default()), "Cargo.toml:1", "no members");
     }
 
     #[test]
@@ -172,9 +135,7 @@ mod tests {
             let root = format!("{ROOT}[workspace.dependencies]\n{line}\n");
             own_versions_agree(&Tree::of(&[("Cargo.toml", &root)]))
         };
-        assert_none(&with(
-            "sinew-core = { path = \"runtime/core\", version = \"0.1.0\" }",
-        ));
+        assert_none(&with("sinew-core = { path = \"runtime/core\", version = \"0.1.0\" }"));
         assert_none(&with("tokio = \"1\""));
         assert_one(
             &with("sinew-core = { path = \"x\", version = \"0.0.9\" }"),

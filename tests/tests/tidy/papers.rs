@@ -15,12 +15,7 @@ const NO_PATHS: &[&str] = &["sinew/1", "service/method", "Service/method"];
 pub(crate) fn architecture_paths(tree: &Tree) -> Vec<Finding> {
     const FILE: &str = "ARCHITECTURE.md";
     let Some(text) = tree.text(FILE) else {
-        return vec![Finding::new(
-            FILE,
-            1,
-            "is missing",
-            "write the map of the house",
-        )];
+        return vec![Finding::new(FILE, 1, "is missing", "write the map of the house")];
     };
     let mut findings = Vec::new();
     let mut count = 0;
@@ -35,11 +30,7 @@ pub(crate) fn architecture_paths(tree: &Tree) -> Vec<Finding> {
                 .filter(|word| word.contains('/') && word.ends_with(".rs"))
                 .collect()
         } else {
-            line.split('`')
-                .skip(1)
-                .step_by(2)
-                .filter(|&span| is_path(span))
-                .collect()
+            line.split('`').skip(1).step_by(2).filter(|&span| is_path(span)).collect()
         };
         for path in candidates {
             count += 1;
@@ -58,21 +49,15 @@ pub(crate) fn architecture_paths(tree: &Tree) -> Vec<Finding> {
         }
     }
     if count == 0 {
-        findings.push(Finding::new(
-            FILE,
-            1,
-            "names no path in backticks",
-            "say where things are",
-        ));
+        findings.push(Finding::new(FILE, 1, "names no path in backticks", "say where things are"));
     }
     findings
 }
 
 fn is_path(span: &str) -> bool {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./*".contains(c);
-    let ends = [".rs", ".md", ".toml"]
-        .iter()
-        .any(|end| span.ends_with(end) && span.len() > end.len());
+    let ends =
+        [".rs", ".md", ".toml"].iter().any(|end| span.ends_with(end) && span.len() > end.len());
     span.chars().all(is_plain) && (span.contains('/') || ends) && !NO_PATHS.contains(&span)
 }
 
@@ -85,12 +70,7 @@ pub(crate) fn docs_are_linked(tree: &Tree) -> Vec<Finding> {
     for (file, _) in tree.files() {
         let is_page = file.starts_with("docs/") && file.ends_with(".md");
         if is_page && !entrances.iter().any(|text| text.contains(file)) {
-            findings.push(Finding::new(
-                file,
-                1,
-                "no entrance links to this page",
-                REMEDY,
-            ));
+            findings.push(Finding::new(file, 1, "no entrance links to this page", REMEDY));
         }
     }
     findings
@@ -101,20 +81,13 @@ pub(crate) fn changelog_is_open(tree: &Tree) -> Vec<Finding> {
     const FILE: &str = "CHANGELOG.md";
     let version = setting(tree, "Cargo.toml", "workspace.package", "version").unwrap_or_default();
     let is_open = tree.text(FILE).unwrap_or_default().lines().any(|line| {
-        let name = line
-            .strip_prefix("## ")
-            .unwrap_or_default()
-            .trim_start_matches('[');
+        let name = line.strip_prefix("## ").unwrap_or_default().trim_start_matches('[');
         let name = name.split([']', ' ']).next().unwrap_or_default();
         name == "Unreleased" || !version.is_empty() && name == version
     });
     let what = format!("has neither `## Unreleased` nor `## {version}`");
-    let finding = Finding::new(
-        FILE,
-        1,
-        what,
-        "add the section, and a line for each visible change",
-    );
+    let finding =
+        Finding::new(FILE, 1, what, "add the section, and a line for each visible change");
     if is_open { Vec::new() } else { vec![finding] }
 }
 
@@ -181,9 +154,7 @@ fn own_requirement(line: &str) -> Option<&str> {
 }
 
 fn leading_number(text: &str) -> &str {
-    let end = text
-        .find(|c: char| c != '.' && !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(text.len());
     text[..end].trim_end_matches('.')
 }
 
@@ -236,36 +207,12 @@ mod tests {
                      ```\n`x::y`, `sinew/1`";
         // `LICENSE-*` alone is no path by its form; the others are.
         assert_none(&with(sound));
-        assert_one(
-            &with("`limits.rs`\n`client/gone.rs`"),
-            "ARCHITECTURE.md:2",
-            "`client/gone.rs`",
-        );
-        assert_one(
-            &with("`limits.rs` `runtime/cli/`"),
-            "ARCHITECTURE.md:1",
-            "`runtime/cli/`",
-        );
-        assert_one(
-            &with("`limits.rs` `bounds.rs`"),
-            "ARCHITECTURE.md:1",
-            "`bounds.rs`",
-        );
-        assert_one(
-            &with("`limits.rs`\n```\nclient/gone.rs\n```"),
-            "ARCHITECTURE.md:3",
-            "gone",
-        );
-        assert_one(
-            &with("a map of nothing"),
-            "ARCHITECTURE.md:1",
-            "names no path",
-        );
-        assert_one(
-            &architecture_paths(&Tree::default()),
-            "ARCHITECTURE.md:1",
-            "missing",
-        );
+        assert_one(&with("`limits.rs`\n`client/gone.rs`"), "ARCHITECTURE.md:2", "`client/gone.rs`");
+        assert_one(&with("`limits.rs` `runtime/cli/`"), "ARCHITECTURE.md:1", "`runtime/cli/`");
+        assert_one(&with("`limits.rs` `bounds.rs`"), "ARCHITECTURE.md:1", "`bounds.rs`");
+        assert_one(&with("`limits.rs`\n```\nclient/gone.rs\n```"), "ARCHITECTURE.md:3", "gone");
+        assert_one(&with("a map of nothing"), "ARCHITECTURE.md:1", "names no path");
+        assert_one(&architecture_paths(&Tree::default()), "ARCHITECTURE.md:1", "missing");
     }
 
     #[test]
@@ -281,49 +228,19 @@ mod tests {
 
     #[test]
     fn a_changelog_is_found_when_it_has_no_open_section() {
-        for text in [
-            "",
-            "## 0.0.9",
-            "# Unreleased",
-            "## Unreleasedish",
-            "Unreleased",
-        ] {
-            check(
-                changelog_is_open,
-                "CHANGELOG.md",
-                text,
-                "CHANGELOG.md:1",
-                "neither",
-            );
+        for text in ["", "## 0.0.9", "# Unreleased", "## Unreleasedish", "Unreleased"] {
+            check(changelog_is_open, "CHANGELOG.md", text, "CHANGELOG.md:1", "neither");
         }
-        assert_one(
-            &changelog_is_open(&Tree::of(&[ROOT])),
-            "CHANGELOG.md:1",
-            "neither",
-        );
-        for text in [
-            "## Unreleased",
-            "## [Unreleased]",
-            "## [0.1.0] - 2026-12-01",
-            "## 0.1.0",
-        ] {
-            assert_none(&changelog_is_open(&Tree::of(&[
-                ROOT,
-                ("CHANGELOG.md", text),
-            ])));
+        assert_one(&changelog_is_open(&Tree::of(&[ROOT])), "CHANGELOG.md:1", "neither");
+        for text in ["## Unreleased", "## [Unreleased]", "## [0.1.0] - 2026-12-01", "## 0.1.0"] {
+            assert_none(&changelog_is_open(&Tree::of(&[ROOT, ("CHANGELOG.md", text)])));
         }
     }
 
     #[test]
     fn a_version_of_the_readme_is_found_when_it_differs() {
         let check = |text, line, what| {
-            check(
-                readme_versions,
-                "README.md",
-                text,
-                &format!("README.md:{line}"),
-                what,
-            );
+            check(readme_versions, "README.md", text, &format!("README.md:{line}"), what);
         };
         check("Needs Rust 1.85.", 1, "says Rust 1.85");
         check("MSRV: 1.88\n\nsinew = \"0.2\"", 3, "says version 0.2");
@@ -343,18 +260,8 @@ mod tests {
     fn a_published_crate_is_found_when_it_has_no_description() {
         let path = "runtime/Cargo.toml";
         let rule = published_crates_are_described;
-        check(
-            rule,
-            path,
-            "[package]\nname = \"x\"",
-            "runtime/Cargo.toml:1",
-            "no description",
-        );
-        for line in [
-            "publish = false",
-            "description = \"x\"",
-            "description.workspace = true",
-        ] {
+        check(rule, path, "[package]\nname = \"x\"", "runtime/Cargo.toml:1", "no description");
+        for line in ["publish = false", "description = \"x\"", "description.workspace = true"] {
             let text = format!("[package]\n{line}");
             assert_none(&rule(&Tree::of(&[ROOT, (path, &text)])));
         }

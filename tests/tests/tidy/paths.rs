@@ -13,10 +13,7 @@ pub(crate) struct Named {
 
 /// The module of a file: `runtime/src/client/stack.rs` below `runtime/src/` is `client::stack`.
 pub(crate) fn module_of(file: &str, src: &str) -> Vec<String> {
-    let inside = file
-        .strip_prefix(src)
-        .unwrap_or(file)
-        .trim_end_matches(".rs");
+    let inside = file.strip_prefix(src).unwrap_or(file).trim_end_matches(".rs");
     let mut module: Vec<String> = inside.split('/').map(str::to_owned).collect();
     let is_root = module.len() == 1 && ["lib", "main"].contains(&module[0].as_str());
     if is_root || module.last().is_some_and(|last| last == "mod") {
@@ -93,14 +90,9 @@ pub(crate) fn use_tree(tokens: &[Token], mut base: Vec<String>, found: &mut Vec<
         }
         at += 1;
         let goes_on = tokens.get(at).is_some_and(|token| token.is("::"))
-            && tokens
-                .get(at + 1)
-                .is_some_and(|t| t.is_name() || t.is("*") || t.is("{"));
+            && tokens.get(at + 1).is_some_and(|t| t.is_name() || t.is("*") || t.is("{"));
         if !goes_on {
-            found.push(Named {
-                path: base,
-                line: token.line,
-            });
+            found.push(Named { path: base, line: token.line });
             if tokens.get(at).is_some_and(|token| token.is("as")) {
                 at += 2;
             }
@@ -125,23 +117,14 @@ mod tests {
 
     #[test]
     fn every_leaf_of_a_use_tree_is_named() {
-        check(
-            "use crate::{a::{self, B}, c as d, e::*};",
-            &["a", "a::B", "c", "e::*"],
-        );
+        check("use crate::{a::{self, B}, c as d, e::*};", &["a", "a::B", "c", "e::*"]);
         check("use crate::server;", &["server"]);
-        check(
-            "use std::{fs, io::{self, Read}};",
-            &["std::fs", "std::io", "std::io::Read"],
-        );
+        check("use std::{fs, io::{self, Read}};", &["std::fs", "std::io", "std::io::Read"]);
     }
 
     #[test]
     fn a_path_in_the_middle_of_code_is_named() {
-        check(
-            "let x: crate::server::Y<crate::z::Z> = 1;",
-            &["server::Y", "z::Z"],
-        );
+        check("let x: crate::server::Y<crate::z::Z> = 1;", &["server::Y", "z::Z"]);
         check("crate::call::f::<u8>();", &["call::f"]);
     }
 
@@ -149,22 +132,13 @@ mod tests {
     fn super_is_resolved_when_modules_nest() {
         check("use super::attempt::X;", &["client::attempt::X"]);
         check("use super::super::server::X;", &["server::X"]);
-        check(
-            "mod inner { use super::X; } use super::Y;",
-            &["client::stack::X", "client::Y"],
-        );
-        check(
-            "fn f() { mod m { fn g() {} } } use super::Y;",
-            &["client::Y"],
-        );
+        check("mod inner { use super::X; } use super::Y;", &["client::stack::X", "client::Y"]);
+        check("fn f() { mod m { fn g() {} } } use super::Y;", &["client::Y"]);
     }
 
     #[test]
     fn a_visibility_names_nothing() {
-        check(
-            "pub(in crate::client) fn f() {} pub(crate) fn g() {} pub(super) fn h() {}",
-            &[],
-        );
+        check("pub(in crate::client) fn f() {} pub(crate) fn g() {} pub(super) fn h() {}", &[]);
     }
 
     #[test]
@@ -173,10 +147,7 @@ mod tests {
             ("runtime/src/lib.rs", ""),
             ("runtime/src/task.rs", "task"),
             ("runtime/src/client/mod.rs", "client"),
-            (
-                "runtime/src/transport/quic/socket.rs",
-                "transport::quic::socket",
-            ),
+            ("runtime/src/transport/quic/socket.rs", "transport::quic::socket"),
         ] {
             assert_eq!(module_of(file, "runtime/src/").join("::"), expected);
         }

@@ -25,10 +25,7 @@ pub(crate) fn file_sizes(tree: &Tree) -> Vec<Finding> {
 fn excuse_files(tree: &Tree, excused: &[&str]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for &file in excused {
-        if tree
-            .text(file)
-            .is_none_or(|text| text.lines().count() <= FILE_LINES)
-        {
+        if tree.text(file).is_none_or(|text| text.lines().count() <= FILE_LINES) {
             findings.push(Finding::new(
                 file,
                 1,
@@ -39,19 +36,12 @@ fn excuse_files(tree: &Tree, excused: &[&str]) -> Vec<Finding> {
     }
     let map = tree.files().filter(|(file, _)| *file == "ARCHITECTURE.md");
     let rust = tree.rust("").filter(|(file, _)| !is_fixture(file));
-    let limits = rust
-        .map(|file| (file, FILE_LINES))
-        .chain(map.map(|file| (file, MAP_LINES)));
+    let limits = rust.map(|file| (file, FILE_LINES)).chain(map.map(|file| (file, MAP_LINES)));
     for ((file, text), limit) in limits {
         let lines = text.lines().count();
         if lines > limit && !excused.contains(&file) {
             let what = format!("{lines} lines, where {limit} is the limit");
-            findings.push(Finding::new(
-                file,
-                limit + 1,
-                what,
-                "split it by what it is about",
-            ));
+            findings.push(Finding::new(file, limit + 1, what, "split it by what it is about"));
         }
     }
     findings
@@ -70,10 +60,7 @@ fn excuse_functions(tree: &Tree, excused: &[(&str, &str)]) -> Vec<Finding> {
             if lines <= FUNCTION_LINES {
                 continue;
             }
-            match excused
-                .iter()
-                .find(|&&listed| listed == (file, name.as_str()))
-            {
+            match excused.iter().find(|&&listed| listed == (file, name.as_str())) {
                 Some(listed) => needed.push(*listed),
                 None => {
                     let what =
@@ -85,12 +72,7 @@ fn excuse_functions(tree: &Tree, excused: &[(&str, &str)]) -> Vec<Finding> {
     }
     for listed in excused.iter().filter(|listed| !needed.contains(listed)) {
         let what = format!("`{}` is no longer too long", listed.1);
-        findings.push(Finding::new(
-            listed.0,
-            1,
-            what,
-            "strike it from `LONG_FUNCTIONS`",
-        ));
+        findings.push(Finding::new(listed.0, 1, what, "strike it from `LONG_FUNCTIONS`"));
     }
     findings
 }
@@ -112,11 +94,7 @@ fn functions(tokens: &[Token]) -> Vec<Function> {
         };
         let last = rest.get(closing(rest, open)).or(rest.last());
         let lines = last.map_or(0, |last| last.line - token.line + 1);
-        found.push(Function {
-            name: rest[1].text.clone(),
-            line: token.line,
-            lines,
-        });
+        found.push(Function { name: rest[1].text.clone(), line: token.line, lines });
     }
     found
 }
@@ -159,11 +137,7 @@ mod tests {
         assert_one(&excuse_files(&tree, &["gone.rs"]), "gone.rs:1", "no longer");
         let fits = Tree::of(&[("b.rs", &"x\n".repeat(600))]);
         assert_one(&excuse_files(&fits, &["b.rs"]), "b.rs:1", "no longer");
-        assert_one(
-            &excuse_functions(&tree, &[("a.rs", "f")]),
-            "a.rs:1",
-            "no longer",
-        );
+        assert_one(&excuse_functions(&tree, &[("a.rs", "f")]), "a.rs:1", "no longer");
     }
 
     #[test]
@@ -185,10 +159,7 @@ mod tests {
     fn only_functions_with_a_body_are_measured() {
         let source = "trait T { fn a(&self); fn b(&self) -> u8 { 1 } } type F = fn(u8) -> u8;
                       quote! { fn #name() {} }";
-        let names: Vec<_> = functions(&tokens(source))
-            .into_iter()
-            .map(|f| f.name)
-            .collect();
+        let names: Vec<_> = functions(&tokens(source)).into_iter().map(|f| f.name).collect();
         assert_eq!(names, ["b"]);
     }
 }

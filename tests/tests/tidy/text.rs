@@ -44,9 +44,7 @@ pub(crate) fn nothing_is_unfinished(tree: &Tree) -> Vec<Finding> {
                 );
             }
             if starts_with(rest, "allow (") && !file.starts_with(GENERATES) {
-                for name in rest[..closing(rest, 1).min(rest.len())]
-                    .iter()
-                    .map(|t| t.text.as_str())
+                for name in rest[..closing(rest, 1).min(rest.len())].iter().map(|t| t.text.as_str())
                 {
                     if name == "dead_code" || name.starts_with("unused") {
                         find(&format!("allow({name})"), "delete what is unused");
@@ -70,21 +68,12 @@ pub(crate) fn doc_examples_run(tree: &Tree) -> Vec<Finding> {
         }
         for (line, full) in numbered(text) {
             let full = full.trim_start();
-            let comment = ["//!", "///"]
-                .iter()
-                .find_map(|mark| full.strip_prefix(mark));
-            let shown = if is_markdown {
-                Some(full)
-            } else {
-                comment.map(str::trim_start)
-            };
+            let comment = ["//!", "///"].iter().find_map(|mark| full.strip_prefix(mark));
+            let shown = if is_markdown { Some(full) } else { comment.map(str::trim_start) };
             let Some(words) = shown.and_then(|shown| shown.strip_prefix("```")) else {
                 continue;
             };
-            if words
-                .split([',', ' '])
-                .any(|word| word.starts_with("ignore"))
-            {
+            if words.split([',', ' ']).any(|word| word.starts_with("ignore")) {
                 findings.push(Finding::new(file, line, "an example is ignored", REMEDY));
             }
         }
@@ -129,25 +118,12 @@ mod tests {
 
     #[test]
     fn a_file_without_a_header_is_found() {
-        for source in [
-            "",
-            "use x;",
-            "// A mere comment.",
-            "//!",
-            "//! Placeholder.",
-            "\n//! Too late here.",
-        ] {
-            assert_one(
-                &headers(&Tree::of(&[("a/b.rs", source)])),
-                "a/b.rs:1",
-                "header",
-            );
+        for source in
+            ["", "use x;", "// A mere comment.", "//!", "//! Placeholder.", "\n//! Too late here."]
+        {
+            assert_one(&headers(&Tree::of(&[("a/b.rs", source)])), "a/b.rs:1", "header");
         }
-        let fine = [
-            ("a.rs", "//! What it is for."),
-            ("tests/ui/no_self.rs", ""),
-            ("a.md", ""),
-        ];
+        let fine = [("a.rs", "//! What it is for."), ("tests/ui/no_self.rs", ""), ("a.md", "")];
         assert_none(&headers(&Tree::of(&fine)));
     }
 
@@ -160,14 +136,8 @@ mod tests {
             ("#[ignore] fn f() {}", "`#[ignore]`"),
             ("#[ignore = \"slow\"] fn f() {}", "`#[ignore]`"),
             ("#![allow(missing_docs, dead_code)]", "`allow(dead_code)`"),
-            (
-                "#[allow(unused_variables)] fn f() {}",
-                "`allow(unused_variables)`",
-            ),
-            (
-                "#[cfg_attr(test, allow(unused))] fn f() {}",
-                "`allow(unused)`",
-            ),
+            ("#[allow(unused_variables)] fn f() {}", "`allow(unused_variables)`"),
+            ("#[cfg_attr(test, allow(unused))] fn f() {}", "`allow(unused)`"),
         ] {
             let tree = Tree::of(&[("a.rs", &format!("\n{source}"))]);
             assert_one(&nothing_is_unfinished(&tree), "a.rs:2", what);
@@ -196,27 +166,16 @@ mod tests {
                 "ignored",
             );
         }
-        let fine = [
-            ("a.md", "```text\nignore\n```"),
-            ("a.rs", "let x = \"```ignore\"; // ```ignore"),
-        ];
+        let fine =
+            [("a.md", "```text\nignore\n```"), ("a.rs", "let x = \"```ignore\"; // ```ignore")];
         assert_none(&doc_examples_run(&Tree::of(&fine)));
     }
 
     #[test]
     fn a_path_of_one_machine_is_found() {
-        for (name, before) in [
-            ("work", "cd "),
-            ("home", "\""),
-            ("root", "= "),
-            ("Users", "("),
-        ] {
+        for (name, before) in [("work", "cd "), ("home", "\""), ("root", "= "), ("Users", "(")] {
             let text = format!("\n{before}/{name}/x");
-            assert_one(
-                &no_machine_paths(&Tree::of(&[("justfile", &text)])),
-                "justfile:2",
-                name,
-            );
+            assert_one(&no_machine_paths(&Tree::of(&[("justfile", &text)])), "justfile:2", name);
         }
         let fine = "net/work/x  ../root/x  $HOME/x  a network/ /rooted ./home/x ${x}/work/y";
         assert_none(&no_machine_paths(&Tree::of(&[("justfile", fine)])));

@@ -26,8 +26,7 @@ impl Token {
 
     /// Whether this is a name (or a keyword).
     pub(crate) fn is_name(&self) -> bool {
-        self.text
-            .starts_with(|c: char| c == '_' || c.is_alphabetic())
+        self.text.starts_with(|c: char| c == '_' || c.is_alphabetic())
     }
 }
 
@@ -35,9 +34,7 @@ impl Token {
 /// spaces.
 pub(crate) fn starts_with(tokens: &[Token], pattern: &str) -> bool {
     let mut rest = tokens.iter();
-    pattern
-        .split(' ')
-        .all(|text| rest.next().is_some_and(|token| token.is(text)))
+    pattern.split(' ').all(|text| rest.next().is_some_and(|token| token.is(text)))
 }
 
 /// The tokens of a file.
@@ -57,10 +54,7 @@ pub(crate) fn tokens(source: &str) -> Vec<Token> {
         if c == '\n' {
             line += 1;
         } else if !c.is_whitespace() {
-            found.push(Token {
-                text: code[at..end].iter().collect(),
-                line,
-            });
+            found.push(Token { text: code[at..end].iter().collect(), line });
         }
         at = end;
     }
@@ -135,11 +129,7 @@ fn blank(source: &str) -> Vec<char> {
     while at < code.len() {
         // The look at one character is for speed: these builds are not optimised.
         let may_begin = matches!(code[at], '/' | '"' | '\'' | 'r' | 'b' | 'c');
-        let end = if may_begin {
-            end_of_text(&code, at)
-        } else {
-            at
-        };
+        let end = if may_begin { end_of_text(&code, at) } else { at };
         if end == at {
             at += 1;
         }
@@ -201,12 +191,7 @@ fn end_of_raw(code: &[char], hashes: usize) -> usize {
     let mut at = hashes + count + 1;
     while at < code.len() {
         let closes = code[at] == '"'
-            && code[at + 1..]
-                .iter()
-                .take_while(|&&c| c == '#')
-                .take(count)
-                .count()
-                == count;
+            && code[at + 1..].iter().take_while(|&&c| c == '#').take(count).count() == count;
         at += 1;
         if closes {
             return at + count;
@@ -240,10 +225,7 @@ mod tests {
 
     #[test]
     fn lines_count_from_one_over_comments_and_strings() {
-        let lines: Vec<_> = tokens("/* 1\n2 */ a\n\"3\n4\" b")
-            .iter()
-            .map(|t| t.line)
-            .collect();
+        let lines: Vec<_> = tokens("/* 1\n2 */ a\n\"3\n4\" b").iter().map(|t| t.line).collect();
         assert_eq!(lines, [2, 4]);
     }
 
@@ -263,26 +245,14 @@ mod tests {
         ";
         assert!(!starts_with(&tokens("a :"), "a : b"));
         let names: Vec<_> = product_tokens(source).into_iter().map(|t| t.text).collect();
-        assert!(
-            !names
-                .iter()
-                .any(|name| name == "dropped" || name == "tests"),
-            "{names:?}"
-        );
+        assert!(!names.iter().any(|name| name == "dropped" || name == "tests"), "{names:?}");
         assert!(names.iter().any(|name| name == "kept"), "{names:?}");
         assert!(names.iter().any(|name| name == "also_kept"), "{names:?}");
     }
 
     #[test]
     fn an_unfinished_file_ends_the_search() {
-        for source in [
-            "\"",
-            "r#\"",
-            "/*",
-            "'\\",
-            "#[cfg(test)] mod x {",
-            "#[cfg(test",
-        ] {
+        for source in ["\"", "r#\"", "/*", "'\\", "#[cfg(test)] mod x {", "#[cfg(test"] {
             product_tokens(source);
         }
     }

@@ -47,9 +47,7 @@ impl Tree {
     /// A tree of these files and no others.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let owned = |&(path, text): &(&str, &str)| (path.to_owned(), text.to_owned());
-        Self {
-            files: files.iter().map(owned).collect(),
-        }
+        Self { files: files.iter().map(owned).collect() }
     }
 
     /// The text of one file.
@@ -62,25 +60,19 @@ impl Tree {
     pub(crate) fn has(&self, path: &str) -> bool {
         let wanted = path.trim_end_matches('/');
         self.files.keys().any(|file| {
-            let ends = file
-                .match_indices('/')
-                .map(|(at, _)| at)
-                .chain([file.len()]);
+            let ends = file.match_indices('/').map(|(at, _)| at).chain([file.len()]);
             ends.into_iter().any(|end| matches(wanted, &file[..end]))
         })
     }
 
     /// All files, in the order of their paths.
     pub(crate) fn files(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
+        self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
     /// The Rust files below `prefix` (`""`: all).
     pub(crate) fn rust<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.files()
-            .filter(move |(path, _)| path.starts_with(prefix) && path.ends_with(".rs"))
+        self.files().filter(move |(path, _)| path.starts_with(prefix) && path.ends_with(".rs"))
     }
 }
 
@@ -92,9 +84,7 @@ pub(crate) fn is_test_module(file: &str) -> bool {
 /// Whether a Rust file is input or output of a test: as a user would write it, or as a macro wrote
 /// it.
 pub(crate) fn is_fixture(file: &str) -> bool {
-    ["/ui/", "/snapshots/"]
-        .iter()
-        .any(|folder| file.contains(folder))
+    ["/ui/", "/snapshots/"].iter().any(|folder| file.contains(folder))
 }
 
 fn matches(pattern: &str, path: &str) -> bool {
@@ -124,22 +114,13 @@ impl Finding {
         what: impl Into<String>,
         remedy: &'static str,
     ) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-            remedy,
-        }
+        Self { path: path.to_owned(), line, what: what.into(), remedy }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: {}; {}",
-            self.path, self.line, self.what, self.remedy
-        )
+        write!(f, "{}:{}: {}; {}", self.path, self.line, self.what, self.remedy)
     }
 }
 
@@ -147,12 +128,7 @@ impl fmt::Display for Finding {
 #[track_caller]
 pub(crate) fn assert_none(findings: &[Finding]) {
     let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
-    assert!(
-        findings.is_empty(),
-        "{} found:\n{}",
-        findings.len(),
-        lines.join("\n")
-    );
+    assert!(findings.is_empty(), "{} found:\n{}", findings.len(), lines.join("\n"));
 }
 
 /// Fails unless there is exactly one finding, at `place` (`path:line`), whose text holds `what`.
@@ -172,12 +148,7 @@ mod tests {
     #[test]
     fn a_path_exists_when_a_file_or_a_directory_has_it() {
         let tree = Tree::of(&[("runtime/src/client/stack.rs", ""), ("LICENSE-MIT", "")]);
-        for path in [
-            "runtime/src/client/stack.rs",
-            "runtime/src/client/",
-            "runtime",
-            "LICENSE-*",
-        ] {
+        for path in ["runtime/src/client/stack.rs", "runtime/src/client/", "runtime", "LICENSE-*"] {
             assert!(tree.has(path), "{path}");
         }
         for path in ["runtime/src/cli", "stack.rs", "runtime/*.rs", "LICENCE-*"] {

@@ -94,6 +94,15 @@ impl Turn {
         self.at
     }
 
+    /// Moves the turn to the nearest endpoint that is ready, if its own is not and another is: a call does not wait
+    /// for a connection while it could use one.
+    pub fn prefer(&mut self, ready: impl Fn(usize) -> bool) {
+        let ahead = (0..self.endpoints).map(|step| (self.at + step) % self.endpoints);
+        if let Some(at) = ahead.into_iter().find(|at| ready(*at)) {
+            self.at = at;
+        }
+    }
+
     /// What follows an attempt that failed; moves the turn to the next endpoint where there is one more attempt.
     pub fn failed(&mut self, failed: Failed, rng: &mut impl Rng) -> Verdict {
         if matches!(failed.directive, Directive::DoNotRetry) {
@@ -211,6 +220,15 @@ mod tests {
             tried.push(turn.endpoint());
         }
         assert_eq!(tried, [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_ready_endpoint_goes_before_one_that_is_not() {
+        let mut turn = begin(4, 3);
+        turn.prefer(|at| at == 2 || at == 3);
+        assert_eq!(turn.endpoint(), 2);
+        turn.prefer(|_| false);
+        assert_eq!(turn.endpoint(), 2);
     }
 
     #[test]
