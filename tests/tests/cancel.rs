@@ -224,7 +224,7 @@ async fn work_spawned_by_a_handler_ends_with_the_call_and_detached_work_does_not
     until("the detached work is done", || detached.tally().ended == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_hundred_calls_dropped_at_any_moment_leave_nothing_behind() {
     let (_scene, probe, _server, client) = probe().await;
     let patient = client.with(patient());

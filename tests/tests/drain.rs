@@ -165,6 +165,16 @@ async fn serve_again(scene: &Scene, probe: &Counting, address: SocketAddr) -> Ru
 
 #[tokio::test]
 async fn no_call_fails_and_none_runs_twice_while_servers_are_replaced_one_by_one() {
+    replace_one_by_one().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_call_fails_and_none_runs_twice_while_servers_are_replaced_under_many_threads() {
+    replace_one_by_one().await;
+}
+
+/// Two servers, each drained and started again twice, under steady calls.
+async fn replace_one_by_one() {
     let scene = Scene::new();
     let probes = [Counting::new(), Counting::new()];
     let mut servers = Vec::new();

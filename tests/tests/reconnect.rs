@@ -131,7 +131,7 @@ async fn a_server_that_was_killed_and_started_again_is_found_by_who_knew_the_old
     panic!("not after {:?}: {status}", began.elapsed());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn more_calls_than_a_connection_may_have_are_refused_with_its_limit() {
     let scene = Scene::new();
     let probe = Counting::new();

@@ -261,7 +261,11 @@ impl fmt::Display for Status {
         if inner.attempts > 1 {
             write!(f, "; {} attempts", inner.attempts)?;
         }
-        if let Some(culprit) = inner.ledger.as_ref().and_then(LedgerCall::culprit) {
+        // Where the time went matters when there was none left, or when it went somewhere else.
+        if let Some(culprit) = inner.ledger.as_ref().and_then(LedgerCall::culprit)
+            && (inner.code == Code::DeadlineExceeded
+                || inner.method.as_deref() != Some(culprit.method))
+        {
             write!(f, "; {culprit}")?;
         }
         Ok(())

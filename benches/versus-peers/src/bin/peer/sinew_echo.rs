@@ -1,4 +1,4 @@
-//! sinew, by its defaults: mutual TLS with the development certificates, deadlines, retry budget, balancer, breaker.
+//! sinew, by its defaults: mutual TLS with the development certificates, deadlines, metadata, the ledger.
 
 use bytes::Bytes;
 use sinew::Mesh;
