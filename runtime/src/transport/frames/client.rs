@@ -46,7 +46,7 @@ use super::{
     fault::{lost, request_too_large, unencodable},
     io::{FrameReader, ReadError, wake_all, with_scratch},
     outbox::{Outbox, micros_between},
-    slots::{Delivered, Polled, Slots},
+    slots::{Delivered, NO_LANE, Polled, Slots},
 };
 use crate::{call::streaming::EncodeItems, chance::Chance, error::Status};
 
@@ -257,7 +257,7 @@ impl Shared {
     /// A call id for a call on a stream of its own: such calls have no slot, and their ids need only be unused.
     pub(super) fn stream_call_id(&self) -> Option<u64> {
         let mut state = self.lock();
-        let id = state.slots.insert(u32::MAX, 0)?;
+        let id = state.slots.insert(NO_LANE, 0)?;
         Some(id)
     }
 
@@ -438,7 +438,7 @@ async fn nudge_old_calls(shared: Arc<Shared>) {
             if state.closed.is_some() {
                 return Poll::Ready(false);
             }
-            if state.slots.waiting() > 0 {
+            if state.slots.young() {
                 return Poll::Ready(true);
             }
             state.nudger = Some(cx.waker().clone());

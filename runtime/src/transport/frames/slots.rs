@@ -14,6 +14,9 @@ use tokio::sync::Notify;
 use super::super::Received;
 use crate::error::Status;
 
+/// The lane of a call that is on none.
+pub(super) const NO_LANE: u32 = u32::MAX;
+
 const SLOTS: u64 = limits::CLIENT_SLOTS as u64;
 
 #[derive(Debug)]
@@ -23,11 +26,19 @@ pub(super) struct Slots {
     waiting: usize,
     /// How many calls the server takes at once.
     limit: usize,
+    /// Whether any call may be due for a nudge.
+    young: bool,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), waiting: 0, limit: limits::CLIENT_SLOTS }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            waiting: 0,
+            limit: limits::CLIENT_SLOTS,
+            young: false,
+        }
     }
 }
 
@@ -93,7 +104,10 @@ impl Slots {
         if self.waiting >= self.limit {
             return None;
         }
-        let state = State::Waiting { lane, batch, waker: None, age: Age::New, moving: None };
+        // A call on a stream of its own has its timer from the beginning.
+        let age = if lane == NO_LANE { Age::Nudged } else { Age::New };
+        self.young |= age == Age::New;
+        let state = State::Waiting { lane, batch, waker: None, age, moving: None };
         let index = match self.free.pop() {
             Some(index) => {
                 let entry = &mut self.entries[index as usize];
@@ -109,6 +123,11 @@ impl Slots {
         };
         self.waiting += 1;
         Some(self.entries[index as usize].generation * SLOTS + u64::from(index))
+    }
+
+    /// Whether any call may be due for a nudge.
+    pub(super) fn young(&self) -> bool {
+        self.young
     }
 
     /// How many calls wait for an answer.
@@ -212,10 +231,14 @@ impl Slots {
     /// Most calls are over before they get that old, and have never needed a timer.
     pub(super) fn nudge(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
+        self.young = false;
         for entry in &mut self.entries {
             let State::Waiting { age, waker, .. } = &mut entry.state else { continue };
             match age {
-                Age::New => *age = Age::Old,
+                Age::New => {
+                    *age = Age::Old;
+                    self.young = true;
+                }
                 Age::Old => {
                     *age = Age::Nudged;
                     wakers.extend(waker.take());
@@ -306,10 +329,12 @@ mod tests {
         let mut slots = Slots::default();
         let id = slots.insert(0, 0).unwrap();
         assert!(matches!(slots.poll(id, Waker::noop()), Polled::Pending));
-        assert_eq!(slots.nudge().len(), 0);
-        assert_eq!(slots.nudge().len(), 1);
+        assert_eq!((slots.nudge().len(), slots.young()), (0, true));
+        assert_eq!((slots.nudge().len(), slots.young()), (1, false));
         assert!(matches!(slots.poll(id, Waker::noop()), Polled::Pending));
-        assert_eq!(slots.nudge().len(), 0);
+        assert_eq!((slots.nudge().len(), slots.young()), (0, false));
+        slots.insert(NO_LANE, 0).unwrap();
+        assert!(!slots.young());
     }
 
     #[test]
