@@ -140,7 +140,9 @@ impl Endpoint {
         }
         state.connection = Connection::Making;
         drop(state);
-        tokio::spawn(Arc::clone(&self.shared).connect(Arc::clone(&self.name)));
+        // Made before the task is: whatever becomes of it, even if it is never begun, nobody waits for ever.
+        let making = Making { shared: Arc::clone(&self.shared), done: false };
+        tokio::spawn(making.connect(Arc::clone(&self.name)));
         Look::Wait
     }
 }
@@ -149,13 +151,19 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    async fn connect(self: Arc<Self>, name: Arc<str>) {
-        // Whatever becomes of this task, nobody waits for ever.
-        let mut making = Making { shared: &self, done: false };
-        let made = timeout(limits::CONNECT_ATTEMPT, self.connector.connect()).await;
+/// A connection that is being made. Puts the endpoint back if that is torn down.
+struct Making {
+    shared: Arc<Shared>,
+    done: bool,
+}
+
+impl Making {
+    async fn connect(mut self, name: Arc<str>) {
+        let made = timeout(limits::CONNECT_ATTEMPT, self.shared.connector.connect()).await;
         let made = made.unwrap_or_else(|_| Err(no_answer(limits::CONNECT_ATTEMPT)));
-        let mut state = self.lock();
+        let mut state = self.shared.lock();
         state.connection = match made {
             Ok(session) => {
                 state.backoff.reset();
@@ -168,18 +176,12 @@ impl Shared {
             }
         };
         drop(state);
-        making.done = true;
-        self.changed.notify_waiters();
+        self.done = true;
+        self.shared.changed.notify_waiters();
     }
 }
 
-/// Puts an endpoint back if the task that connects is torn down.
-struct Making<'a> {
-    shared: &'a Shared,
-    done: bool,
-}
-
-impl Drop for Making<'_> {
+impl Drop for Making {
     fn drop(&mut self) {
         if !self.done {
             self.shared.lock().connection = Connection::None;

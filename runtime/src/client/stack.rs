@@ -265,7 +265,11 @@ impl Call {
                 Ok(())
             }
             None if Instant::now() >= until => Err(status),
-            None => Ok(()),
+            // What is in the way may need this thread to go away.
+            None => {
+                tokio::task::yield_now().await;
+                Ok(())
+            }
         }
     }
 

@@ -93,7 +93,11 @@ impl Status {
         Self::runtime(code, reason, Disposition::Rejected, Origin::PeerRuntime, message)
     }
 
-    pub(crate) fn from_wire(wire: WireStatus, directive: Directive) -> Self {
+    pub(crate) fn from_wire(mut wire: WireStatus, directive: Directive) -> Self {
+        // What was not sent cannot have been answered: a peer that says so knows less than it says.
+        if wire.disposition == Disposition::NotSent {
+            wire.disposition = Disposition::Unknown;
+        }
         let mut status =
             Self::runtime(wire.code, wire.reason, wire.disposition, wire.origin, wire.message);
         status.0.directive = directive;
@@ -209,6 +213,15 @@ impl Status {
     pub(crate) fn with_ledger(mut self, ledger: LedgerCall) -> Self {
         self.0.ledger = Some(ledger);
         self
+    }
+
+    /// This status as a handler returns it: the handler ran, whatever became of a call that it made and whose status
+    /// it passes on as it is.
+    pub(crate) fn of_handler(self) -> Self {
+        match self.0.disposition {
+            Disposition::NotSent | Disposition::Rejected => self.relayed(),
+            Disposition::Unknown | Disposition::Processed => self,
+        }
     }
 
     /// This status as the answer of a handler that made the failed call: it ran, and repeating helps only where the

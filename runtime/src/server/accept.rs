@@ -20,7 +20,7 @@ use crate::{
     identity::{self, ServerTls},
     transport::{
         Serve,
-        frames::{self, Drain},
+        frames::{self, Counted, Drain},
         quic::QuicEndpoint,
     },
 };
@@ -57,7 +57,7 @@ pub(super) fn listen(
 async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, drain: Arc<Drain>) {
     while let Some(accepting) = endpoint.accept().await {
         let serve: Arc<dyn Serve> = core.clone();
-        let drain = Arc::clone(&drain);
+        let counted = Counted::new(&drain);
         tokio::spawn(async move {
             let remote = accepting.remote();
             match accepting
@@ -66,7 +66,7 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, drain: Arc<Drain>
                 })
                 .await
             {
-                Ok(link) => frames::serve(link, serve, drain).await,
+                Ok(link) => frames::serve(link, serve, counted).await,
                 Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
             }
         });
@@ -83,10 +83,10 @@ impl Accepting {
         let began = Instant::now();
         let drain = &self.drain;
         drain.enter(1);
+        // Who is refused has sent nothing, and goes elsewhere or waits.
+        self.endpoint.refuse_new();
         until(began + limits::DRAIN_ACK, || drain.all_acknowledged(1)).await;
         drain.enter(2);
-        // Who is refused now has sent nothing, and goes elsewhere or waits.
-        self.endpoint.refuse_new();
         // Whoever listens hears the second goodbye before the connection is gone.
         until(Instant::now() + DRAIN_SAID, || drain.all_acknowledged(2)).await;
         let finished = until(began + grace.max(limits::DRAIN_ACK), || drain.in_flight() == 0).await;
@@ -97,6 +97,8 @@ impl Accepting {
                 "calls were still at work when the grace ended; they are cut, `drain_grace` moves it"
             );
         }
+        // Only a client knows that nothing of it is on its way: it closes a connection that it has no more use for.
+        until(Instant::now() + limits::DRAIN_ACK, || drain.connections() == 0).await;
         drain.enter(3);
         until(Instant::now() + limits::DRAIN_FLUSH, || drain.flushed()).await;
         let code = if finished { kinds::CLOSE_DONE } else { kinds::CLOSE_SHUTDOWN };

@@ -141,7 +141,7 @@ fn arguments<A: DeserializeOwned + 'static>(
 /// What a failure is on the wire.
 fn failed(failure: Failure, codec: u8) -> Reply {
     match failure {
-        Failure::Status(status) => Reply::Status(status),
+        Failure::Status(status) => Reply::Status(status.of_handler()),
         Failure::App(error) => {
             let mut body = Vec::new();
             // A raw method carries bytes; its error is a value like any other.

@@ -13,7 +13,7 @@ use sinew_core::{
 
 use super::{
     BoxFuture, Connector, Serve, Session,
-    frames::{self, ClientSession, Drain},
+    frames::{self, ClientSession, Counted, Drain},
     memory,
     quic::{ConnectError, QuicEndpoint},
 };
@@ -125,7 +125,7 @@ impl Connector for LocalConnector {
         Box::pin(async move {
             let (ours, theirs) = memory::pair(self.client.clone(), self.server.clone());
             let drain = Arc::new(Drain::new());
-            tokio::spawn(frames::serve(theirs, Arc::clone(&self.serve), drain));
+            tokio::spawn(frames::serve(theirs, Arc::clone(&self.serve), Counted::new(&drain)));
             let session = ClientSession::open(ours).await.map_err(unusable)?;
             Ok(session as Arc<dyn Session>)
         })

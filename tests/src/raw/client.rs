@@ -33,11 +33,22 @@ impl RawClient {
 
     /// Connects and opens nothing.
     pub async fn connect_silently(authority: &Authority, server: SocketAddr) -> Self {
+        Self::try_connect(authority, server).await.must("a connection")
+    }
+
+    /// Tries to connect, and opens nothing.
+    ///
+    /// # Errors
+    /// Why the server does not want it.
+    pub async fn try_connect(
+        authority: &Authority,
+        server: SocketAddr,
+    ) -> Result<Self, ConnectionError> {
         let endpoint = Endpoint::client(loopback()).must("a socket");
         let config = tls::client(authority, &id("raw"));
         let connecting = endpoint.connect_with(config, server, "raw.sinew").must("a try");
-        let connection = soon("a handshake", connecting).await.must("a connection");
-        Self { connection, _endpoint: endpoint, began: Instant::now(), control: None }
+        let connection = soon("a handshake", connecting).await?;
+        Ok(Self { connection, _endpoint: endpoint, began: Instant::now(), control: None })
     }
 
     /// A control stream that goes on with these bytes.

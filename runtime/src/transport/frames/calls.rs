@@ -169,13 +169,15 @@ async fn begin(
     deadline: Option<Instant>,
 ) -> Result<(StreamCall, Sending, Receiving), Status> {
     let shared = session.shared();
-    let (send, recv) = shared.link.open_bi().await.map_err(|error| lost(&error, false))?;
+    let (send, recv) = shared.link.open_bi().await.map_err(|error| {
+        // Whoever asks next is told without trying.
+        shared.closed(&error);
+        lost(&error, false)
+    })?;
     let mut sending = Sending { send, deadline, finished: false };
     let reader = FrameReader::new(recv, Parser::new(limits::STREAM_FRAME_MAX));
     let receiving = Receiving { reader: Some(reader), deadline };
-    let Some(id) = shared.stream_call_id() else {
-        return Err(shared.exhausted());
-    };
+    let id = shared.stream_call_id()?;
     let call = StreamCall { session: Arc::clone(&session), id };
     let epoch = shared.epoch;
     let inline = body.len() <= limits::DATA_FRAME_MAX;

@@ -43,12 +43,21 @@ use super::{
     calls::{self, MovedAnswer, no_answer},
     client_lane::open_lane,
     control::{self, Control, Side},
-    fault::{lost, request_too_large, unencodable},
+    fault::{leaving, lost, request_too_large, unencodable},
     io::{FrameReader, ReadError, wake_all, with_scratch},
     outbox::{Outbox, micros_between},
     slots::{Delivered, NO_LANE, Polled, Slots},
 };
 use crate::{call::streaming::EncodeItems, chance::Chance, error::Status};
+
+/// Ends the session with the runtime that drives it: a call that nobody polls again must not wait for it.
+struct Gone(Arc<Shared>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        self.0.closed(&LinkError::LocallyClosed);
+    }
+}
 
 /// A connection that takes calls. Dropping it, and the last call on it, closes the link.
 pub(crate) struct ClientSession {
@@ -114,7 +123,11 @@ impl ClientSession {
         let control = shared.link.open_uni().await?;
         tokio::spawn(run_control(Arc::clone(&shared), control));
         tokio::spawn(accept_moved_answers(Arc::clone(&shared)));
-        tokio::spawn(nudge_old_calls(Arc::clone(&shared)));
+        let gone = Gone(Arc::clone(&shared));
+        tokio::spawn(async move {
+            nudge_old_calls(Arc::clone(&gone.0)).await;
+            drop(gone);
+        });
         tokio::spawn(async move {
             let why = shared.link.closed().await;
             shared.closed(&why);
@@ -243,6 +256,9 @@ impl Shared {
         if let Some(why) = &state.closed {
             return Submitted::Refused(Box::new(lost(why, false)));
         }
+        if state.draining {
+            return Submitted::Refused(Box::new(leaving()));
+        }
         let Some(lane) = state.lanes.last_mut() else { return Submitted::NoLane };
         if lane.outbox.len() > limits::LANE_OUTBOX_MAX {
             return Submitted::NoLane;
@@ -254,33 +270,52 @@ impl Shared {
         Submitted::Sent { id, writer, nudger: state.nudger.take() }
     }
 
-    /// A call id for a call on a stream of its own: such calls have no slot, and their ids need only be unused.
-    pub(super) fn stream_call_id(&self) -> Option<u64> {
+    /// An id for a call on a stream of its own: its slot only keeps it from being given out twice.
+    pub(super) fn stream_call_id(&self) -> Result<u64, Status> {
         let mut state = self.lock();
-        let id = state.slots.insert(NO_LANE, 0)?;
-        Some(id)
+        if let Some(why) = &state.closed {
+            return Err(lost(why, false));
+        }
+        if state.draining {
+            return Err(leaving());
+        }
+        match state.slots.insert(NO_LANE, 0) {
+            Some(id) => Ok(id),
+            None => Err(state.slots.exhausted()),
+        }
     }
 
-    /// Why there is no id left.
-    pub(super) fn exhausted(&self) -> Status {
-        self.lock().slots.exhausted()
-    }
-
+    /// Such a call is over.
     pub(super) fn release(&self, id: u64) {
         self.lock().slots.abandon(id);
+        self.leave_if_done();
+    }
+
+    /// A connection that takes no more calls is closed when the last call on it is over: the server cannot know that
+    /// nothing more is on its way.
+    fn leave_if_done(&self) {
+        if self.usable.load(Ordering::Acquire) {
+            return;
+        }
+        let state = self.lock();
+        let done = state.draining && state.closed.is_none() && state.slots.waiting() == 0;
+        drop(state);
+        if done {
+            self.link.close(kinds::CLOSE_DONE, "");
+        }
     }
 
     /// Gives a lane's call up and says so to the server.
     fn abandon(&self, id: u64, reason: CancelReason) {
         let waker = {
             let mut state = self.lock();
-            let Some(lane) = state.slots.abandon(id) else { return };
-            let Some(lane) = state.lanes.iter_mut().find(|known| known.id == lane) else { return };
-            lane.outbox.push(CallKind::Cancel, id, None, &[reason.to_u8()])
+            let state = &mut *state;
+            let lane = state.slots.abandon(id);
+            let lane = lane.and_then(|lane| state.lanes.iter_mut().find(|known| known.id == lane));
+            lane.and_then(|lane| lane.outbox.push(CallKind::Cancel, id, None, &[reason.to_u8()]))
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake_all(waker);
+        self.leave_if_done();
     }
 
     /// After how long another lane is worth opening: at once after one that carried answers, later and later after
@@ -311,7 +346,7 @@ impl Shared {
         wake_all(wakers);
     }
 
-    fn closed(&self, why: &LinkError) {
+    pub(super) fn closed(&self, why: &LinkError) {
         let wakers = {
             let mut state = self.lock();
             let state = &mut *state;
@@ -380,6 +415,7 @@ impl Future for LanePending {
             Polled::Pending => Poll::Pending,
             Polled::Ready(answer) => {
                 self.over = true;
+                self.session.shared.leave_if_done();
                 Poll::Ready(answer)
             }
         }
@@ -459,6 +495,7 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
         Control::GoAway => {
             shared.lock().draining = true;
             shared.usable.store(false, Ordering::Release);
+            shared.leave_if_done();
         }
         Control::Settings(settings) => shared.lock().slots.limit(settings.max_in_flight),
         Control::GoAwayAck { .. } | Control::Stamp { .. } => {}

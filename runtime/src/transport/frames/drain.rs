@@ -22,6 +22,28 @@ pub(crate) struct Drain {
     unflushed: AtomicUsize,
 }
 
+/// A connection of a server, counted from before its handshake until it is gone.
+#[derive(Debug)]
+pub(crate) struct Counted(Arc<Drain>);
+
+impl Counted {
+    pub(crate) fn new(drain: &Arc<Drain>) -> Self {
+        drain.connections.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(drain))
+    }
+
+    /// The goodbye that it is told.
+    pub(super) fn drain(&self) -> &Arc<Drain> {
+        &self.0
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Something that a drain waits for before the connection may be closed.
 #[derive(Debug)]
 pub(super) struct Flushing(Arc<Drain>);
@@ -57,7 +79,7 @@ impl Drain {
     }
 
     pub(crate) fn enter(&self, phase: u8) {
-        self.phase_now.store(phase, Ordering::Release);
+        self.phase_now.store(phase, Ordering::SeqCst);
         self.phase.send_replace(phase);
     }
 
@@ -69,11 +91,6 @@ impl Drain {
             phase.mark_changed();
         }
         phase
-    }
-
-    /// A connection began or ended.
-    pub(super) fn add_connections(&self, by: isize) {
-        self.connections.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
     }
 
     /// A connection knows of one more phase than before.
@@ -90,11 +107,11 @@ impl Drain {
 
     /// A call began or ended.
     pub(super) fn add_in_flight(&self, by: isize) {
-        self.in_flight.fetch_add(by.cast_unsigned(), Ordering::AcqRel);
+        self.in_flight.fetch_add(by.cast_unsigned(), Ordering::SeqCst);
     }
 
     pub(crate) fn phase(&self) -> u8 {
-        self.phase_now.load(Ordering::Acquire)
+        self.phase_now.load(Ordering::SeqCst)
     }
 
     pub(crate) fn connections(&self) -> usize {
@@ -108,6 +125,6 @@ impl Drain {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::Acquire)
+        self.in_flight.load(Ordering::SeqCst)
     }
 }

@@ -46,6 +46,15 @@ pub(super) fn bad_answer(why: &str) -> Status {
     )
 }
 
+/// A call that would go out on a connection whose server has asked for no more.
+pub(super) fn leaving() -> Status {
+    Status::not_sent(
+        Code::Unavailable,
+        Reason::Draining,
+        "the server asked for no more calls on this connection",
+    )
+}
+
 /// The status of a call whose connection is gone.
 pub(crate) fn lost(why: &LinkError, sent: bool) -> Status {
     if let LinkError::Refused { identity, why } = why {

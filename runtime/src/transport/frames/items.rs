@@ -290,11 +290,19 @@ pub(super) async fn write_items(
         let next = std::future::poll_fn(|cx| {
             let poll = catch_unwind(AssertUnwindSafe(|| items.poll_encode(cx, codec, &mut item)));
             // The stream is its user's code, and its panic its call's error.
-            poll.unwrap_or_else(|panic| {
+            let poll = poll.unwrap_or_else(|panic| {
                 Poll::Ready(Some(Err(Failure::Status(panicked(method, &*panic)))))
-            })
+            });
+            match poll {
+                Poll::Ready(next) => Poll::Ready(Ok(next)),
+                // A writer that has nothing to say still hears that nobody listens.
+                Poll::Pending => match std::task::ready!(send.poll_stopped(cx)) {
+                    Ok(code) => Poll::Ready(Err(LinkError::StreamReset(code.unwrap_or(0)))),
+                    Err(error) => Poll::Ready(Err(error)),
+                },
+            }
         });
-        match next.await {
+        match next.await? {
             None => return Ok(Written::Ended),
             Some(Err(failure)) => return Ok(Written::Failed(failure)),
             Some(Ok(())) if item.len() > limits::MESSAGE_MAX => {

@@ -31,6 +31,6 @@ mod slots;
 mod streams;
 
 pub(crate) use client::{ClientSession, LanePending};
-pub(crate) use drain::Drain;
+pub(crate) use drain::{Counted, Drain};
 pub(crate) use fault::lost;
 pub(crate) use server::serve;

@@ -30,7 +30,7 @@ use super::{
         link::{Link, LinkError},
     },
     control::{self, Control, LAST_GOAWAY, Side},
-    drain::Drain,
+    drain::{Counted, Drain},
     io::ReadError,
     outbox::micros_between,
     streams,
@@ -83,6 +83,10 @@ impl Drop for Place {
 impl Conn {
     /// A place for one more call.
     pub(super) fn admit(self: &Arc<Self>) -> Result<Place, Status> {
+        let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.drain.add_in_flight(1);
+        let place = Place(Arc::clone(self));
+        // Counted first, then looked: a drain that has seen no call in flight has been seen by every later one.
         if self.drain.phase() >= 2 {
             return Err(Status::rejected(
                 Code::Unavailable,
@@ -90,9 +94,6 @@ impl Conn {
                 "the server is shutting down and takes no more calls; another endpoint will",
             ));
         }
-        let before = self.in_flight.fetch_add(1, Ordering::AcqRel);
-        self.drain.add_in_flight(1);
-        let place = Place(Arc::clone(self));
         if before >= limits::IN_FLIGHT_MAX as usize {
             return Err(Status::rejected(
                 Code::ResourceExhausted,
@@ -205,10 +206,10 @@ impl Conn {
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, drain: Arc<Drain>) {
+pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, counted: Counted) {
     let peer = link.peer();
     let peer = Arc::new(Peer { identity: peer.identity.clone(), address: peer.address });
-    drain.add_connections(1);
+    let drain = Arc::clone(counted.drain());
     let conn = Arc::new(Conn {
         link,
         serve,
@@ -239,7 +240,7 @@ pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, drain: Arc
     }
     control.abort();
     conn.drain.forget_acknowledged(conn.acknowledged.swap(u8::MAX, Ordering::AcqRel));
-    conn.drain.add_connections(-1);
+    drop(counted);
 }
 
 async fn run_control(conn: Arc<Conn>) {
@@ -251,8 +252,13 @@ async fn run_control(conn: Arc<Conn>) {
         Control::GoAwayAck { phase } => {
             // Who knows of the second knows of the first.
             let known = conn.acknowledged.load(Ordering::Acquire);
-            if known < phase && phase <= LAST_GOAWAY {
-                conn.acknowledged.store(phase, Ordering::Release);
+            let acknowledged = &conn.acknowledged;
+            let news = known < phase && phase <= LAST_GOAWAY;
+            if news
+                && acknowledged
+                    .compare_exchange(known, phase, Ordering::AcqRel, Ordering::Acquire)
+                    .is_ok()
+            {
                 (known + 1..=phase).for_each(|phase| conn.drain.add_acknowledged(phase));
             }
         }

@@ -5,7 +5,7 @@
 //! 2. A peer that does not read its answers is not read from.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     future::{Future as _, poll_fn},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -32,7 +32,7 @@ use super::{
     io::{FrameReader, ReadError, wake_all, with_scratch, write_all},
     outbox::Outbox,
     served::{Ended, Served},
-    server::Conn,
+    server::{Conn, Place},
     streams,
 };
 use crate::{call::context::Context, error::Status};
@@ -69,7 +69,7 @@ impl ServerLane {
             }),
             conn,
         });
-        let writer = tokio::spawn(write_answers(Arc::clone(&lane), send));
+        let mut writer = tokio::spawn(write_answers(Arc::clone(&lane), send));
         let mut age = Duration::ZERO;
         let error = loop {
             let taken = poll_fn(|cx| Poll::Ready(lane.take_requests(&mut reader, &mut age, cx)));
@@ -109,7 +109,16 @@ impl ServerLane {
                 wake_all(wakers);
             }
         }
-        let _ = writer.await;
+        // What is at work is still answered, as long as there is somebody to answer to.
+        tokio::select! {
+            biased;
+            _ = &mut writer => {}
+            _ = lane.conn.link.closed() => {
+                lane.cancel_all();
+                wake_all(lane.lock().outbox.close());
+                let _ = writer.await;
+            }
+        }
         lane.conn.stream_closed();
     }
 
@@ -191,20 +200,26 @@ impl ServerLane {
         if served.in_place()
             && let Poll::Ready(ended) = Pin::new(&mut served).poll(cx)
         {
-            return self.finish(call, deadline, ended);
+            return self.answer(call, deadline, ended, place);
         }
-        let known = self.lock().calls.insert(call, served.context().clone());
+        let known = match self.lock().calls.entry(call) {
+            Entry::Vacant(free) => {
+                free.insert(served.context().clone());
+                None
+            }
+            Entry::Occupied(taken) => Some(taken.get().clone()),
+        };
         if let Some(known) = known {
-            // Two calls of one id cannot both be answered: the honest mistake does not exist, both end.
+            // Two calls of one id cannot both be answered: the honest mistake does not exist, both end. The first one
+            // is known until it is gone.
             known.cancel(CancelReason::Dropped);
-            self.lock().calls.remove(&call);
             return self.refuse(call, deadline, &malformed("its id belongs to a call in flight"));
         }
         let lane = Arc::clone(self);
         tokio::spawn(async move {
             let ended = served.await;
-            lane.finish(call, deadline, ended);
-            drop(place);
+            lane.answer(call, deadline, ended, place);
+            wake_all(lane.lock().forget(call));
         });
     }
 
@@ -256,34 +271,24 @@ impl ServerLane {
         wake_all(waker);
     }
 
-    /// The handler is gone: answer, unless nobody waits.
-    fn finish(self: &Arc<Self>, call: u64, deadline: Option<Instant>, ended: Ended) {
-        let Some((head, body)) = streams::answer_of(ended, &self.conn) else {
-            return wake_all(self.forget(call));
-        };
+    /// The handler is gone: answer, unless nobody waits. The call's place is free once its answer is on its way.
+    fn answer(self: &Arc<Self>, call: u64, deadline: Option<Instant>, ended: Ended, place: Place) {
+        let Some((head, body)) = streams::answer_of(ended, &self.conn) else { return };
         if body.len() > limits::LANE_MESSAGE_MAX {
-            wake_all(self.forget(call));
             let flushing = Flushing::new(&self.conn.drain);
             let moved = streams::move_answer(Arc::clone(&self.conn), call, deadline, head, body);
             tokio::spawn(async move {
                 moved.await;
-                drop(flushing);
+                drop((flushing, place));
             });
             return;
         }
-        let (waker, last) = with_scratch(|rest| {
+        let waker = with_scratch(|rest| {
             head.encode(rest);
             rest.extend_from_slice(&body);
-            let mut state = self.lock();
-            let waker = state.outbox.push(CallKind::Answer, call, deadline, rest);
-            (waker, state.forget(call))
+            self.lock().outbox.push(CallKind::Answer, call, deadline, rest)
         });
         wake_all(waker);
-        wake_all(last);
-    }
-
-    fn forget(&self, call: u64) -> Option<Waker> {
-        self.lock().forget(call)
     }
 }
 
@@ -320,7 +325,11 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
             return;
         }
     }
-    let reset = lane.lock().reset;
+    let (reset, wakers) = {
+        let mut state = lane.lock();
+        (state.reset, state.outbox.close())
+    };
+    wake_all(wakers);
     if let Some(code) = reset {
         return send.reset(code);
     }

@@ -410,8 +410,12 @@ pub(super) async fn move_answer(
         let _ = tokio::time::timeout(limits::DRAIN_FLUSH, taken).await;
         Ok::<(), LinkError>(())
     };
-    if let Err(error) = moved.await {
-        tracing::debug!(%error, "a large answer could not be written");
+    // Its place is held until it is gone: for as long as somebody waits for it, and no longer.
+    let until = deadline.unwrap_or_else(|| Instant::now() + limits::STREAM_FRAME_GAP);
+    match timeout_at(until, moved).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a large answer could not be written"),
+        Err(_) => tracing::debug!("a large answer was not read in time"),
     }
 }
 
@@ -488,7 +492,9 @@ pub(super) fn status_head(status: &Status, conn: &Conn) -> AnswerHead {
 
 fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {
     match failure {
-        Failure::Status(status) => (AnswerOutcome::Status(status.to_wire()), codec, Vec::new()),
+        Failure::Status(status) => {
+            (AnswerOutcome::Status(status.of_handler().to_wire()), codec, Vec::new())
+        }
         Failure::App(error) => {
             let mut body = Vec::new();
             let codec = if codec == codec::RAW { codec::BINCODE } else { codec };
