@@ -249,5 +249,8 @@ impl Probe for Counting {
 
 /// Bytes in which a piece that is missing or in a wrong place is seen.
 pub fn pattern(len: usize) -> Bytes {
-    (0..len).map(|at| (at % 251) as u8).collect()
+    let block: Vec<u8> = (0..251).collect();
+    let mut bytes = block.repeat(len / block.len() + 1);
+    bytes.truncate(len);
+    bytes.into()
 }
