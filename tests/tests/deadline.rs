@@ -17,7 +17,7 @@ use sinew_tests::{
         Target,
         frames::{self, millis_left},
     },
-    scene::{Running, Scene},
+    scene::{Running, Scene, client_at},
     wait::{ms, until},
 };
 
@@ -99,7 +99,7 @@ async fn a_call_leaves_a_reserve_to_answer_the_call_that_it_is_made_for() {
         next.run(request)
     };
     let mesh = scene.mesh_with(|builder| builder.intercept_calls(note)).await;
-    let inner: ProbeClient = sinew_tests::scene::client_at(&mesh, &[server.address()]);
+    let inner: ProbeClient = client_at(&mesh, &[server.address()]);
     let outer = scene
         .serve(|server| {
             server.serve(errand(move || {
@@ -171,22 +171,38 @@ async fn a_timeout_of_zero_fails_the_call_before_anything_is_sent() {
 async fn a_call_with_less_than_a_millisecond_left_is_not_sent() {
     let scene = Scene::new();
     let (probe, _server, client) = probe(&scene).await;
+    // The connection is there: what keeps the next call from being sent is its time alone.
+    client.echo("before it".into()).await.must("an answer");
     let short = client.with(timeout(Duration::from_micros(900)));
     let status = short.echo("x".into()).await.must_err();
     assert_eq!((status.code(), status.ran()), (Code::DeadlineExceeded, Ran::No), "{status}");
+    assert_eq!(status.attempts(), 0);
     client.echo("after it".into()).await.must("an answer");
-    assert_eq!(probe.tally().begun, 1, "only the second call");
+    assert_eq!(probe.tally().begun, 2, "only the two others");
 }
 
 #[tokio::test]
 async fn six_hours_are_held_to_five_minutes_on_both_sides() {
-    let scene = Scene::new();
-    let (_probe, _server, client) = probe(&scene).await;
     let hours = Duration::from_secs(6 * 3600);
     let allowed = Duration::from_secs(200)..=Duration::from_secs(300);
+    // What the caller's stack makes of it, and what the handler sees.
+    let scene = Scene::new();
+    let (_probe, server, _client) = probe(&scene).await;
+    let noted = Arc::new(Mutex::new(None));
+    let note = Arc::clone(&noted);
+    let note = move |request: Request, next: Next| {
+        let left = request.deadline().map(|deadline| deadline - Instant::now());
+        *note.lock().must("a lock") = left;
+        next.run(request)
+    };
+    let mesh = scene.mesh_with(|builder| builder.intercept_calls(note)).await;
+    let client: ProbeClient = client_at(&mesh, &[server.address()]);
     let left = seen(client.with(timeout(hours)).left().await.must("an answer"));
-    assert!(allowed.contains(&left), "{left:?}");
+    assert!(allowed.contains(&left), "{left:?} in the handler");
+    let left = noted.lock().must("a lock").must("a deadline");
+    assert!(allowed.contains(&left), "{left:?} at the caller");
 
+    // A caller that does not hold itself to it.
     let target = Target::new().await;
     let (_raw, mut lane) = target.lane().await;
     let time = TimeLeft::from_duration(hours);
