@@ -73,6 +73,9 @@ fn arguments(method: &mut Method, report: &mut Report) {
 
 fn raw(method: &mut Method, report: &mut Report) {
     let Some(at) = method.options.raw else { return };
+    if method.options.trust_layout {
+        report.push(at, messages::TRUSTED_RAW);
+    }
     let takes_bytes = match method.arguments.as_slice() {
         [only] => matches!(only.kind, ArgumentKind::Value { is_bytes: true }),
         _ => false,

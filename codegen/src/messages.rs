@@ -272,6 +272,14 @@ pub(crate) const BAD_PATH: Message = fixed(
     "write the name that Cargo.toml gives to sinew: `crate = \"rpc\"`",
 );
 
+pub(crate) const VERSION: Message = fixed(
+    "`version` needs a whole number from 1",
+    "write `version = 3`, and raise it with every change of a type that the service sends",
+);
+
+pub(crate) const TRUSTED_RAW: Message =
+    fixed("a raw method sends bytes, which have no layout to trust", "remove `trust_layout`");
+
 pub(crate) const RAW: Message = fixed(
     "a raw method takes one `Bytes` and returns `Bytes`",
     "write `(&self, body: Bytes) -> Bytes` or `-> Result<Bytes, E>`, or remove `raw`",

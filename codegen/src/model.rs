@@ -17,6 +17,7 @@ pub(crate) struct Service {
     /// The name in discovery, policy, metrics, tools and on the wire.
     pub(crate) name: WireName,
     /// The path of the crate `sinew` as generated code writes it.
+    pub(crate) version: Option<u32>,
     pub(crate) sinew: TokenStream,
     pub(crate) visibility: TokenStream,
     pub(crate) attributes: Attributes,
@@ -108,6 +109,8 @@ pub(crate) struct Options {
     pub(crate) idempotent: bool,
     pub(crate) timeout_us: Option<u64>,
     pub(crate) criticality: Option<Criticality>,
+    /// The types are vouched for.
+    pub(crate) trust_layout: bool,
     /// Where `raw` stands.
     pub(crate) raw: Option<Spot>,
 }

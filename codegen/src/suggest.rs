@@ -41,7 +41,7 @@ fn distance(a: &[char], b: &[char]) -> usize {
 mod tests {
     use super::nearest;
 
-    const KEYS: &[&str] = &["idempotent", "timeout", "name", "criticality", "raw"];
+    const KEYS: &[&str] = &["idempotent", "timeout", "name", "criticality", "raw", "trust_layout"];
 
     #[test]
     fn a_slip_finds_the_word_meant() {

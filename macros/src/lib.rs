@@ -73,6 +73,7 @@ use proc_macro::TokenStream;
 /// | attribute | meaning | default |
 /// |---|---|---|
 /// | `name = "shop.Inventory"` | the service in discovery, policy, metrics, tools and on the wire | the identifier of the trait |
+/// | `version = 3` | builds that say the same version have the same types: their calls go as bincode when the versions agree, as MessagePack with named fields when not. Raise it with *every* change of a type that the service sends; forgetting it lets two layouts meet | the structure of the types is compared |
 /// | `crate = "rpc"` | the path of the crate `sinew`, where Cargo.toml or a facade has it under another name | `::sinew` |
 ///
 /// # `#[rpc(..)]` on a method
@@ -82,6 +83,7 @@ use proc_macro::TokenStream;
 /// | `timeout = "500ms"` | how long a call may take in all; a whole number of `ns`, `us`, `ms`, `s` or `m`, from 1 ms to 5 min | policy's, which is 10 s by default |
 /// | `criticality = "sheddable"` | who is refused first when there is too much: `critical_plus`, `critical`, `sheddable_plus`, `sheddable` | inherited from the call that is being served, else `critical` |
 /// | `name = "wire_name"` | the method everywhere outside of this program | the identifier, without `r#` |
+/// | `trust_layout` | you vouch that the types are fit for bincode and the same in every build: nothing is compared | the structure of the types is compared |
 /// | `raw` | one `Bytes` argument and a `Bytes` result go over the wire as they are | values are encoded |
 ///
 /// Names start with a letter or `_`, go on with letters, digits, `_`, `.` and `-`, all ASCII, and have at most 256

@@ -104,7 +104,7 @@ impl Request {
     /// # Errors
     /// [`Code::InvalidArgument`] when they are not such a tuple.
     pub fn arguments<A: DeserializeOwned + 'static>(&self) -> Result<A, Status> {
-        codec::decode(self.codec, &self.body)
+        codec::decode_arguments(self.codec, self.method.argument_names(), &self.body)
             .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))
     }
 
@@ -258,17 +258,26 @@ pub(crate) struct Interceptors {
     pub(crate) per_attempt: Chain,
 }
 
-/// Arguments that were encoded before an interceptor saw them.
+/// Arguments that were encoded before an interceptor saw them, and that can be encoded again for a server that wants
+/// another codec.
 pub(crate) struct Encoded {
     codec: u8,
     body: Bytes,
+    arguments: Option<Box<dyn Encode>>,
 }
 
 impl Encoded {
-    pub(crate) fn new(codec: u8, arguments: &mut dyn Encode) -> Result<Self, CodecError> {
+    /// For the way of one attempt, whose codec is settled.
+    pub(crate) fn once(codec: u8, arguments: &mut dyn Encode) -> Result<Self, CodecError> {
         let mut body = Vec::new();
         arguments.encode(codec, &mut body)?;
-        Ok(Self { codec, body: body.into() })
+        Ok(Self { codec, body: body.into(), arguments: None })
+    }
+
+    /// For a whole call.
+    pub(crate) fn new(codec: u8, mut arguments: Box<dyn Encode>) -> Result<Self, CodecError> {
+        let encoded = Self::once(codec, &mut *arguments)?;
+        Ok(Self { arguments: Some(arguments), ..encoded })
     }
 
     pub(crate) fn body(&self) -> &Bytes {
@@ -278,10 +287,11 @@ impl Encoded {
 
 impl Encode for Encoded {
     fn encode(&mut self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        if codec != self.codec {
-            return Err(CodecError::Unknown(codec));
+        match &mut self.arguments {
+            _ if codec == self.codec => out.extend_from_slice(&self.body),
+            Some(arguments) => return arguments.encode(codec, out),
+            None => return Err(CodecError::Unknown(codec)),
         }
-        out.extend_from_slice(&self.body);
         Ok(())
     }
 }

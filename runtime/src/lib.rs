@@ -21,6 +21,10 @@ mod deadline_page {}
 #[doc = include_str!("../../docs/identity.md")]
 mod identity_page {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/versions.md")]
+mod versions_page {}
+
 mod call;
 mod chance;
 mod client;
@@ -31,8 +35,10 @@ mod interceptor;
 mod mesh;
 #[doc(hidden)]
 pub mod private;
+mod schema;
 mod server;
 mod signal;
+pub mod test;
 mod transport;
 
 pub use sinew_core::{
@@ -51,6 +57,7 @@ pub use crate::{
         options::{AnswerMetadata, CallOptions},
         streaming::{ReaderGone, StreamWriter, Streaming},
         task::{detach, root, spawn},
+        types::{CodecCounts, codec_counts},
     },
     error::{CallError, Fault, Relay, Status},
     identity::{Identity, IdentityError},

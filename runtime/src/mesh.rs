@@ -8,7 +8,7 @@ use sinew_core::{
 };
 
 use crate::{
-    call::failure::Failure,
+    call::{failure::Failure, types::Types},
     client::{Channel, ClientCore, Endpoint},
     error::Status,
     identity::{Identity, IdentityError},
@@ -24,6 +24,10 @@ pub trait ServiceClient: Sized {
 
     /// The client that calls through this channel.
     fn from_channel(channel: Channel) -> Self;
+
+    /// What the types of its methods allow on the wire, learnt if need be.
+    #[doc(hidden)]
+    fn types() -> Vec<&'static Types>;
 }
 
 /// An identity, and the ways to the services that it calls. Cheap to clone.

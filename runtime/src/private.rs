@@ -5,7 +5,7 @@ use std::future::Future;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    call::{context::Context, failure::Failure, streaming::Streaming},
+    call::{context::Context, failure::Failure, streaming::Streaming, types::Parts},
     client::{answer, stack},
     mesh, server,
 };
@@ -13,6 +13,7 @@ pub use crate::{
     call::{
         failure::{MethodError, ResultType},
         method::{Method, Shape},
+        types::{Facts, Types, TypesCell},
     },
     client::Channel,
     server::{Handler, Service},
@@ -62,6 +63,9 @@ pub trait Signature: 'static {
 
     /// What the attributes say.
     const METHOD: &'static Method;
+
+    /// Where what is learnt of the types is kept.
+    fn cell() -> &'static TypesCell;
 }
 
 /// What can cross the wire.
@@ -69,13 +73,37 @@ pub trait Sent: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Sent for T {}
 
+/// What the types of a method allow on the wire, learnt when it is asked for first.
+pub fn types<S: Signature>() -> &'static Types {
+    S::cell().get_or_learn(learn::<S>)
+}
+
+fn learn<S: Signature>() -> Types {
+    let method = S::METHOD;
+    if method.is_raw() {
+        return Types::raw(method);
+    }
+    if method.trusts_layout() {
+        return Types::vouched(method);
+    }
+    Types::of(
+        method,
+        &Parts {
+            arguments: Facts::of_arguments::<S::Arguments>(method),
+            input: method.shape().has_input().then(Facts::of::<S::Input>),
+            value: Facts::of::<S::Value>(),
+            error: S::Error::facts(),
+        },
+    )
+}
+
 /// Calls a unary method. The context is taken when the method is called, so that the future may run anywhere.
 pub fn unary<S: Signature>(
     channel: &Channel,
     arguments: S::Arguments,
 ) -> impl Future<Output = Result<S::Value, S::Caller>> + Send + 'static + use<S> {
     let context = Context::current();
-    stack::unary::<_, S::Value, S::Error>(channel.clone(), S::METHOD, arguments, context)
+    stack::unary::<_, S::Value, S::Error>(channel.clone(), types::<S>(), arguments, context)
 }
 
 /// Calls a method that answers with a stream.
@@ -84,10 +112,12 @@ pub fn server_streaming<S: Signature>(
     arguments: S::Arguments,
 ) -> impl Future<Output = Result<Streaming<S::Value, S::Error>, S::Caller>> + Send + 'static + use<S>
 {
-    let call = stack::streaming(channel.clone(), S::METHOD, arguments, None, Context::current());
+    let call = stack::streaming(channel.clone(), types::<S>(), arguments, None, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(answer::typed_stream).map_err(S::Error::caller)
+        answer
+            .and_then(|answer| answer::typed_stream(types::<S>(), answer))
+            .map_err(S::Error::caller)
     }
 }
 
@@ -98,10 +128,13 @@ pub fn client_streaming<S: Signature>(
     input: Streaming<S::Input>,
 ) -> impl Future<Output = Result<S::Value, S::Caller>> + Send + 'static + use<S> {
     let input = Some(Box::new(input) as Box<_>);
-    let call = stack::streaming(channel.clone(), S::METHOD, arguments, input, Context::current());
+    let call =
+        stack::streaming(channel.clone(), types::<S>(), arguments, input, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(answer::typed_single).map_err(S::Error::caller)
+        answer
+            .and_then(|answer| answer::typed_single(types::<S>(), answer))
+            .map_err(S::Error::caller)
     }
 }
 
@@ -113,10 +146,13 @@ pub fn bidirectional<S: Signature>(
 ) -> impl Future<Output = Result<Streaming<S::Value, S::Error>, S::Caller>> + Send + 'static + use<S>
 {
     let input = Some(Box::new(input) as Box<_>);
-    let call = stack::streaming(channel.clone(), S::METHOD, arguments, input, Context::current());
+    let call =
+        stack::streaming(channel.clone(), types::<S>(), arguments, input, Context::current());
     async move {
         let answer = call.await.map_err(Failure::Status);
-        answer.and_then(answer::typed_stream).map_err(S::Error::caller)
+        answer
+            .and_then(|answer| answer::typed_stream(types::<S>(), answer))
+            .map_err(S::Error::caller)
     }
 }
 
@@ -127,7 +163,7 @@ where
     F: Fn(S::Arguments) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<S::Value, S::Error>> + Send + 'static,
 {
-    server::unary_handler(S::METHOD, handler)
+    server::unary_handler(types::<S>(), handler)
 }
 
 /// A handler of a method that answers with a stream.
@@ -137,7 +173,7 @@ where
     F: Fn(S::Arguments) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
 {
-    server::server_streaming_handler(S::METHOD, handler)
+    server::server_streaming_handler(types::<S>(), handler)
 }
 
 /// A handler of a method that takes a stream.
@@ -147,7 +183,7 @@ where
     F: Fn(S::Arguments, Streaming<S::Input>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<S::Value, S::Error>> + Send + 'static,
 {
-    server::client_streaming_handler(S::METHOD, handler)
+    server::client_streaming_handler(types::<S>(), handler)
 }
 
 /// A handler of a method of which both sides stream.
@@ -157,5 +193,5 @@ where
     F: Fn(S::Arguments, Streaming<S::Input>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
 {
-    server::bidirectional_handler(S::METHOD, handler)
+    server::bidirectional_handler(types::<S>(), handler)
 }

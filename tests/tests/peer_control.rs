@@ -66,11 +66,17 @@ async fn a_server_says_first_what_it_is_and_answers_pings() {
     let target = Target::new().await;
     let mut client = target.client().await;
     let mut heard = Heard::of(&client).await;
-    let said = ConnectionFrame::Settings(Settings {
-        services: vec!["test.Probe".to_owned()],
-        ..Settings::default()
-    });
-    assert_eq!(heard.next().await, said);
+    let ConnectionFrame::Settings(said) = heard.next().await else { panic!("no settings") };
+    assert!(!said.fingerprints.is_empty());
+    assert_eq!(
+        said,
+        Settings {
+            services: vec!["test.Probe".to_owned()],
+            codecs: vec![0, 1, 2],
+            fingerprints: said.fingerprints.clone(),
+            ..Settings::default()
+        }
+    );
     for nonce in [0, 7, varint::MAX] {
         client.say(&frames::connection(&ConnectionFrame::Ping { nonce })).await;
         assert_eq!(heard.next().await, ConnectionFrame::Pong { nonce });

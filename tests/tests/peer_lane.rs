@@ -124,7 +124,7 @@ fn mistakes() -> Vec<(&'static str, Vec<u8>, Code, Reason)> {
     let nobodys = RequestHead::new(MethodId::of(PROBE, "nothing"), frames::BINCODE);
     let nobodys = frames::request(7, time, &nobodys, &body);
     case("an unknown method", nobodys, Code::Unimplemented, Reason::UnknownMethod);
-    let spoken = RequestHead::new(MethodId::of(PROBE, "echo"), 2);
+    let spoken = RequestHead::new(MethodId::of(PROBE, "echo"), 9);
     let spoken = frames::request(7, time, &spoken, &body);
     case("an unknown codec", spoken, Code::Unimplemented, Reason::UnknownCodec);
     for (what, kind) in [

@@ -6,6 +6,7 @@ use quote::{format_ident, quote, quote_spanned};
 use super::{
     beside, located_at, signature_name,
     types::{Shape, Types, names},
+    whole,
 };
 use crate::{
     model::{Attributes, Extent, Generics, Method, Service},
@@ -46,6 +47,11 @@ pub(super) fn implementation(service: &Service) -> TokenStream {
         Extent::Stub => Some(stub(service, method)),
         Extent::TraitOnly | Extent::Nothing => None,
     });
+    let types = whole(service).map(|method| {
+        let conditions = &method.attributes.conditions;
+        let signature = signature_name(method);
+        quote!(#conditions #sinew::private::types::<#signature>())
+    });
     quote! {
         impl #client {
             /// The same client, with these options for each call that is made through it.
@@ -64,6 +70,10 @@ pub(super) fn implementation(service: &Service) -> TokenStream {
 
             fn from_channel(channel: #sinew::private::Channel) -> Self {
                 Self { channel }
+            }
+
+            fn types() -> ::std::vec::Vec<&'static #sinew::private::Types> {
+                ::core::convert::From::from([#(#types),*])
             }
         }
     }

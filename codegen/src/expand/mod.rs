@@ -92,6 +92,11 @@ fn signature(service: &Service, method: &Method) -> TokenStream {
             type Caller = #refused;
 
             const METHOD: &'static #sinew::private::Method = &#descriptor;
+
+            fn cell() -> &'static #sinew::private::TypesCell {
+                static CELL: #sinew::private::TypesCell = #sinew::private::TypesCell::new();
+                &CELL
+            }
         }
     }
 }
@@ -133,7 +138,9 @@ fn options(service: &Service, method: &Method) -> TokenStream {
         quote!(.criticality(#sinew::Criticality::#variant))
     });
     let raw = options.raw.map(|_| quote!(.raw()));
-    quote!(#idempotent #timeout #criticality #raw)
+    let version = service.version.map(|version| quote!(.with_version(#version)));
+    let trusted = options.trust_layout.then(|| quote!(.trust_layout()));
+    quote!(#idempotent #timeout #criticality #raw #version #trusted)
 }
 
 /// Method ids are hashes of names, and calls find their handler by them.

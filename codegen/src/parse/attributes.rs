@@ -18,6 +18,7 @@ use crate::{
 #[derive(Clone, Copy)]
 enum ServiceKey {
     Name,
+    Version,
     Crate,
 }
 
@@ -28,19 +29,21 @@ enum RpcKey {
     Name,
     Criticality,
     Raw,
+    TrustLayout,
 }
 
 /// Keys, or values, by what users write for them.
 type Words<T> = [(&'static str, T)];
 
 const SERVICE_KEYS: &Words<ServiceKey> =
-    &[("name", ServiceKey::Name), ("crate", ServiceKey::Crate)];
+    &[("name", ServiceKey::Name), ("version", ServiceKey::Version), ("crate", ServiceKey::Crate)];
 const RPC_KEYS: &Words<RpcKey> = &[
     ("idempotent", RpcKey::Idempotent),
     ("timeout", RpcKey::Timeout),
     ("name", RpcKey::Name),
     ("criticality", RpcKey::Criticality),
     ("raw", RpcKey::Raw),
+    ("trust_layout", RpcKey::TrustLayout),
 ];
 const CRITICALITIES: &Words<Criticality> = &[
     ("critical_plus", Criticality::CriticalPlus),
@@ -55,6 +58,7 @@ const SYNONYMS: &[(&str, &str)] =
 /// What `#[service(..)]` says.
 pub(super) struct ServiceArgs {
     pub(super) name: Option<(String, Spot)>,
+    pub(super) version: Option<u32>,
     pub(super) sinew: TokenStream,
 }
 
@@ -68,7 +72,7 @@ pub(super) struct MethodAttributes {
 
 /// Reads the arguments of `#[service(..)]`.
 pub(super) fn service_args(args: TokenStream, report: &mut Report) -> ServiceArgs {
-    let mut service = ServiceArgs { name: None, sinew: quote!(::sinew) };
+    let mut service = ServiceArgs { name: None, version: None, sinew: quote!(::sinew) };
     let mut seen = Seen::default();
     for entry in entries(args, report) {
         match seen.key(&entry, SERVICE_KEYS, report) {
@@ -76,6 +80,7 @@ pub(super) fn service_args(args: TokenStream, report: &mut Report) -> ServiceArg
             Some(ServiceKey::Name) => {
                 service.name = text("name", "shop.Inventory", &entry, report).map(named);
             }
+            Some(ServiceKey::Version) => service.version = version(&entry, report),
             Some(ServiceKey::Crate) => {
                 let path = text("crate", "rpc", &entry, report);
                 if let Some(path) = path.and_then(|text| crate_path(&text, report)) {
@@ -138,6 +143,7 @@ fn rpc_entry(method: &mut MethodAttributes, seen: &mut Seen, entry: &Meta, repor
         None => {}
         Some(RpcKey::Idempotent) => options.idempotent = flag("idempotent", entry, report),
         Some(RpcKey::Raw) => options.raw = flag("raw", entry, report).then(|| Spot::of(entry)),
+        Some(RpcKey::TrustLayout) => options.trust_layout = flag("trust_layout", entry, report),
         Some(RpcKey::Name) => method.name = text("name", "wire_name", entry, report).map(named),
         Some(RpcKey::Timeout) => {
             options.timeout_us = text("timeout", "500ms", entry, report)
@@ -212,11 +218,34 @@ fn text(key: &str, example: &str, entry: &Meta, report: &mut Report) -> Option<L
     None
 }
 
+/// `version = 3`: a whole number from 1.
+fn version(entry: &Meta, report: &mut Report) -> Option<u32> {
+    let number = match entry {
+        Meta::NameValue(pair) => match unwrapped(&pair.value) {
+            Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    let version = number.filter(|version| *version > 0);
+    if version.is_none() {
+        report.push(Spot::of(entry), messages::VERSION);
+    }
+    version
+}
+
+/// The expression without the invisible group of a `macro_rules`.
+fn unwrapped(value: &Expr) -> &Expr {
+    match value {
+        Expr::Group(group) => unwrapped(&group.expr),
+        other => other,
+    }
+}
+
 /// A string literal, also one that came through a `macro_rules`.
 fn literal(value: &Expr) -> Option<&LitStr> {
-    match value {
+    match unwrapped(value) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
-        Expr::Group(group) => literal(&group.expr),
         _ => None,
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn lower(source: Source, report: &mut Report) -> Service {
     }
     Service {
         name: wire_name(args.name, &tree.ident),
+        version: args.version,
         sinew: args.sinew,
         visibility: tree.vis.to_token_stream(),
         attributes,

@@ -59,6 +59,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     impl BrokenClient {
         /// The same client, with these options for each call that is made through it.
@@ -121,6 +125,9 @@ const _: () = {
         const SERVICE: &'static str = "Broken";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([::sinew::private::types::<Method_sound>()])
         }
     }
     impl BrokenServer {

@@ -61,6 +61,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["path"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     #[cfg(not(unix))]
     enum Method_open {}
@@ -78,6 +82,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["path"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     #[cfg(feature = "close")]
     enum Method_close {}
@@ -95,6 +103,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["handle"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
@@ -159,6 +171,16 @@ const _: () = {
         const SERVICE: &'static str = "Store";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([
+                #[cfg(unix)]
+                ::sinew::private::types::<Method_open>(),
+                #[cfg(not(unix))]
+                ::sinew::private::types::<Method_open>(),
+                #[cfg(feature = "close")]
+                ::sinew::private::types::<Method_close>(),
+            ])
         }
     }
     impl StoreServer {

@@ -44,6 +44,9 @@ const _: () = {
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
         }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([])
+        }
     }
     impl EmptyServer {
         /// Serves `service`: one value answers all calls, at once.

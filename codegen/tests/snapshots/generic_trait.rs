@@ -42,6 +42,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["key"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     impl StoreClient {
         /// The same client, with these options for each call that is made through it.
@@ -62,6 +66,9 @@ const _: () = {
         const SERVICE: &'static str = "Store";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([::sinew::private::types::<Method_get>()])
         }
     }
     impl StoreServer {

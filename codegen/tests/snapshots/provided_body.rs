@@ -53,6 +53,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_greet {}
     impl ::sinew::private::Signature for Method_greet {
@@ -68,6 +72,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["greeting"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
@@ -115,6 +123,12 @@ const _: () = {
         const SERVICE: &'static str = "Greeter";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([
+                ::sinew::private::types::<Method_name>(),
+                ::sinew::private::types::<Method_greet>(),
+            ])
         }
     }
     impl GreeterServer {

@@ -43,6 +43,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["type", "service", "this"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     impl TraitClient {
         /// The same client, with these options for each call that is made through it.
@@ -80,6 +84,9 @@ const _: () = {
         const SERVICE: &'static str = "Trait";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([::sinew::private::types::<Method_match>()])
         }
     }
     impl TraitServer {

@@ -45,6 +45,10 @@ const _: () = {
             )
             .raw()
             .arguments(&["body"]);
+        fn cell() -> &'static shop::rpc::private::TypesCell {
+            static CELL: shop::rpc::private::TypesCell = shop::rpc::private::TypesCell::new();
+            &CELL
+        }
     }
     impl BlobsClient {
         /// The same client, with these options for each call that is made through it.
@@ -78,6 +82,9 @@ const _: () = {
         const SERVICE: &'static str = "Blobs";
         fn from_channel(channel: shop::rpc::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static shop::rpc::private::Types> {
+            ::core::convert::From::from([shop::rpc::private::types::<Method_echo>()])
         }
     }
     impl BlobsServer {

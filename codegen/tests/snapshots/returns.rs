@@ -72,6 +72,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_plain {}
     impl ::sinew::private::Signature for Method_plain {
@@ -87,6 +91,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_own_error {}
     impl ::sinew::private::Signature for Method_own_error {
@@ -102,6 +110,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_status {}
     impl ::sinew::private::Signature for Method_status {
@@ -117,6 +129,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_call_error {}
     impl ::sinew::private::Signature for Method_call_error {
@@ -132,6 +148,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_alias {}
     impl ::sinew::private::Signature for Method_alias {
@@ -149,6 +169,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_alias_of_stream {}
     impl ::sinew::private::Signature for Method_alias_of_stream {
@@ -166,6 +190,10 @@ const _: () = {
                 ::sinew::private::Shape::ServerStreaming,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_type_named_result {}
     impl ::sinew::private::Signature for Method_type_named_result {
@@ -181,6 +209,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
@@ -296,6 +328,18 @@ const _: () = {
         const SERVICE: &'static str = "Forms";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([
+                ::sinew::private::types::<Method_nothing>(),
+                ::sinew::private::types::<Method_plain>(),
+                ::sinew::private::types::<Method_own_error>(),
+                ::sinew::private::types::<Method_status>(),
+                ::sinew::private::types::<Method_call_error>(),
+                ::sinew::private::types::<Method_alias>(),
+                ::sinew::private::types::<Method_alias_of_stream>(),
+                ::sinew::private::types::<Method_type_named_result>(),
+            ])
         }
     }
     impl FormsServer {

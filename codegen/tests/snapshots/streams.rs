@@ -64,6 +64,10 @@ const _: () = {
                 ::sinew::private::Shape::ServerStreaming,
             )
             .arguments(&["sku"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_restock {}
     impl ::sinew::private::Signature for Method_restock {
@@ -79,6 +83,10 @@ const _: () = {
                 ::sinew::private::Shape::ClientStreaming,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_audit {}
     impl ::sinew::private::Signature for Method_audit {
@@ -94,6 +102,10 @@ const _: () = {
                 ::sinew::private::Shape::Bidirectional,
             )
             .arguments(&["since", "until"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_ticks {}
     impl ::sinew::private::Signature for Method_ticks {
@@ -109,6 +121,10 @@ const _: () = {
                 ::sinew::private::Shape::ServerStreaming,
             )
             .arguments(&[]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
@@ -188,6 +204,14 @@ const _: () = {
         const SERVICE: &'static str = "Inventory";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([
+                ::sinew::private::types::<Method_watch>(),
+                ::sinew::private::types::<Method_restock>(),
+                ::sinew::private::types::<Method_audit>(),
+                ::sinew::private::types::<Method_ticks>(),
+            ])
         }
     }
     impl InventoryServer {

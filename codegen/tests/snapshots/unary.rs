@@ -72,6 +72,10 @@ const _: () = {
             .criticality(::sinew::Criticality::SheddablePlus)
             .arguments(&["sku"])
             .doc("Units on hand.\n\nSafe to repeat.");
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     enum Method_move_all {}
     impl ::sinew::private::Signature for Method_move_all {
@@ -87,6 +91,10 @@ const _: () = {
                 ::sinew::private::Shape::Unary,
             )
             .arguments(&["from", "to"]);
+        fn cell() -> &'static ::sinew::private::TypesCell {
+            static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
+            &CELL
+        }
     }
     const _: () = ::sinew::private::assert_distinct_methods(
         &[
@@ -139,6 +147,12 @@ const _: () = {
         const SERVICE: &'static str = "shop.Inventory";
         fn from_channel(channel: ::sinew::private::Channel) -> Self {
             Self { channel }
+        }
+        fn types() -> ::std::vec::Vec<&'static ::sinew::private::Types> {
+            ::core::convert::From::from([
+                ::sinew::private::types::<Method_stock>(),
+                ::sinew::private::types::<Method_move_all>(),
+            ])
         }
     }
     impl InventoryServer {

@@ -177,6 +177,8 @@ pub const RECONNECT_MAX: Duration = Duration::from_secs(5);
 pub const RECONNECT_FACTOR: f64 = 1.6;
 /// Share of the pause that chance adds or takes.
 pub const RECONNECT_JITTER: f64 = 0.2;
+/// A call that brings a stream waits this long for the server's settings before it goes with named fields.
+pub const SETTINGS_WAIT: Duration = Duration::from_secs(1);
 /// One attempt to connect takes at most this.
 pub const CONNECT_ATTEMPT: Duration = Duration::from_secs(1);
 /// How long a sample of the clocks' offset counts, roughly; see [`age`](crate::age).

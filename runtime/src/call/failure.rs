@@ -11,8 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use sinew_core::codes::{Code, Disposition, Origin, Reason};
+use sinew_core::codes::Code;
 
+use super::types::{Facts, Meeting, undecodable};
 use crate::{
     codec::{self, CodecError},
     error::{CallError, Status},
@@ -37,20 +38,20 @@ impl From<Status> for Failure {
 pub struct AppError(Repr);
 
 enum Repr {
-    Encoded { codec: u8, body: Bytes },
+    Encoded { codec: u8, body: Bytes, meeting: Option<Meeting> },
     Typed(Box<dyn Erased>),
 }
 
 /// A typed error that can be written, or taken back out in process.
 trait Erased: Send {
-    fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
+    fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<u8, CodecError>;
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send>;
     fn name(&self) -> &'static str;
 }
 
 impl<E: Serialize + Send + 'static> Erased for E {
-    fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        codec::encode(codec, self, out)
+    fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<u8, CodecError> {
+        codec::encode_or_named(codec, self, out)
     }
 
     fn into_any(self: Box<Self>) -> Box<dyn Any + Send> {
@@ -68,25 +69,38 @@ impl AppError {
     }
 
     pub(crate) fn encoded(codec: u8, body: Bytes) -> Self {
-        Self(Repr::Encoded { codec, body })
+        Self(Repr::Encoded { codec, body, meeting: None })
+    }
+
+    /// The same; what cannot be read of it is told with the two sides that met.
+    pub(crate) fn met(mut self, met: Meeting) -> Self {
+        if let Repr::Encoded { meeting, .. } = &mut self.0 {
+            *meeting = Some(met);
+        }
+        self
     }
 
     /// The bytes for the wire and the codec that they are in.
     pub(crate) fn encode(&self, codec: u8, out: &mut Vec<u8>) -> Result<u8, CodecError> {
         match &self.0 {
-            Repr::Encoded { codec, body } => {
+            Repr::Encoded { codec, body, .. } => {
                 out.extend_from_slice(body);
                 Ok(*codec)
             }
-            Repr::Typed(error) => error.encode(codec, out).map(|()| codec),
+            Repr::Typed(error) => error.encode(codec, out),
         }
     }
 
     /// The error as the type that the method names.
     fn into_typed<E: DeserializeOwned + Send + 'static>(self) -> Result<E, Status> {
         match self.0 {
-            Repr::Encoded { codec, body } => {
-                codec::decode(codec, &body).map_err(|error| undecodable::<E>("error", &error))
+            Repr::Encoded { codec, body, meeting } => {
+                codec::decode(codec, &body).map_err(|error| match meeting {
+                    Some(meeting) => meeting.undecodable::<E>("error", &error),
+                    None => {
+                        undecodable(&format!("the error is not a `{}`: {error}", type_name::<E>()))
+                    }
+                })
             }
             Repr::Typed(error) => {
                 let name = error.name();
@@ -107,26 +121,12 @@ impl AppError {
 impl fmt::Debug for AppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Repr::Encoded { codec, body } => {
+            Repr::Encoded { codec, body, .. } => {
                 write!(f, "AppError(codec {codec}, {} bytes)", body.len())
             }
             Repr::Typed(error) => write!(f, "AppError({})", error.name()),
         }
     }
-}
-
-/// The status of an answer that this build cannot read: the handler has run.
-pub(crate) fn undecodable<T>(what: &str, error: &CodecError) -> Status {
-    Status::runtime(
-        Code::Internal,
-        Reason::Malformed,
-        Disposition::Processed,
-        Origin::Local,
-        format!(
-            "the {what} is not a `{}`: {error}; the two builds differ in this type",
-            type_name::<T>()
-        ),
-    )
 }
 
 /// What may stand in the `Err` of a service's method.
@@ -146,6 +146,10 @@ pub trait MethodError: Sized + Send + 'static {
 
     /// Caller's side: find it again.
     fn caller(failure: Failure) -> Self::Caller;
+
+    /// What crosses the wire, if anything but a status does.
+    #[doc(hidden)]
+    fn facts() -> Option<Facts>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -163,6 +167,10 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for E {
             }
             Failure::Status(status) => CallError::Status(status),
         }
+    }
+
+    fn facts() -> Option<Facts> {
+        Some(Facts::of::<E>())
     }
 }
 
@@ -182,6 +190,10 @@ impl MethodError for Status {
             Failure::Status(status) => status,
         }
     }
+
+    fn facts() -> Option<Facts> {
+        None
+    }
 }
 
 impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError<E> {
@@ -196,6 +208,10 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError
 
     fn caller(failure: Failure) -> Self {
         <E as MethodError>::caller(failure)
+    }
+
+    fn facts() -> Option<Facts> {
+        Some(Facts::of::<E>())
     }
 }
 

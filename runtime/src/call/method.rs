@@ -8,16 +8,20 @@ use sinew_core::{codes::Criticality, ids::MethodId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// One request, one answer.
-    Unary,
+    Unary = 0,
     /// One request, a stream of answers.
-    ServerStreaming,
+    ServerStreaming = 1,
     /// A stream of requests, one answer.
-    ClientStreaming,
+    ClientStreaming = 2,
     /// Both stream.
-    Bidirectional,
+    Bidirectional = 3,
 }
 
 impl Shape {
+    pub(crate) fn has_input(self) -> bool {
+        matches!(self, Self::ClientStreaming | Self::Bidirectional)
+    }
+
     pub(crate) fn streams(self) -> bool {
         !matches!(self, Self::Unary)
     }
@@ -33,6 +37,8 @@ pub struct Method {
     shape: Shape,
     idempotent: bool,
     raw: bool,
+    version: Option<u32>,
+    trusted: bool,
     timeout: Option<Duration>,
     criticality: Option<Criticality>,
     arguments: &'static [&'static str],
@@ -57,6 +63,8 @@ impl Method {
             shape,
             idempotent: false,
             raw: false,
+            version: None,
+            trusted: false,
             timeout: None,
             criticality: None,
             arguments: &[],
@@ -73,6 +81,18 @@ impl Method {
     /// Carries `Bytes` untouched.
     pub const fn raw(mut self) -> Self {
         self.raw = true;
+        self
+    }
+
+    /// Its types are those of every build that says the same version.
+    pub const fn with_version(mut self, version: u32) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Its types are taken to be the same in every build, and to be fit for bincode.
+    pub const fn trust_layout(mut self) -> Self {
+        self.trusted = true;
         self
     }
 
@@ -135,6 +155,16 @@ impl Method {
         self.raw
     }
 
+    /// The version that the trait names.
+    pub const fn version(&self) -> Option<u32> {
+        self.version
+    }
+
+    /// Whether the trait vouches for the layout of the types.
+    pub const fn trusts_layout(&self) -> bool {
+        self.trusted
+    }
+
     /// The timeout that the trait names.
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
@@ -153,9 +183,5 @@ impl Method {
     /// The doc comment of the method.
     pub const fn documentation(&self) -> &'static str {
         self.doc
-    }
-
-    pub(crate) const fn codec(&self) -> u8 {
-        if self.raw { crate::codec::RAW } else { crate::codec::BINCODE }
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod pace;
 pub(crate) mod record;
 pub(crate) mod streaming;
 pub(crate) mod task;
+pub(crate) mod types;

@@ -24,7 +24,10 @@ use sinew_core::{
 };
 use tokio::sync::mpsc;
 
-use super::failure::{Failure, MethodError, undecodable};
+use super::{
+    failure::{Failure, MethodError},
+    types::Meeting,
+};
 use crate::{codec, error::Status};
 
 type Items<T> = Pin<Box<dyn Stream<Item = Result<T, Failure>> + Send>>;
@@ -118,8 +121,8 @@ impl<T, E: MethodError> Streaming<T, E> {
 
 impl<T: DeserializeOwned + Send + 'static, E> Streaming<T, E> {
     /// What arrives from the other side.
-    pub(crate) fn remote(codec: u8, items: RawItems) -> Self {
-        Self::from_items(Box::pin(DecodedItems { codec, items, of: PhantomData }))
+    pub(crate) fn remote(codec: u8, items: RawItems, meeting: Meeting) -> Self {
+        Self::from_items(Box::pin(DecodedItems { codec, items, meeting, of: PhantomData }))
     }
 }
 
@@ -251,6 +254,7 @@ impl<T> Stream for ChannelItems<T> {
 struct DecodedItems<T> {
     codec: u8,
     items: RawItems,
+    meeting: Meeting,
     of: PhantomData<fn() -> T>,
 }
 
@@ -259,10 +263,14 @@ impl<T: DeserializeOwned + 'static> Stream for DecodedItems<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.items.as_mut().poll_next(cx));
-        let codec = self.codec;
+        let (codec, meeting) = (self.codec, self.meeting);
         Poll::Ready(item.map(|item| {
-            codec::decode(codec, &item?)
-                .map_err(|error| Failure::Status(undecodable::<T>("item", &error)))
+            match item {
+                Ok(item) => codec::decode(codec, &item)
+                    .map_err(|error| Failure::Status(meeting.undecodable::<T>("item", &error))),
+                Err(Failure::App(error)) => Err(Failure::App(error.met(meeting))),
+                Err(status) => Err(status),
+            }
         }))
     }
 }

@@ -5,8 +5,9 @@ use sinew_core::{codes::Code, wire::answer::AnswerOutcome};
 
 use crate::{
     call::{
-        failure::{AppError, Failure, undecodable},
+        failure::{AppError, Failure},
         streaming::Streaming,
+        types::{Meeting, Types},
     },
     codec,
     error::Status,
@@ -15,13 +16,15 @@ use crate::{
 
 /// The one answer of a call, decoded.
 pub(crate) fn typed<T: DeserializeOwned + 'static>(
+    types: &'static Types,
     answer: Result<Answer, Failure>,
 ) -> Result<T, Failure> {
-    let Answer { head, body, .. } = answer?;
+    let Answer { head, body, theirs, .. } = answer?;
+    let meeting = Meeting { types, theirs };
     match head.outcome {
         AnswerOutcome::Ok => codec::decode(head.codec, &body)
-            .map_err(|error| Failure::Status(undecodable::<T>("answer", &error))),
-        AnswerOutcome::App => Err(Failure::App(AppError::encoded(head.codec, body))),
+            .map_err(|error| Failure::Status(meeting.undecodable::<T>("answer", &error))),
+        AnswerOutcome::App => Err(Failure::App(AppError::encoded(head.codec, body).met(meeting))),
         AnswerOutcome::Status(status) => {
             Err(Failure::Status(Status::from_wire(status, head.directive)))
         }
@@ -30,10 +33,11 @@ pub(crate) fn typed<T: DeserializeOwned + 'static>(
 
 /// The one answer of a call whose input streams.
 pub(crate) fn typed_single<T: DeserializeOwned + 'static>(
+    types: &'static Types,
     answer: StreamAnswer,
 ) -> Result<T, Failure> {
     match answer {
-        StreamAnswer::Single(answer) => typed(Ok(answer)),
+        StreamAnswer::Single(answer) => typed(types, Ok(answer)),
         StreamAnswer::Items { .. } => Err(Failure::Status(Status::new(
             Code::Internal,
             "a stream came where the method answers with one value; the two builds differ",
@@ -42,15 +46,21 @@ pub(crate) fn typed_single<T: DeserializeOwned + 'static>(
 }
 
 /// The stream that a call came to.
-pub(crate) fn typed_stream<T, E>(answer: StreamAnswer) -> Result<Streaming<T, E>, Failure>
+pub(crate) fn typed_stream<T, E>(
+    types: &'static Types,
+    answer: StreamAnswer,
+) -> Result<Streaming<T, E>, Failure>
 where
     T: DeserializeOwned + Send + 'static,
 {
     match answer {
-        StreamAnswer::Items { codec, items, .. } => Ok(Streaming::remote(codec, items)),
+        StreamAnswer::Items { codec, items, theirs, .. } => {
+            Ok(Streaming::remote(codec, items, Meeting { types, theirs }))
+        }
         StreamAnswer::Single(answer) => match answer.head.outcome {
             AnswerOutcome::App => {
-                Err(Failure::App(AppError::encoded(answer.head.codec, answer.body)))
+                let error = AppError::encoded(answer.head.codec, answer.body);
+                Err(Failure::App(error.met(Meeting { types, theirs: answer.theirs })))
             }
             AnswerOutcome::Status(status) => {
                 Err(Failure::Status(Status::from_wire(status, answer.head.directive)))

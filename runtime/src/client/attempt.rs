@@ -7,6 +7,7 @@ use std::sync::{
 
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
+    limits,
     wire::{
         answer::{AnswerHead, AnswerOutcome},
         frame::TimeLeft,
@@ -17,8 +18,8 @@ use tracing::Instrument as _;
 
 use super::{Endpoint, call::Call};
 use crate::{
-    call::{record::ServerNote, streaming::EncodeItems},
-    codec::Encode,
+    call::{record::ServerNote, streaming::EncodeItems, types},
+    codec::{self, Encode},
     error::Status,
     interceptor::{Chain, Encoded, Outcome, Request, Response},
     transport::{Answer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
@@ -40,12 +41,14 @@ pub(super) async fn unary(
             Box::pin(endpoint.session()).await.map_err(|status| status.tried_at(endpoint.name()))?
         }
     };
+    call.speak(&*session, true)?;
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
         let answer = Box::pin(intercepted(call, endpoint, session, chain, arguments));
         let answer = answer.instrument(span.unwrap_or_else(tracing::Span::none)).await;
-        return classify(call, answer);
+        let answer = classify(call, answer);
+        return answer.inspect_err(|status| note_refusal(call, endpoint, status));
     }
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
     let pending = session.call(outgoing);
@@ -55,7 +58,8 @@ pub(super) async fn unary(
         None => pending.await,
     };
     nudged.store(false, Ordering::Relaxed);
-    classify(call, received.and_then(take_apart))
+    let answer = classify(call, received.and_then(take_apart));
+    answer.inspect_err(|status| note_refusal(call, endpoint, status))
 }
 
 /// The same inside of the interceptors around each attempt.
@@ -68,7 +72,7 @@ async fn intercepted(
 ) -> Result<Answer, Status> {
     let mut head = call.head().clone();
     let deadline = call.deadline();
-    let mut encoded = Encoded::new(head.codec, arguments).map_err(|error| {
+    let mut encoded = Encoded::once(head.codec, arguments).map_err(|error| {
         Status::not_sent(Code::InvalidArgument, Reason::Malformed, error.to_string())
     })?;
     let request = call.request(&encoded, Some(endpoint));
@@ -96,21 +100,64 @@ pub(super) async fn streaming(
     input: &mut Option<Box<dyn EncodeItems>>,
 ) -> Result<StreamAnswer, Status> {
     let session = endpoint.session().await.map_err(|status| status.tried_at(endpoint.name()))?;
+    if input.is_some() {
+        hear(&*session).await;
+    }
+    call.speak(&*session, input.is_none())?;
     let span = begin(call, endpoint).unwrap_or_else(tracing::Span::none);
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
     // From here on the input belongs to this attempt: what it has read of it cannot be read again.
     let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
     match answer {
-        Ok(StreamAnswer::Single(answer)) => classify(call, Ok(answer)).map(StreamAnswer::Single),
-        Ok(StreamAnswer::Items { codec, metadata, items }) => {
+        Ok(StreamAnswer::Single(answer)) => {
+            let answer = classify(call, Ok(answer));
+            let answer = answer.inspect_err(|status| note_refusal(call, endpoint, status));
+            answer.map(StreamAnswer::Single)
+        }
+        Ok(StreamAnswer::Items { codec, metadata, items, .. }) => {
+            agreed(call, codec)?;
             if let Some(into) = &call.options().answer {
                 into.set(metadata.clone());
             }
             call.record().attempt_ended(Code::Ok, None, Instant::now());
-            Ok(StreamAnswer::Items { codec, metadata, items })
+            Ok(StreamAnswer::Items { codec, metadata, items, theirs: call.theirs() })
         }
         Err(status) => classify(call, Err(status)).map(StreamAnswer::Single),
     }
+}
+
+/// What has been read of a stream cannot be read again in another codec: such a call waits for what the server says.
+async fn hear(session: &dyn Session) {
+    let _ = tokio::time::timeout(limits::SETTINGS_WAIT, session.settled()).await;
+}
+
+/// A server that refused bincode is not asked again by the calls that follow.
+fn note_refusal(call: &Call, endpoint: &Endpoint, status: &Status) {
+    if status.reason() == Reason::WrongFingerprint
+        && status.disposition() == Disposition::Rejected
+        && let Some(session) = endpoint.ready()
+    {
+        session.disagreed(call.head().method);
+    }
+}
+
+/// An answer is in the codec of its call, or in the one that carries names: anything else was not agreed on.
+fn agreed(call: &Call, codec: u8) -> Result<(), Status> {
+    let asked = call.head().codec;
+    if codec == asked || codec == codec::MESSAGEPACK {
+        return Ok(());
+    }
+    Err(Status::runtime(
+        Code::Internal,
+        Reason::UnknownCodec,
+        Disposition::Processed,
+        Origin::Transport,
+        format!(
+            "the call went out in {} and the answer came in {}",
+            codec::name(asked),
+            codec::name(codec)
+        ),
+    ))
 }
 
 fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
@@ -118,6 +165,7 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
     let now = if call.waited() { Instant::now() } else { call.record().started() };
     call.record().attempt(endpoint.name(), now);
     call.sending();
+    types::used(call.head().codec);
     if !tracing::enabled!(target: "sinew::attempt", tracing::Level::INFO) {
         return None;
     }
@@ -126,6 +174,7 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
         "attempt",
         endpoint = %endpoint.name(),
         number = call.head().attempt,
+        codec = codec::name(call.head().codec),
     ))
 }
 
@@ -134,7 +183,7 @@ fn take_apart(received: Received) -> Result<Answer, Status> {
     match received {
         Received::Whole(answer) => Ok(*answer),
         Received::Frame { left, rest } => match AnswerHead::decode(rest) {
-            Ok((head, body)) => Ok(Answer { head, left, body }),
+            Ok((head, body)) => Ok(Answer { head, left, body, theirs: None }),
             Err(why) => Err(Status::runtime(
                 Code::Internal,
                 Reason::Malformed,
@@ -149,7 +198,8 @@ fn take_apart(received: Received) -> Result<Answer, Status> {
 /// What an answer means to the stack: an answer of the service, or a status.
 fn classify(call: &mut Call, answer: Result<Answer, Status>) -> Result<Answer, Status> {
     let answer = match answer {
-        Ok(answer) => {
+        Ok(mut answer) => {
+            answer.theirs = call.theirs();
             call.keep_metadata(&answer.head);
             answer
         }
@@ -161,6 +211,7 @@ fn classify(call: &mut Call, answer: Result<Answer, Status>) -> Result<Answer, S
     if let AnswerOutcome::Status(_) = &answer.head.outcome {
         return Err(refused(call, answer));
     }
+    agreed(call, answer.head.codec)?;
     // A call that nobody is going to tell about needs no second look at the clock.
     if call.is_observed() {
         let server = server_note(&answer.head, answer.left);

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use sinew_core::{
-    deadline, limits,
+    codes::{Code, Disposition, Reason},
+    deadline,
+    ids::Fingerprint,
+    limits,
     wire::{answer::AnswerHead, request::RequestHead},
 };
 use tokio::time::Instant;
@@ -15,14 +18,18 @@ use crate::{
         method::Method,
         options::CallOptions,
         record::Record,
+        types::{self, Types},
     },
-    error::millis,
+    codec,
+    error::{Status, millis},
+    transport::{Session, Theirs},
 };
 
 /// One call on its way.
 pub(crate) struct Call {
     pub(super) channel: Channel,
     pub(super) method: &'static Method,
+    pub(super) types: &'static Types,
     pub(super) context: Option<Context>,
     pub(super) deadline: Option<Instant>,
     /// What the caller allowed, for the message.
@@ -32,16 +39,17 @@ pub(crate) struct Call {
     /// It had to wait for an endpoint, or is at a later attempt.
     pub(super) waited: bool,
     pub(super) over: bool,
+    /// The server's idea of the types, where it was heard.
+    theirs: Option<Fingerprint>,
+    /// It goes with names from here on, whatever was heard.
+    named: bool,
 }
 
 impl Call {
     /// 1: what the call inherits, and what it asks for.
-    pub(super) fn begin(
-        channel: Channel,
-        method: &'static Method,
-        context: Option<Context>,
-    ) -> Self {
+    pub(super) fn begin(channel: Channel, types: &'static Types, context: Option<Context>) -> Self {
         let now = Instant::now();
+        let method = types.method();
         let options = channel.options.as_deref();
         if context.is_none() {
             note_lost_context(method.path());
@@ -54,7 +62,7 @@ impl Call {
             Some(limit) => Some(child(now, limit, inherited)),
             None => parent.and(Some(child(now, Duration::MAX, inherited))),
         };
-        let mut head = RequestHead::new(method.id(), method.codec());
+        let mut head = RequestHead::new(method.id(), types.codec());
         head.idempotent = method.is_idempotent();
         let own = options.and_then(|options| options.criticality).or(method.default_criticality());
         head.criticality = match (own, inherited.and_then(|parent| parent.criticality)) {
@@ -77,6 +85,7 @@ impl Call {
         Self {
             channel,
             method,
+            types,
             context,
             deadline,
             limit,
@@ -84,6 +93,8 @@ impl Call {
             record: Record::new(method.path(), now),
             waited: false,
             over: false,
+            theirs: None,
+            named: false,
         }
     }
 
@@ -141,6 +152,57 @@ impl Call {
     /// Whether anybody will look at the record of a call that went well.
     pub(super) fn is_observed(&self) -> bool {
         self.context.is_some()
+    }
+
+    /// 6: the codec that this session and we both understand.
+    ///
+    /// A call that is not `repeatable` cannot be told to come again in another codec. Without a fingerprint in the head,
+    /// bincode says: compared with your settings, and equal.
+    pub(super) fn speak(&mut self, session: &dyn Session, repeatable: bool) -> Result<(), Status> {
+        if self.method.is_raw() {
+            return Ok(());
+        }
+        let ours = self.types.fingerprint();
+        let theirs = session.theirs(self.head.method);
+        self.theirs = match theirs {
+            Theirs::Known(theirs) => Some(theirs),
+            Theirs::Unheard | Theirs::Unlisted | Theirs::Named => None,
+        };
+        (self.head.codec, self.head.fingerprint) = match (ours, theirs) {
+            _ if self.named => (codec::MESSAGEPACK, ours),
+            (Some(ours), Theirs::Known(theirs)) if ours == theirs => (codec::BINCODE, None),
+            (Some(ours), Theirs::Unheard | Theirs::Unlisted) if repeatable => {
+                (codec::BINCODE, Some(ours))
+            }
+            _ => (codec::MESSAGEPACK, ours),
+        };
+        if let (Some(ours), Some(theirs)) = (ours, self.theirs)
+            && ours != theirs
+        {
+            types::note_difference(self.types, theirs);
+        }
+        if self.head.codec != codec::MESSAGEPACK {
+            return Ok(());
+        }
+        self.types.can_be_named().map_err(|why| {
+            Status::not_sent(Code::FailedPrecondition, Reason::WrongFingerprint, why)
+        })
+    }
+
+    /// Whether a failed attempt goes again at once, in the codec that carries names: the server's types differ, or
+    /// bincode would have corrupted a value. Once per call, and at no cost to its attempts.
+    pub(super) fn goes_with_names(&mut self, status: &Status) -> bool {
+        let refused = status.reason() == Reason::WrongFingerprint
+            && status.disposition() == Disposition::Rejected;
+        let unwritten =
+            status.reason() == Reason::Malformed && status.disposition() == Disposition::NotSent;
+        let again = self.head.codec == codec::BINCODE && (refused || unwritten);
+        self.named |= again;
+        again
+    }
+
+    pub(super) fn theirs(&self) -> Option<Fingerprint> {
+        self.theirs
     }
 
     /// An attempt goes out: what serves a repeated call must not repeat below it.

@@ -17,7 +17,7 @@ impl Call {
     /// 4: the interceptors around the whole call; what is inside of them owns the call.
     pub(super) async fn intercepted<F>(
         self,
-        arguments: &mut dyn Encode,
+        arguments: Box<dyn Encode>,
         last: F,
     ) -> Result<Response, Status>
     where

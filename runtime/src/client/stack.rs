@@ -40,11 +40,11 @@ use crate::{
     call::{
         context::Context,
         failure::{Failure, MethodError},
-        method::Method,
         streaming::EncodeItems,
+        types::Types,
     },
     chance::Chance,
-    codec::Encode,
+    codec::{Arguments, Encode},
     error::{Status, millis},
     interceptor::Response,
     transport::{Answer, StreamAnswer},
@@ -56,8 +56,8 @@ use crate::{
 /// Dropping the future cancels the call on the server.
 pub(crate) async fn unary<A, T, E>(
     channel: Channel,
-    method: &'static Method,
-    mut arguments: A,
+    types: &'static Types,
+    arguments: A,
     context: Option<Context>,
 ) -> Result<T, E::Caller>
 where
@@ -65,18 +65,19 @@ where
     T: DeserializeOwned + 'static,
     E: MethodError,
 {
-    let mut call = Call::begin(channel, method, context);
+    let mut arguments = Arguments { names: types.method().argument_names(), value: arguments };
+    let mut call = Call::begin(channel, types, context);
     // What is rare is boxed: a future is as large, and as slow to move, as its largest branch.
     let answer = match call.span() {
         _ if !call.interceptors().is_empty() => {
             let span = call.span().unwrap_or_else(tracing::Span::none);
-            let response = Box::pin(call.intercepted(&mut arguments, Call::into_answer));
+            let response = Box::pin(call.intercepted(Box::new(arguments), Call::into_answer));
             response.instrument(span).await.and_then(Response::into_answer)
         }
         Some(span) => Box::pin(call.run_unary(&mut arguments)).instrument(span).await,
         None => call.run_unary(&mut arguments).await,
     };
-    typed::<T>(answer.map_err(Failure::Status)).map_err(E::caller)
+    typed::<T>(types, answer.map_err(Failure::Status)).map_err(E::caller)
 }
 
 /// A call of which at least one side streams, typed by what the caller makes of the answer.
@@ -85,21 +86,22 @@ where
 /// Dropping the future cancels the call on the server.
 pub(crate) async fn streaming<A>(
     channel: Channel,
-    method: &'static Method,
-    mut arguments: A,
+    types: &'static Types,
+    arguments: A,
     input: Option<Box<dyn EncodeItems>>,
     context: Option<Context>,
 ) -> Result<StreamAnswer, Status>
 where
     A: Serialize + Send + 'static,
 {
-    let mut call = Call::begin(channel, method, context);
+    let mut arguments = Arguments { names: types.method().argument_names(), value: arguments };
+    let mut call = Call::begin(channel, types, context);
     let span = call.span().unwrap_or_else(tracing::Span::none);
     if call.interceptors().is_empty() {
         return call.run_streaming(&mut arguments, input).instrument(span).await;
     }
     let last = |call, arguments| Call::into_stream(call, arguments, input);
-    let response = call.intercepted(&mut arguments, last).instrument(span).await;
+    let response = call.intercepted(Box::new(arguments), last).instrument(span).await;
     response.and_then(Response::into_stream)
 }
 
@@ -185,6 +187,7 @@ impl Call {
             let endpoint = core.endpoint(&mut turn);
             let failed = match attempt::unary(self, endpoint, arguments, nudged).await {
                 Ok(answer) => return Ok(answer),
+                Err(status) if self.goes_with_names(&status) => continue,
                 Err(status) => status,
             };
             Box::pin(self.may_follow(&mut turn, failed)).await?;
@@ -203,6 +206,9 @@ impl Call {
             let endpoint = core.endpoint(&mut turn);
             let failed = match attempt::streaming(self, endpoint, arguments, input).await {
                 Ok(answer) => return Ok(answer),
+                Err(status) if input.is_some() == has_input && self.goes_with_names(&status) => {
+                    continue;
+                }
                 Err(status) => status,
             };
             if has_input && input.is_none() {

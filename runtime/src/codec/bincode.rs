@@ -13,6 +13,7 @@ use serde::{
 
 use super::{
     CodecError,
+    checked::Checked,
     guard::{Budget, Guarded},
 };
 
@@ -30,7 +31,7 @@ impl bincode::enc::write::Writer for Appender<'_> {
 }
 
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    bincode::serde::encode_into_writer(value, Appender(out), CONFIG)
+    bincode::serde::encode_into_writer(Checked::new(value), Appender(out), CONFIG)
         .map_err(|error| CodecError::Encode(error.to_string()))
 }
 

@@ -10,17 +10,24 @@
 //! 2. The whole length is consumed: a value followed by anything is refused.
 
 mod bincode;
+mod checked;
 mod guard;
+mod messagepack;
+mod spoken;
 
 use std::{any::Any, fmt};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub(crate) use spoken::{name, settings};
+
 /// Bytes untouched: `#[rpc(raw)]`.
 pub(crate) const RAW: u8 = 0;
 /// bincode 2, standard configuration.
 pub(crate) const BINCODE: u8 = 1;
+/// MessagePack with named fields.
+pub(crate) const MESSAGEPACK: u8 = 2;
 
 /// Why a value could not be encoded or decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +61,7 @@ pub(crate) fn encode<T: Serialize + 'static>(
     let start = out.len();
     let result = match codec {
         BINCODE => bincode::encode(value, out),
+        MESSAGEPACK => messagepack::encode(value, out),
         RAW => encode_raw(value, out),
         other => Err(CodecError::Unknown(other)),
     };
@@ -70,8 +78,47 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
 ) -> Result<T, CodecError> {
     match codec {
         BINCODE => bincode::decode(body),
+        MESSAGEPACK => messagepack::decode(body),
         RAW => decode_raw(body),
         other => Err(CodecError::Unknown(other)),
+    }
+}
+
+/// Appends `value` in this codec, or, where bincode would corrupt this very value, with named fields. Which one it was.
+pub(crate) fn encode_or_named<T: Serialize + 'static>(
+    codec: u8,
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<u8, CodecError> {
+    match encode(codec, value, out) {
+        Err(_) if codec == BINCODE => encode(MESSAGEPACK, value, out).map(|()| MESSAGEPACK),
+        other => other.map(|()| codec),
+    }
+}
+
+/// Appends the arguments of a call, which have these names where the codec carries names. On an error `out` is as it was.
+pub(crate) fn encode_arguments<A: Serialize + 'static>(
+    codec: u8,
+    names: &[&str],
+    arguments: &A,
+    out: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    if codec != MESSAGEPACK {
+        return encode(codec, arguments, out);
+    }
+    let start = out.len();
+    messagepack::encode_arguments(names, arguments, out).inspect_err(|_| out.truncate(start))
+}
+
+/// Reads the arguments of a call, which fill `body` exactly.
+pub(crate) fn decode_arguments<A: DeserializeOwned + 'static>(
+    codec: u8,
+    names: &[&str],
+    body: &Bytes,
+) -> Result<A, CodecError> {
+    match codec {
+        MESSAGEPACK => messagepack::decode_arguments(names, body),
+        other => decode(other, body),
     }
 }
 
@@ -104,9 +151,15 @@ pub(crate) trait Encode: Send {
     fn encode(&mut self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError>;
 }
 
-impl<T: Serialize + Send + 'static> Encode for T {
+/// The arguments of a call and their names.
+pub(crate) struct Arguments<A> {
+    pub(crate) names: &'static [&'static str],
+    pub(crate) value: A,
+}
+
+impl<A: Serialize + Send + 'static> Encode for Arguments<A> {
     fn encode(&mut self, codec: u8, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        encode(codec, self, out)
+        encode_arguments(codec, self.names, &self.value, out)
     }
 }
 

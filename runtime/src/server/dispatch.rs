@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::{
     codes::{Code, Reason},
-    ids::MethodId,
+    ids::{Fingerprint, MethodId},
 };
 
 use super::BindError;
@@ -17,6 +17,7 @@ use crate::{
         method::Method,
         pace::Pace,
         streaming::{EncodeItems, RawItems, Streaming},
+        types::{self, Meeting, Types},
     },
     codec,
     error::Status,
@@ -26,6 +27,8 @@ use crate::{
 /// A request on its way into a handler.
 pub(crate) struct HandlerRequest {
     pub(crate) codec: u8,
+    /// The caller's idea of the method's types, if it said so.
+    pub(crate) theirs: Option<Fingerprint>,
     pub(crate) body: Bytes,
     pub(crate) input: Option<RawItems>,
 }
@@ -38,21 +41,26 @@ type Run = dyn Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send +
 /// One method of one implementation, its types forgotten. Generated code makes these.
 #[derive(Clone)]
 pub struct Handler {
-    method: &'static Method,
+    types: &'static Types,
     pace: Arc<Pace>,
     run: Arc<Run>,
 }
 
 impl Handler {
-    pub(crate) fn new<F>(method: &'static Method, run: F) -> Self
+    pub(crate) fn new<F>(types: &'static Types, run: F) -> Self
     where
         F: Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
     {
-        Self { method, pace: Arc::new(Pace::new(method)), run: Arc::new(run) }
+        Self { types, pace: Arc::new(Pace::new(types.method())), run: Arc::new(run) }
     }
 
     pub(crate) fn method(&self) -> &'static Method {
-        self.method
+        self.types.method()
+    }
+
+    /// What its types allow on the wire.
+    pub(crate) fn types(&self) -> &'static Types {
+        self.types
     }
 
     pub(crate) fn pace(&self) -> &Arc<Pace> {
@@ -71,7 +79,7 @@ impl Handler {
 
 impl fmt::Debug for Handler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Handler").field(&self.method.path()).finish()
+        f.debug_tuple("Handler").field(&self.method().path()).finish()
     }
 }
 
@@ -103,16 +111,24 @@ impl Table {
     pub(super) fn new(services: &[Service]) -> Result<Self, BindError> {
         let handlers = services.iter().flat_map(|service| &service.handlers);
         let mut table: Vec<(MethodId, Handler)> =
-            handlers.map(|handler| (handler.method.id(), handler.clone())).collect();
+            handlers.map(|handler| (handler.method().id(), handler.clone())).collect();
         table.sort_by_key(|(id, _)| *id);
         let collision = table.windows(2).find(|pair| pair[0].0 == pair[1].0);
         if let Some(pair) = collision {
             return Err(BindError::Collision {
-                first: pair[0].1.method.path().to_owned(),
-                second: pair[1].1.method.path().to_owned(),
+                first: pair[0].1.method().path().to_owned(),
+                second: pair[1].1.method().path().to_owned(),
             });
         }
         Ok(Self(table))
+    }
+
+    /// What the settings say of the types; zero where a method is not spoken in bincode.
+    pub(super) fn fingerprints(&self) -> Vec<(MethodId, Fingerprint)> {
+        let spoken = self.0.iter().filter(|(_, handler)| !handler.method().is_raw());
+        spoken
+            .map(|(id, handler)| (*id, handler.types().fingerprint().unwrap_or(Fingerprint(0))))
+            .collect()
     }
 
     pub(super) fn get(&self, id: MethodId) -> Option<&Handler> {
@@ -123,19 +139,26 @@ impl Table {
 
 /// The arguments, or the answer that says what is wrong with them.
 fn arguments<A: DeserializeOwned + 'static>(
-    method: &Method,
+    types: &Types,
     request: &HandlerRequest,
 ) -> Result<A, Reply> {
-    codec::decode(request.codec, &request.body).map_err(|error| {
-        Reply::Status(Status::rejected(
-            Code::InvalidArgument,
-            Reason::Malformed,
-            format!(
-                "the arguments of `{}`: {error}; the two builds differ in a type",
-                method.path()
-            ),
-        ))
-    })
+    let method = types.method();
+    codec::decode_arguments(request.codec, method.argument_names(), &request.body).map_err(
+        |error| {
+            Reply::Status(Status::rejected(
+                Code::InvalidArgument,
+                Reason::Malformed,
+                format!(
+                    "the arguments of `{}`: {error}; {}",
+                    method.path(),
+                    types::sides(
+                        ("the caller's build", request.theirs),
+                        ("this server's", types.fingerprint())
+                    )
+                ),
+            ))
+        },
+    )
 }
 
 /// What a failure is on the wire.
@@ -144,8 +167,8 @@ fn failed(failure: Failure, codec: u8) -> Reply {
         Failure::Status(status) => Reply::Status(status.of_handler()),
         Failure::App(error) => {
             let mut body = Vec::new();
-            // A raw method carries bytes; its error is a value like any other.
-            let codec = if codec == codec::RAW { codec::BINCODE } else { codec };
+            // A raw method carries bytes, and says nothing of the structure of its error.
+            let codec = if codec == codec::RAW { codec::MESSAGEPACK } else { codec };
             match error.encode(codec, &mut body) {
                 Ok(codec) => Reply::App { codec, body },
                 Err(error) => unencodable(&error),
@@ -162,8 +185,8 @@ fn value<T: Serialize + 'static, E: MethodError>(result: Result<T, E>, codec: u8
     match result {
         Ok(value) => {
             let mut body = Vec::with_capacity(SMALL);
-            match codec::encode(codec, &value, &mut body) {
-                Ok(()) => Reply::Value { codec, body },
+            match codec::encode_or_named(codec, &value, &mut body) {
+                Ok(codec) => Reply::Value { codec, body },
                 Err(error) => unencodable(&error),
             }
         }
@@ -182,6 +205,7 @@ fn stream<T: Serialize + Send + 'static, E: MethodError>(
 }
 
 fn input<I: DeserializeOwned + Send + 'static>(
+    types: &'static Types,
     request: &mut HandlerRequest,
 ) -> Result<Streaming<I>, Reply> {
     let items = request.input.take().ok_or_else(|| {
@@ -191,11 +215,11 @@ fn input<I: DeserializeOwned + Send + 'static>(
             "the method takes a stream and the call brought none; the two builds differ",
         ))
     })?;
-    Ok(Streaming::remote(request.codec, items))
+    Ok(Streaming::remote(request.codec, items, Meeting { types, theirs: request.theirs }))
 }
 
 /// A handler of a unary method.
-pub(crate) fn unary_handler<A, T, E, F, Fut>(method: &'static Method, handler: F) -> Handler
+pub(crate) fn unary_handler<A, T, E, F, Fut>(types: &'static Types, handler: F) -> Handler
 where
     A: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
@@ -204,11 +228,11 @@ where
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |context, request| {
+    Handler::new(types, move |context, request| {
         let handler = Arc::clone(&handler);
         boxed(context, async move {
             let codec = request.codec;
-            match arguments(method, &request) {
+            match arguments(types, &request) {
                 Ok(arguments) => value(handler(arguments).await, codec),
                 Err(reply) => reply,
             }
@@ -218,7 +242,7 @@ where
 
 /// A handler of a method that answers with a stream.
 pub(crate) fn server_streaming_handler<A, T, E, F, Fut>(
-    method: &'static Method,
+    types: &'static Types,
     handler: F,
 ) -> Handler
 where
@@ -229,11 +253,11 @@ where
     Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |context, request| {
+    Handler::new(types, move |context, request| {
         let handler = Arc::clone(&handler);
         boxed(context, async move {
             let codec = request.codec;
-            match arguments(method, &request) {
+            match arguments(types, &request) {
                 Ok(arguments) => stream(handler(arguments).await, codec),
                 Err(reply) => reply,
             }
@@ -243,7 +267,7 @@ where
 
 /// A handler of a method that takes a stream.
 pub(crate) fn client_streaming_handler<A, I, T, E, F, Fut>(
-    method: &'static Method,
+    types: &'static Types,
     handler: F,
 ) -> Handler
 where
@@ -255,11 +279,12 @@ where
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |context, mut request| {
+    Handler::new(types, move |context, mut request| {
         let handler = Arc::clone(&handler);
         boxed(context, async move {
             let codec = request.codec;
-            match arguments(method, &request).and_then(|all| Ok((all, input(&mut request)?))) {
+            match arguments(types, &request).and_then(|all| Ok((all, input(types, &mut request)?)))
+            {
                 Ok((arguments, input)) => value(handler(arguments, input).await, codec),
                 Err(reply) => reply,
             }
@@ -269,7 +294,7 @@ where
 
 /// A handler of a method of which both sides stream.
 pub(crate) fn bidirectional_handler<A, I, T, E, F, Fut>(
-    method: &'static Method,
+    types: &'static Types,
     handler: F,
 ) -> Handler
 where
@@ -281,11 +306,12 @@ where
     Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
 {
     let handler = Arc::new(handler);
-    Handler::new(method, move |context, mut request| {
+    Handler::new(types, move |context, mut request| {
         let handler = Arc::clone(&handler);
         boxed(context, async move {
             let codec = request.codec;
-            match arguments(method, &request).and_then(|all| Ok((all, input(&mut request)?))) {
+            match arguments(types, &request).and_then(|all| Ok((all, input(types, &mut request)?)))
+            {
                 Ok((arguments, input)) => stream(handler(arguments, input).await, codec),
                 Err(reply) => reply,
             }

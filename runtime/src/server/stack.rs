@@ -19,14 +19,18 @@ use std::sync::Arc;
 
 use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table};
 use crate::{
-    call::context::{Context, Inherited},
+    call::{
+        context::{Context, Inherited},
+        types::{self, Types},
+    },
+    codec,
     error::{Status, millis},
     interceptor::{Chain, Outcome, Request, Response},
     transport::{Begun, BoxFuture, Incoming, Reply, Serve},
 };
 use sinew_core::{
     codes::{Code, Reason},
-    wire::settings::Settings,
+    wire::{request::RequestHead, settings::Settings},
 };
 
 /// What all connections of one server share.
@@ -114,13 +118,8 @@ impl Serve for ServerCore {
         };
         let method = handler.method();
         // 4
-        if request.head.codec != method.codec() {
-            return Err(Status::rejected(
-                Code::Unimplemented,
-                Reason::UnknownCodec,
-                format!("`{}` is not spoken in codec {} here", method.path(), request.head.codec),
-            ));
-        }
+        agreed(handler.types(), &request.head)?;
+        types::used(request.head.codec);
         // 5
         let context = Context::new(Inherited {
             deadline: request.deadline,
@@ -133,8 +132,12 @@ impl Serve for ServerCore {
             caller_rtt: request.caller_rtt,
             metadata: request.head.metadata,
         });
-        let request =
-            HandlerRequest { codec: request.head.codec, body: request.body, input: request.input };
+        let request = HandlerRequest {
+            codec: request.head.codec,
+            theirs: request.head.fingerprint,
+            body: request.body,
+            input: request.input,
+        };
         let work = self.work(handler, &context, request);
         Ok(Begun { context, work, pace: Arc::clone(handler.pace()) })
     }
@@ -142,8 +145,40 @@ impl Serve for ServerCore {
     fn settings(&self) -> Settings {
         Settings {
             services: self.service_names().map(str::to_owned).collect(),
-            ..Settings::default()
+            fingerprints: self.table.fingerprints(),
+            ..codec::settings()
         }
+    }
+}
+
+/// 4: bincode only between types that are known to be the same.
+///
+/// A caller that says no fingerprint has compared with the one in our settings.
+fn agreed(types: &Types, head: &RequestHead) -> Result<(), Status> {
+    let method = types.method();
+    match (head.codec, method.is_raw()) {
+        (codec::RAW, true) => Ok(()),
+        (codec::MESSAGEPACK, false) => types.can_be_named().map_err(|why| {
+            Status::rejected(Code::FailedPrecondition, Reason::WrongFingerprint, why)
+        }),
+        (codec::BINCODE, false) => match (types.fingerprint(), head.fingerprint) {
+            (Some(_), None) => Ok(()),
+            (Some(ours), Some(theirs)) if ours == theirs => Ok(()),
+            (ours, theirs) => Err(Status::rejected(
+                Code::FailedPrecondition,
+                Reason::WrongFingerprint,
+                format!(
+                    "`{}` in bincode: {}; MessagePack is understood",
+                    method.path(),
+                    types::sides(("the caller's build", theirs), ("this server's", ours))
+                ),
+            )),
+        },
+        (codec, _) => Err(Status::rejected(
+            Code::Unimplemented,
+            Reason::UnknownCodec,
+            format!("`{}` is not spoken in {} here", method.path(), codec::name(codec)),
+        )),
     }
 }
 

@@ -25,6 +25,7 @@ use std::{
 
 use bytes::Bytes;
 use sinew_core::{
+    ids::{Fingerprint, MethodId},
     metadata::Metadata,
     wire::{answer::AnswerHead, frame::TimeLeft, request::RequestHead, settings::Settings},
 };
@@ -65,6 +66,8 @@ pub(crate) struct Answer {
     pub(crate) head: AnswerHead,
     pub(crate) left: TimeLeft,
     pub(crate) body: Bytes,
+    /// The server's idea of the method's types, where it was heard.
+    pub(crate) theirs: Option<Fingerprint>,
 }
 
 /// What a streaming call came to.
@@ -72,7 +75,20 @@ pub(crate) enum StreamAnswer {
     /// No stream: the one answer of a call whose input streams, or a failure.
     Single(Answer),
     /// A stream of answers.
-    Items { codec: u8, metadata: Metadata, items: RawItems },
+    Items { codec: u8, metadata: Metadata, items: RawItems, theirs: Option<Fingerprint> },
+}
+
+/// What the other side of a session has said of a method's types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Theirs {
+    /// Nothing yet: its settings are on their way.
+    Unheard,
+    /// It did not mention the method.
+    Unlisted,
+    /// It refuses bincode for it.
+    Named,
+    /// This is its fingerprint.
+    Known(Fingerprint),
 }
 
 /// Whether a session takes another call.
@@ -98,6 +114,15 @@ pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
         input: Option<Box<dyn EncodeItems>>,
         idle: Duration,
     ) -> BoxFuture<'static, Result<StreamAnswer, Status>>;
+
+    /// What the other side has said of a method's types.
+    fn theirs(&self, method: MethodId) -> Theirs;
+
+    /// The other side refused bincode for this method.
+    fn disagreed(&self, method: MethodId);
+
+    /// Waits until the other side has said what it knows of types. Cancel safe.
+    fn settled(&self) -> BoxFuture<'_, ()>;
 
     /// Whether it takes another call.
     fn readiness(&self) -> Readiness;

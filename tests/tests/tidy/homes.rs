@@ -19,6 +19,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("webpki", &["runtime/src/identity", "runtime/src/transport/quic"]),
     ("syn", &["codegen/src/parse"]),
     ("bincode", &["runtime/src/codec"]),
+    ("rmp_serde", &["runtime/src/codec"]),
     ("hyper", &[]),
 ];
 

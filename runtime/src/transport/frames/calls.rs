@@ -155,6 +155,7 @@ pub(super) async fn stream(
             Ok(StreamAnswer::Items {
                 codec: open.codec,
                 metadata: open.metadata,
+                theirs: None,
                 items: Box::pin(ItemReader::new(reader, id, idle, deadline, Some(held))),
             })
         }
@@ -313,7 +314,7 @@ async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer,
             .map_err(MessageError::of_an_answer)?,
         _ => body,
     };
-    Ok(Answer { head, left: call.time, body })
+    Ok(Answer { head, left: call.time, body, theirs: None })
 }
 
 /// Why a message that continues in DATA frames is not whole.

@@ -24,31 +24,32 @@ use std::{
 use sinew_core::{
     backoff::Backoff,
     codes::CancelReason,
+    ids::MethodId,
     limits,
     wire::{
         answer::AnswerHead,
         frame::{CallFrame, CallKind},
         kinds,
         parser::Parser,
-        settings::Settings,
     },
 };
 use tokio::{sync::Notify, time::Instant};
 
 use super::{
     super::{
-        BoxFuture, Outgoing, Pending, Readiness, Received, Session, StreamAnswer,
+        BoxFuture, Outgoing, Pending, Readiness, Received, Session, StreamAnswer, Theirs,
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
     calls::{self, MovedAnswer, no_answer},
     client_lane::open_lane,
     control::{self, Control, Side},
     fault::{leaving, lost, request_too_large, unencodable},
+    heard::Heard,
     io::{FrameReader, ReadError, wake_all, with_scratch},
     outbox::{Outbox, micros_between},
     slots::{Delivered, NO_LANE, Polled, Slots},
 };
-use crate::{call::streaming::EncodeItems, chance::Chance, error::Status};
+use crate::{call::streaming::EncodeItems, chance::Chance, codec, error::Status};
 
 /// Ends the session with the runtime that drives it: a call that nobody polls again must not wait for it.
 struct Gone(Arc<Shared>);
@@ -76,6 +77,8 @@ pub(super) struct Shared {
     last_call_us: AtomicU64,
     /// Answers that came after their call was over: honest, and counted.
     late_answers: AtomicU64,
+    /// What the server says of its types.
+    heard: Heard,
 }
 
 /// What the connection's lock holds.
@@ -117,6 +120,7 @@ impl ClientSession {
             usable: AtomicBool::new(true),
             last_call_us: AtomicU64::new(0),
             late_answers: AtomicU64::new(0),
+            heard: Heard::default(),
         });
         let session = Arc::new(Self { shared: Arc::clone(&shared) });
         open_lane(Arc::clone(&shared)).await?;
@@ -175,6 +179,18 @@ impl Session for ClientSession {
         }
         self.shared.note_call(Instant::now());
         Box::pin(calls::stream(self, head, body, outgoing.deadline, input, idle))
+    }
+
+    fn theirs(&self, method: MethodId) -> Theirs {
+        self.shared.heard.of(method)
+    }
+
+    fn disagreed(&self, method: MethodId) {
+        self.shared.heard.refused(method);
+    }
+
+    fn settled(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.shared.heard.settled())
     }
 
     fn readiness(&self) -> Readiness {
@@ -497,7 +513,10 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
             shared.usable.store(false, Ordering::Release);
             shared.leave_if_done();
         }
-        Control::Settings(settings) => shared.lock().slots.limit(settings.max_in_flight),
+        Control::Settings(settings) => {
+            shared.lock().slots.limit(settings.max_in_flight);
+            shared.heard.settings(&settings.fingerprints);
+        }
         Control::GoAwayAck { .. } | Control::Stamp { .. } => {}
     };
     let alive = || {
@@ -505,12 +524,8 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
         (shared.epoch + last).elapsed() < limits::KEEP_ALIVE_AFTER_CALL
             || shared.lock().slots.waiting() > 0
     };
-    let side = Side {
-        link: &*shared.link,
-        epoch: shared.epoch,
-        settings: Settings::default(),
-        phase: None,
-    };
+    let side =
+        Side { link: &*shared.link, epoch: shared.epoch, settings: codec::settings(), phase: None };
     if let Err(error) = control::run(side, send, on_frame, alive).await {
         tracing::debug!(%error, "the control stream ended");
         shared.link.close(error.code(), &error.to_string());

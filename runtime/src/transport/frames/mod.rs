@@ -21,6 +21,7 @@ mod client_lane;
 mod control;
 mod drain;
 mod fault;
+mod heard;
 mod io;
 mod items;
 mod outbox;
