@@ -10,6 +10,7 @@
 //!   child       the probe's server in a process that can be stopped      raw     both sides of docs/wire.md by hand
 //!   authority   certificates for production identities                   hops    three services that call each other
 //!   errand      a service whose handler is a closure                     feed    a service that streams
+//!   versions    builds that differ, and what each understands of the other
 //!   wait        conditions with a generous limit
 //! ```
 //!
@@ -26,6 +27,7 @@ pub mod probe;
 pub mod raw;
 pub mod scene;
 mod scratch;
+pub mod versions;
 pub mod wait;
 
 use std::{fmt, future::Future, pin::Pin};
