@@ -98,7 +98,7 @@ impl AppError {
                 codec::decode(codec, &body).map_err(|error| match meeting {
                     Some(meeting) => meeting.undecodable::<E>("error", &error),
                     None => {
-                        undecodable(&format!("the error is not a `{}`: {error}", type_name::<E>()))
+                        undecodable(format!("the error is not a `{}`: {error}", type_name::<E>()))
                     }
                 })
             }

@@ -30,6 +30,7 @@ use crate::{
     codec::{self, CodecError},
     error::Status,
     schema::{self, MethodTypes, TypeFacts},
+    transport::Answerer,
 };
 
 /// What was learnt of one method, kept beside its generated code.
@@ -167,34 +168,28 @@ impl Types {
 }
 
 /// Two builds that met over one method: what a message about something unreadable must name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Meeting {
     pub(crate) types: &'static Types,
-    /// The other side's idea of the types, where it was heard.
-    pub(crate) theirs: Option<Fingerprint>,
+    pub(crate) by: Answerer,
 }
 
 impl Meeting {
     /// The status of a value that this build cannot read. The handler has run, or runs.
     pub(crate) fn undecodable<T>(&self, what: &str, error: &CodecError) -> Status {
-        undecodable(&format!(
-            "the {what} of `{}` is not a `{}`: {error}; {}",
+        let sides =
+            sides(("this build", self.types.fingerprint), ("the other side's", self.by.theirs));
+        undecodable(format!("the {what} is not a `{}`: {error}; {sides}", type_name::<T>())).at(
             self.types.method.path(),
-            type_name::<T>(),
-            sides(("this build", self.types.fingerprint), ("the other side's", self.theirs))
-        ))
+            self.by.endpoint.as_ref(),
+            0,
+        )
     }
 }
 
 /// The status of a value that this build cannot read. The handler has run, or runs.
-pub(crate) fn undecodable(words: &str) -> Status {
-    Status::runtime(
-        Code::Internal,
-        Reason::Malformed,
-        Disposition::Processed,
-        Origin::Local,
-        words.to_owned(),
-    )
+pub(crate) fn undecodable(words: String) -> Status {
+    Status::runtime(Code::Internal, Reason::Malformed, Disposition::Processed, Origin::Local, words)
 }
 
 /// Which two builds met, for the message of what did not fit.

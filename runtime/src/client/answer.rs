@@ -19,8 +19,8 @@ pub(crate) fn typed<T: DeserializeOwned + 'static>(
     types: &'static Types,
     answer: Result<Answer, Failure>,
 ) -> Result<T, Failure> {
-    let Answer { head, body, theirs, .. } = answer?;
-    let meeting = Meeting { types, theirs };
+    let Answer { head, body, by, .. } = answer?;
+    let meeting = Meeting { types, by };
     match head.outcome {
         AnswerOutcome::Ok => codec::decode(head.codec, &body)
             .map_err(|error| Failure::Status(meeting.undecodable::<T>("answer", &error))),
@@ -54,13 +54,13 @@ where
     T: DeserializeOwned + Send + 'static,
 {
     match answer {
-        StreamAnswer::Items { codec, items, theirs, .. } => {
-            Ok(Streaming::remote(codec, items, Meeting { types, theirs }))
+        StreamAnswer::Items { codec, items, by, .. } => {
+            Ok(Streaming::remote(codec, items, Meeting { types, by }))
         }
         StreamAnswer::Single(answer) => match answer.head.outcome {
             AnswerOutcome::App => {
                 let error = AppError::encoded(answer.head.codec, answer.body);
-                Err(Failure::App(error.met(Meeting { types, theirs: answer.theirs })))
+                Err(Failure::App(error.met(Meeting { types, by: answer.by })))
             }
             AnswerOutcome::Status(status) => {
                 Err(Failure::Status(Status::from_wire(status, answer.head.directive)))

@@ -22,7 +22,7 @@ use crate::{
     codec::{self, Encode},
     error::Status,
     interceptor::{Chain, Encoded, Outcome, Request, Response},
-    transport::{Answer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
+    transport::{Answer, Answerer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
 };
 
 /// One unary attempt at one endpoint.
@@ -41,13 +41,13 @@ pub(super) async fn unary(
             Box::pin(endpoint.session()).await.map_err(|status| status.tried_at(endpoint.name()))?
         }
     };
-    call.speak(&*session, true)?;
+    call.speak(&*session, true).map_err(|status| status.tried_at(endpoint.name()))?;
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
         let answer = Box::pin(intercepted(call, endpoint, session, chain, arguments));
         let answer = answer.instrument(span.unwrap_or_else(tracing::Span::none)).await;
-        let answer = classify(call, answer);
+        let answer = classify(call, endpoint, answer);
         return answer.inspect_err(|status| note_refusal(call, endpoint, status));
     }
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
@@ -58,7 +58,7 @@ pub(super) async fn unary(
         None => pending.await,
     };
     nudged.store(false, Ordering::Relaxed);
-    let answer = classify(call, received.and_then(take_apart));
+    let answer = classify(call, endpoint, received.and_then(take_apart));
     answer.inspect_err(|status| note_refusal(call, endpoint, status))
 }
 
@@ -103,14 +103,15 @@ pub(super) async fn streaming(
     if input.is_some() {
         hear(&*session).await;
     }
-    call.speak(&*session, input.is_none())?;
+    let speech = call.speak(&*session, input.is_none());
+    speech.map_err(|status| status.tried_at(endpoint.name()))?;
     let span = begin(call, endpoint).unwrap_or_else(tracing::Span::none);
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
     // From here on the input belongs to this attempt: what it has read of it cannot be read again.
     let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
     match answer {
         Ok(StreamAnswer::Single(answer)) => {
-            let answer = classify(call, Ok(answer));
+            let answer = classify(call, endpoint, Ok(answer));
             let answer = answer.inspect_err(|status| note_refusal(call, endpoint, status));
             answer.map(StreamAnswer::Single)
         }
@@ -120,9 +121,9 @@ pub(super) async fn streaming(
                 into.set(metadata.clone());
             }
             call.record().attempt_ended(Code::Ok, None, Instant::now());
-            Ok(StreamAnswer::Items { codec, metadata, items, theirs: call.theirs() })
+            Ok(StreamAnswer::Items { codec, metadata, items, by: call.answerer(endpoint) })
         }
-        Err(status) => classify(call, Err(status)).map(StreamAnswer::Single),
+        Err(status) => classify(call, endpoint, Err(status)).map(StreamAnswer::Single),
     }
 }
 
@@ -183,7 +184,7 @@ fn take_apart(received: Received) -> Result<Answer, Status> {
     match received {
         Received::Whole(answer) => Ok(*answer),
         Received::Frame { left, rest } => match AnswerHead::decode(rest) {
-            Ok((head, body)) => Ok(Answer { head, left, body, theirs: None }),
+            Ok((head, body)) => Ok(Answer { head, left, body, by: Answerer::default() }),
             Err(why) => Err(Status::runtime(
                 Code::Internal,
                 Reason::Malformed,
@@ -196,10 +197,14 @@ fn take_apart(received: Received) -> Result<Answer, Status> {
 }
 
 /// What an answer means to the stack: an answer of the service, or a status.
-fn classify(call: &mut Call, answer: Result<Answer, Status>) -> Result<Answer, Status> {
+fn classify(
+    call: &mut Call,
+    endpoint: &Endpoint,
+    answer: Result<Answer, Status>,
+) -> Result<Answer, Status> {
     let answer = match answer {
         Ok(mut answer) => {
-            answer.theirs = call.theirs();
+            answer.by = call.answerer(endpoint);
             call.keep_metadata(&answer.head);
             answer
         }

@@ -1,6 +1,6 @@
 //! One call on its way: what it inherits, what it asks for, and what is noted of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use sinew_core::{
     codes::{Code, Disposition, Reason},
@@ -11,7 +11,7 @@ use sinew_core::{
 };
 use tokio::time::Instant;
 
-use super::Channel;
+use super::{Channel, Endpoint};
 use crate::{
     call::{
         context::{Context, Inner, note_lost_context},
@@ -22,7 +22,7 @@ use crate::{
     },
     codec,
     error::{Status, millis},
-    transport::{Session, Theirs},
+    transport::{Answerer, Session, Theirs},
 };
 
 /// One call on its way.
@@ -201,8 +201,8 @@ impl Call {
         again
     }
 
-    pub(super) fn theirs(&self) -> Option<Fingerprint> {
-        self.theirs
+    pub(super) fn answerer(&self, endpoint: &Endpoint) -> Answerer {
+        Answerer { theirs: self.theirs, endpoint: Some(Arc::clone(endpoint.name())) }
     }
 
     /// An attempt goes out: what serves a repeated call must not repeat below it.

@@ -5,6 +5,7 @@
 //! without a change on the wire. Its own limit counts decoded sizes and does not see collections of values that take no
 //! bytes, nor nesting; the guard does.
 
+use bincode::error::{DecodeError, EncodeError};
 use bytes::Bytes;
 use serde::{
     Serialize,
@@ -24,15 +25,19 @@ const CONFIG: bincode::config::Configuration = bincode::config::standard();
 struct Appender<'a>(&'a mut Vec<u8>);
 
 impl bincode::enc::write::Writer for Appender<'_> {
-    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
         self.0.extend_from_slice(bytes);
         Ok(())
     }
 }
 
 pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
-    bincode::serde::encode_into_writer(Checked::new(value), Appender(out), CONFIG)
-        .map_err(|error| CodecError::Encode(error.to_string()))
+    bincode::serde::encode_into_writer(Checked::new(value), Appender(out), CONFIG).map_err(
+        |error| match error {
+            EncodeError::OtherString(words) => CodecError::Encode(words),
+            error => CodecError::Encode(error.to_string()),
+        },
+    )
 }
 
 pub(super) fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, CodecError> {
@@ -42,11 +47,19 @@ pub(super) fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, CodecError>
         body,
         CONFIG,
     )
-    .map_err(|error| CodecError::Decode(error.to_string()))?;
+    .map_err(|error| CodecError::Decode(words(error)))?;
     match body.len() - used {
         0 => Ok(value),
         1 => Err(CodecError::Decode("1 byte follows the value".into())),
         more => Err(CodecError::Decode(format!("{more} bytes follow the value"))),
+    }
+}
+
+/// What a type says for itself is said in its words.
+fn words(error: DecodeError) -> String {
+    match error {
+        DecodeError::OtherString(words) => words,
+        error => error.to_string(),
     }
 }
 

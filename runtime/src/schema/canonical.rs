@@ -6,7 +6,8 @@
 //! tuple     '(' count, parts                struct   '{' count, (name, part) in declared order
 //! enum      '<' count, (name, body)         again    '^' how many structs and enums further out
 //! ```
-//! Counts and names are as long as a u32, big endian, says. Left out: newtypes, names of types, aliases. A tuple struct
+//! Counts and names are as long as a u32, big endian, says. Left out: newtypes, names of types, aliases of fields. An
+//! alias of a variant is a name and '='. A tuple struct
 //! and an array are tuples. A variant's body is '-' without content, its part, a tuple or a struct.
 
 use super::{
@@ -126,11 +127,14 @@ impl Writer<'_> {
                 }
             }
             Body::Enum(variants) => {
-                let variants: Vec<_> = variants.iter().filter(|variant| !variant.alias).collect();
                 self.count(b'<', variants.len());
                 for variant in variants {
                     self.name(variant.name);
-                    self.body(variant.body)?;
+                    // Which of two names is written cannot be heard: both count.
+                    match variant.alias {
+                        true => self.out.push(b'='),
+                        false => self.body(variant.body)?,
+                    }
                 }
             }
         }

@@ -260,7 +260,9 @@ impl Learnt {
         let live: Vec<Field> = live.collect();
         let (done, open): (Vec<Field>, Vec<Field>) =
             live.into_iter().partition(|field| state.complete(field.place));
-        Feed::ByName(open.into_iter().chain(done).collect())
+        let mut fields: Vec<Field> = open.into_iter().chain(done).collect();
+        fields.sort_by_key(|field| !field.ahead);
+        Feed::ByName(fields)
     }
 
     /// What the failure of a struct tells of its fields.
@@ -274,10 +276,12 @@ impl Learnt {
         let state = &mut *state;
         let Body::Struct { fields, in_order } = &mut state.bodies[def] else { return };
         match &error.heard {
-            Heard::Duplicate(first) if !error.noted && last.get() != *first => {
-                let alias = fields.iter_mut().find(|field| field.name == last.get());
-                if let Some(field) = alias {
-                    field.alias = true;
+            Heard::Duplicate(first) if !error.noted => {
+                let named = fields.iter_mut().find(|field| field.name == last.get());
+                if let Some(field) = named {
+                    // Fed first, its alias is what comes twice.
+                    field.ahead |= last.get() == *first;
+                    field.alias |= last.get() != *first;
                     error.noted = true;
                     state.changed = true;
                 }

@@ -54,6 +54,8 @@ pub(super) struct Field {
     pub(super) place: Place,
     /// serde lists aliases among the fields.
     pub(super) alias: bool,
+    /// It is fed before the others: one of them is an alias of it.
+    pub(super) ahead: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -293,6 +295,7 @@ impl State {
             name,
             place: state.place(),
             alias: false,
+            ahead: false,
         };
         let fields = names.iter().map(|name| field(name, self)).collect();
         Body::Struct { fields, in_order: false }

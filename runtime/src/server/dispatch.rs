@@ -21,7 +21,7 @@ use crate::{
     },
     codec,
     error::Status,
-    transport::{BoxFuture, Reply},
+    transport::{Answerer, BoxFuture, Reply},
 };
 
 /// A request on its way into a handler.
@@ -215,7 +215,11 @@ fn input<I: DeserializeOwned + Send + 'static>(
             "the method takes a stream and the call brought none; the two builds differ",
         ))
     })?;
-    Ok(Streaming::remote(request.codec, items, Meeting { types, theirs: request.theirs }))
+    Ok(Streaming::remote(
+        request.codec,
+        items,
+        Meeting { types, by: Answerer { theirs: request.theirs, endpoint: None } },
+    ))
 }
 
 /// A handler of a unary method.

@@ -66,8 +66,16 @@ pub(crate) struct Answer {
     pub(crate) head: AnswerHead,
     pub(crate) left: TimeLeft,
     pub(crate) body: Bytes,
-    /// The server's idea of the method's types, where it was heard.
+    /// Who answered, as the client's stack knows it.
+    pub(crate) by: Answerer,
+}
+
+/// Who answered: for what is said of an answer that cannot be read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answerer {
+    /// Its idea of the method's types, where it was heard.
     pub(crate) theirs: Option<Fingerprint>,
+    pub(crate) endpoint: Option<Arc<str>>,
 }
 
 /// What a streaming call came to.
@@ -75,7 +83,7 @@ pub(crate) enum StreamAnswer {
     /// No stream: the one answer of a call whose input streams, or a failure.
     Single(Answer),
     /// A stream of answers.
-    Items { codec: u8, metadata: Metadata, items: RawItems, theirs: Option<Fingerprint> },
+    Items { codec: u8, metadata: Metadata, items: RawItems, by: Answerer },
 }
 
 /// What the other side of a session has said of a method's types.

@@ -62,8 +62,6 @@ enum Outcome {
     Sees(String),
     /// The caller is told why not, with these words.
     Refused(&'static [&'static str]),
-    /// One of the two: it sees this, or the caller is told.
-    Either(String),
 }
 
 /// Where in a call the value is.

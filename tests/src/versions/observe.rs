@@ -58,7 +58,7 @@ struct Observer {
 
 impl Subscriber for Observer {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_span() && metadata.target() == TARGET
+        metadata.target() == TARGET
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {

@@ -120,13 +120,13 @@ impl Call {
             Some(Codec::Raw) | None => {}
         }
         match wanted {
-            Outcome::Sees(value) | Outcome::Either(value) if value == seen => {
+            Outcome::Sees(value) if value == seen => {
                 if self.rode != Some(self.codec) {
                     let why = format!("it should ride {:?}, and rode {:?}", self.codec, self.rode);
                     report.is_wrong(&self.name, &why);
                 }
             }
-            Outcome::Sees(value) | Outcome::Either(value) => {
+            Outcome::Sees(value) => {
                 report.misread += 1;
                 report.findings.push(format!("misread: {}: {seen} instead of {value}", self.name));
             }
@@ -143,7 +143,6 @@ impl Call {
         let text = status.to_string();
         let words = match wanted {
             Outcome::Refused(words) => words,
-            Outcome::Either(_) => &[],
             Outcome::Sees(value) => {
                 return report.is_wrong(&self.name, &format!("not {value}, but: {text}"));
             }

@@ -9,9 +9,6 @@ macro_rules! outcome {
     (sees($value:expr)) => {
         Outcome::Sees(format!("{:?}", $value))
     };
-    (either($value:expr)) => {
-        Outcome::Either(format!("{:?}", $value))
-    };
     (refused($($word:literal),*)) => {
         Outcome::Refused(&[$($word),*])
     };
@@ -137,7 +134,7 @@ macro_rules! change {
 macro_rules! same {
     (
         $name:ident $wire:literal $codec:ident;
-        { $($one:item)* } $(with { $($more:item)* })?
+        { $($one:item)* } $({ $($more:item)* })? =>
         $($sent:expr => $outcome:ident $what:tt;)*
     ) => {
         mod $name {

@@ -43,6 +43,9 @@ variations! {
     enum_renamed { lat: f64, lon: f64, n: u32, s: String, kind: Sort } with [
         enum Sort { A, B(u8) }];
     aliased { #[serde(alias = "latitude")] lat: f64, lon: f64, n: u32, s: String, kind: Kind };
+    aliased_before { #[serde(alias = "a", alias = "z")] lat: f64, lon: f64, n: u32, s: String, kind: Kind };
+    variant_aliased { lat: f64, lon: f64, n: u32, s: String, kind: Sort } with [
+        enum Sort { A, #[serde(alias = "B")] X(u8) }];
     swapped { lon: f64, lat: f64, n: u32, s: String, kind: Kind };
     renamed { latitude: f64, lon: f64, n: u32, s: String, kind: Kind };
     moved { lat: f64, lon: f64, s: String, n: u32, kind: Kind };
@@ -71,6 +74,7 @@ fn what_the_wire_does_not_see_changes_nothing() {
     assert_eq!(canonical::<newtypes::Base>(), base, "newtypes, Box, Arc");
     assert_eq!(canonical::<enum_renamed::Base>(), base, "the name of a type");
     assert_eq!(canonical::<aliased::Base>(), base, "an alias");
+    assert_eq!(canonical::<aliased_before::Base>(), base, "aliases on both sides of the name");
 }
 
 #[test]
@@ -89,6 +93,7 @@ fn every_change_of_structure_or_of_a_name_is_seen() {
         ("fields grouped", canonical::<grouped::Base>()),
         ("a variant added", canonical::<variant_added::Base>()),
         ("a variant renamed", canonical::<variant_renamed::Base>()),
+        ("a variant renamed with an alias", canonical::<variant_aliased::Base>()),
         ("variants swapped", canonical::<variants_swapped::Base>()),
         ("the content of a variant", canonical::<content_changed::Base>()),
         ("a tuple", canonical::<(f64, f64, u32, String, Kind)>()),

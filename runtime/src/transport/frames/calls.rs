@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     super::{
-        Answer, Received, StreamAnswer,
+        Answer, Answerer, Received, StreamAnswer,
         link::{LinkError, LinkSend},
     },
     client::ClientSession,
@@ -155,7 +155,7 @@ pub(super) async fn stream(
             Ok(StreamAnswer::Items {
                 codec: open.codec,
                 metadata: open.metadata,
-                theirs: None,
+                by: Answerer::default(),
                 items: Box::pin(ItemReader::new(reader, id, idle, deadline, Some(held))),
             })
         }
@@ -314,7 +314,7 @@ async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer,
             .map_err(MessageError::of_an_answer)?,
         _ => body,
     };
-    Ok(Answer { head, left: call.time, body, theirs: None })
+    Ok(Answer { head, left: call.time, body, by: Answerer::default() })
 }
 
 /// Why a message that continues in DATA frames is not whole.

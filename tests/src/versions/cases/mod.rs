@@ -1,12 +1,16 @@
 //! The table: changes by what they are about, and kinds of type that both sides have.
 
+mod enums;
 mod fields;
 mod methods;
 mod same;
+mod scalars;
 
 use super::Case;
 
 /// All of it.
 pub(super) fn all() -> Vec<Case> {
-    [fields::cases(), methods::cases(), same::cases()].into_iter().flatten().collect()
+    let parts =
+        [fields::cases(), enums::cases(), scalars::cases(), methods::cases(), same::cases()];
+    parts.into_iter().flatten().collect()
 }
