@@ -10,7 +10,7 @@
 //!   child       the probe's server in a process that can be stopped      raw     both sides of docs/wire.md by hand
 //!   authority   certificates for production identities                   hops    three services that call each other
 //!   errand      a service whose handler is a closure                     feed    a service that streams
-//!   wait        conditions with a generous limit
+//!   wait        conditions with a generous limit         hostile peers that mean harm
 //! ```
 //!
 //! # Invariants
@@ -22,6 +22,7 @@ pub mod child;
 pub mod errand;
 pub mod feed;
 pub mod hops;
+pub mod hostile;
 pub mod probe;
 pub mod raw;
 pub mod scene;
