@@ -200,7 +200,14 @@ fn assault(
     let ground = Ground { authority, server, length };
     let runtime = runtime.must("a runtime");
     let began = cpu("/proc/thread-self/stat");
-    let verdict = runtime.block_on((attack.run)(&ground));
+    let start = Instant::now();
+    let verdict = loop {
+        let verdict = runtime.block_on((attack.run)(&ground));
+        // A short one again: the victim is to make calls enough.
+        if verdict.is_err() || start.elapsed() >= length {
+            break verdict;
+        }
+    };
     let used = cpu("/proc/thread-self/stat").zip(began).map(|(after, before)| after - before);
     let _ = tell.send((verdict, used));
 }

@@ -184,7 +184,7 @@ async fn amplification(ground: &Ground) -> Verdict {
             sizes.push(len);
         }
     }
-    // QUIC's rule is three for one; quinn pads a last packet beyond it.
+    // The rule is three for one; quinn sends a whole packet as long as any of that is left.
     let most = 3 * initial.len() + 1200;
     let saw = format!("{} bytes in, {back} out: {sizes:?}", initial.len());
     held(back > 0 && back <= most, saw)

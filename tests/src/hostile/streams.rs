@@ -25,7 +25,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         id: "A2",
-        bound: "malformed calls: closed after 100; answers stopped: no call is left",
+        bound: "malformed calls: closed after 100; answers stopped: others go on",
         mib: 32,
         run: |ground| Box::pin(made_you_reset(ground)),
     },
