@@ -133,7 +133,7 @@ async fn one(attack: &'static Attack, length: Duration) -> Result<(String, bool)
 
     let (before, cpu_before) = (server.peak_kib(), cpu(&format!("/proc/{}/stat", pid(&server))));
     let at = server.address();
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(1);
     let attacker = std::thread::spawn(move || assault(attack, authority, at, length, &tell));
     let mut ended = None;
     let mut over = || {
@@ -155,19 +155,24 @@ async fn one(attack: &'static Attack, length: Duration) -> Result<(String, bool)
     let calm = seen.success() >= 99.9 && seen.p99 <= allowed;
     let light = grown.is_none_or(|grown| grown <= attack.mib);
     let held = verdict.is_ok() && calm && light;
-    let line = line(attack, &quiet, &seen, grown, ratio, &verdict, held);
-    Ok((line, held))
+    let outcome = Outcome { quiet, seen, grown, ratio, verdict, held };
+    Ok((line(attack, &outcome), held))
 }
 
-fn line(
-    attack: &Attack,
-    quiet: &Seen,
-    seen: &Seen,
+/// What an attack did to the server and to the victim.
+struct Outcome {
+    quiet: Seen,
+    seen: Seen,
+    /// MiB.
     grown: Option<u64>,
+    /// The server's seconds of a processor for each of the attacker's.
     ratio: Option<f64>,
-    verdict: &Verdict,
+    verdict: Verdict,
     held: bool,
-) -> String {
+}
+
+fn line(attack: &Attack, outcome: &Outcome) -> String {
+    let Outcome { quiet, seen, grown, ratio, verdict, held } = outcome;
     let known = |number: Option<String>| number.unwrap_or_else(|| "?".to_owned());
     let (Ok(saw) | Err(saw)) = verdict;
     format!(
@@ -181,7 +186,7 @@ fn line(
         known(grown.map(|grown| grown.to_string())),
         attack.mib,
         known(ratio.map(|ratio| format!("{ratio:.2}"))),
-        if held { "held" } else { "FAILED" },
+        if *held { "held" } else { "FAILED" },
     )
 }
 
@@ -194,7 +199,7 @@ fn assault(
     authority: Authority,
     server: SocketAddr,
     length: Duration,
-    tell: &mpsc::Sender<Report>,
+    tell: &mpsc::SyncSender<Report>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let ground = Ground { authority, server, length };
