@@ -110,6 +110,11 @@ impl Process {
         soon("the process ends", self.child.wait()).await.must("its status").success()
     }
 
+    /// Its number, as long as it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// The most memory that it has had, in KiB; `None` where the system does not tell.
     pub fn peak_kib(&self) -> Option<u64> {
         self.status_kib("VmHWM:")

@@ -11,7 +11,7 @@
 //!   authority   certificates for production identities                   hops    three services that call each other
 //!   errand      a service whose handler is a closure                     feed    a service that streams
 //!   versions    builds that differ, and what each understands of the other
-//!   wait        conditions with a generous limit
+//!   wait        conditions with a generous limit                     hostile peers that mean harm
 //! ```
 //!
 //! # Invariants
@@ -23,6 +23,7 @@ pub mod child;
 pub mod errand;
 pub mod feed;
 pub mod hops;
+pub mod hostile;
 pub mod probe;
 pub mod raw;
 pub mod scene;

@@ -223,13 +223,44 @@ async fn lying_frame_lengths_and_counts_cost_what_has_arrived() {
 }
 
 #[tokio::test]
+async fn answers_that_a_peer_does_not_read_do_not_add_up_over_its_lanes() {
+    assert_light(|client| async move {
+        let head = frames::head("make");
+        let ask = |call| frames::request(call, millis_left(60_000), &head, &frames::number(16_000));
+        let mut open = Vec::new();
+        // Each lane asks for 32 MB; a connection has at most 1,024 calls in flight, and 16 MB of answers with them.
+        for lane in 0..12 {
+            let asks: Vec<u8> = (0..2000).flat_map(|call| ask(lane * 10_000 + call)).collect();
+            open.push(client.lane(asks).await);
+        }
+        // A call on another lane is answered too, if only with a refusal: calls whose answers wait are in flight.
+        let mut other = client.lane(ask(1 << 40)).await;
+        assert_eq!(other.answer().await.0, 1 << 40);
+        tokio::time::sleep(ms(500)).await;
+        for mut lane in open {
+            lane.stop(0x101);
+            lane.reset(0x101);
+        }
+        // What nobody wants any more is let go.
+        loop {
+            let mut lane = client.lane(ask(1 << 40)).await;
+            if lane.answer().await.1.outcome == AnswerOutcome::Ok {
+                return (client, Vec::new());
+            }
+            tokio::time::sleep(ms(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_peer_that_does_not_read_its_answers_is_not_read_from() {
     let target = Target::new().await;
-    let (client, mut lane) = target.lane().await;
-    // Each asks for 16 KB: 160 MB, were they all prepared.
+    let (_client, mut lane) = target.lane().await;
+    // Each asks for 16 KB: 40 MB, were they all prepared.
     let head = frames::head("make");
     let ask = |call| frames::request(call, millis_left(60_000), &head, &frames::number(16_000));
-    let asks: Vec<u8> = (0..10_000).flat_map(ask).collect();
+    let asks: Vec<u8> = (0..2500).flat_map(ask).collect();
     lane.write(&asks).await;
     let mut last = (0, Instant::now());
     until("it stands still", || {
@@ -240,13 +271,13 @@ async fn a_peer_that_does_not_read_its_answers_is_not_read_from() {
         begun > 0 && last.1.elapsed() > ms(500)
     })
     .await;
-    eprintln!("BEGUN {}", last.0);
-    // What the windows and the buffers of one connection hold: about two hundred of them.
-    assert!(last.0 < 3000, "{} of 10,000 were prepared and none was read", last.0);
-    client.assert_lives().await;
+    // What waits keeps its place, and the transport holds a few hundred.
+    assert!(last.0 < 1600, "{} of 2,500 were prepared and none was read", last.0);
+    // On this connection every place may be taken; another has its own.
+    target.client().await.assert_lives().await;
     // Once it reads, each is answered: served, or refused where too many were at work.
     let mut served = 1;
-    for _ in 0..10_000 {
+    for _ in 0..2500 {
         match lane.answer().await.1.outcome {
             AnswerOutcome::Ok => served += 1,
             AnswerOutcome::Status(status) => assert_eq!(status.reason, Reason::TooManyInFlight),

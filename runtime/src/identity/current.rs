@@ -22,7 +22,10 @@ use std::{
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::UnixTime;
-use sinew_core::spiffe::{SpiffeId, TrustDomain};
+use sinew_core::{
+    sha256,
+    spiffe::{SpiffeId, TrustDomain},
+};
 
 use super::{
     chain::{Bundle, Purpose},
@@ -67,6 +70,8 @@ pub(super) struct Held {
     pub(super) id: SpiffeId,
     /// What it shows when it calls; in production also when it is called.
     pub(super) key: Arc<CertifiedKey>,
+    /// What a restarted process has again: see [`reset_secret`].
+    pub(super) reset_secret: [u8; 32],
     issued: Option<Issued>,
 }
 
@@ -77,9 +82,27 @@ struct Issued {
     services: Mutex<BTreeMap<SpiffeId, Arc<CertifiedKey>>>,
 }
 
+/// A secret that is as old as a private key: a process that is started again with the same key has it again.
+///
+/// From it come the tokens by which a client believes a restarted server that their connection is gone. It is derived, so
+/// that there is nothing more to store, and one-way, so that it tells nothing of the key. With a new key clients of a
+/// server that was killed wait for the idle time, once.
+pub(super) fn reset_secret(key: &[u8]) -> [u8; 32] {
+    let mut hash = sha256::Sha256::new();
+    hash.update(b"sinew stateless reset secret");
+    hash.update(key);
+    hash.finish()
+}
+
 impl Held {
     fn of_files(loaded: Loaded) -> Self {
-        Self { bundle: loaded.bundle, id: loaded.id, key: loaded.key, issued: None }
+        Self {
+            bundle: loaded.bundle,
+            id: loaded.id,
+            key: loaded.key,
+            reset_secret: loaded.reset_secret,
+            issued: None,
+        }
     }
 
     fn of_authorities(
@@ -98,8 +121,9 @@ impl Held {
         let id = dev_ca::client_id()?;
         // Both purposes: a server without a service still has to show something.
         let key = authority.issue(&id, &[Purpose::Client, Purpose::Server], provider)?;
+        let reset_secret = authority.reset_secret();
         let issued = Some(Issued { authority, services: Mutex::default() });
-        Ok(Self { bundle, id, key: Arc::new(key), issued })
+        Ok(Self { bundle, id, key: Arc::new(key), reset_secret, issued })
     }
 
     /// What to show as the server that is `id`.

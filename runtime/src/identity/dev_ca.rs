@@ -31,7 +31,9 @@ use rustls_pki_types::{
 };
 use sinew_core::{sha256, spiffe::SpiffeId};
 
-use super::{chain::Purpose, der::Facts, dev_dir::Directory, error::IdentityError};
+use super::{
+    chain::Purpose, current::reset_secret, der::Facts, dev_dir::Directory, error::IdentityError,
+};
 
 /// The trust domain of everything that it issues.
 pub(super) const TRUST_DOMAIN: &str = "dev.local";
@@ -56,6 +58,7 @@ const ROUNDS_MAX: u32 = 64;
 pub(super) struct Authority {
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
+    reset_secret: [u8; 32],
     not_before: u64,
     not_after: u64,
 }
@@ -133,8 +136,9 @@ impl Authority {
         if !facts.is_authority || facts.subject != name_of(&key) {
             return Err(damaged("its key is not the one of its certificate"));
         }
+        let reset_secret = reset_secret(&key.serialize_der());
         let issuer = Issuer::new(params_of_authority(&key), key);
-        Ok(Self { certificate, issuer, not_before, not_after })
+        Ok(Self { certificate, issuer, reset_secret, not_before, not_after })
     }
 
     fn is_fresh(&self, now: u64) -> bool {
@@ -143,6 +147,11 @@ impl Authority {
 
     pub(super) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// What all processes that it serves have in common, and keep over a restart.
+    pub(super) fn reset_secret(&self) -> [u8; 32] {
+        self.reset_secret
     }
 
     /// Issues a certificate that lasts as long as the authority.

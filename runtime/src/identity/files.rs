@@ -151,6 +151,7 @@ impl Places {
         let (chain, id) = self.chain(contents.certificate.as_ref(), now)?;
         let key = PrivateKeyDer::from_pem_slice(contents.key.as_ref())
             .map_err(|why| unusable("private key", &self.key, pem_fault(why, KEY_WANTED)))?;
+        let reset_secret = super::current::reset_secret(key.secret_der());
         let key = CertifiedKey::from_der(chain, key, provider).map_err(|why| match why {
             rustls::Error::InconsistentKeys(_) => IdentityError::KeyMismatch {
                 certificate: self.certificate.to_string(),
@@ -162,7 +163,7 @@ impl Places {
                 format!("{other}; use ECDSA P-256 or P-384, Ed25519, or RSA of 2048 bits and more"),
             ),
         })?;
-        let loaded = Loaded { key: Arc::new(key), id, bundle };
+        let loaded = Loaded { key: Arc::new(key), id, bundle, reset_secret };
         self.warn_if_untrusted(&loaded, now, provider);
         Ok(loaded)
     }
@@ -233,6 +234,7 @@ pub(super) struct Loaded {
     pub(super) key: Arc<CertifiedKey>,
     pub(super) id: SpiffeId,
     pub(super) bundle: Bundle,
+    pub(super) reset_secret: [u8; 32],
 }
 
 const CERTIFICATE_WANTED: &str = "there is no `-----BEGIN CERTIFICATE-----` in it: give PEM";

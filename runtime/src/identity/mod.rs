@@ -228,6 +228,11 @@ impl Identity {
         self.inner.current.reload()
     }
 
+    /// What resets of a server with this identity are made from; the same after a restart with the same key.
+    pub(crate) fn reset_secret(&self) -> [u8; 32] {
+        self.inner.current.held().reset_secret
+    }
+
     /// The TLS side of a server of these services. One configuration serves for as long as the
     /// process runs.
     pub(crate) fn server_config(

@@ -45,9 +45,10 @@ pub(super) struct Accepting {
 pub(super) fn listen(
     address: SocketAddr,
     tls: ServerTls,
+    reset_secret: &[u8; 32],
     core: Arc<ServerCore>,
 ) -> std::io::Result<Accepting> {
-    let endpoint = QuicEndpoint::server(address, tls, None)?;
+    let endpoint = QuicEndpoint::server(address, tls, Some(reset_secret))?;
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
     let task = tokio::spawn(accept(endpoint.clone(), core, Arc::clone(&drain)));

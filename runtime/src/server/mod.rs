@@ -118,7 +118,8 @@ impl ServerBuilder {
         let core = ServerCore::new(self.services, self.interceptors)?;
         let names: Vec<&str> = core.service_names().collect();
         let tls = self.identity.server_config(&names)?;
-        let accepting = accept::listen(address, tls, Arc::new(core)).map_err(io)?;
+        let accepting = accept::listen(address, tls, &self.identity.reset_secret(), Arc::new(core))
+            .map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),

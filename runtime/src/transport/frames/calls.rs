@@ -121,7 +121,7 @@ pub(super) async fn unary(
     let answer = read_answer(&mut receiving, None).await;
     drop(call);
     match answer? {
-        First::Answer(answer) => Ok(Received::Whole(Box::new(answer))),
+        First::Answer(answer) => Ok(Received::Whole(answer)),
         First::Open(_) => Err(bad_answer("a stream came where one answer belongs")),
     }
 }
@@ -145,7 +145,7 @@ pub(super) async fn stream(
         }
     };
     match read_answer(&mut receiving, Some(idle)).await? {
-        First::Answer(answer) => Ok(StreamAnswer::Single(answer)),
+        First::Answer(answer) => Ok(StreamAnswer::Single(*answer)),
         First::Open(open) => {
             let Some(reader) = receiving.into_reader() else {
                 return Err(bad_answer("the stream ended as it began"));
@@ -258,7 +258,7 @@ impl Drop for Pump {
 
 /// What a server says first.
 enum First {
-    Answer(Answer),
+    Answer(Box<Answer>),
     Open(OpenHead),
 }
 
@@ -286,7 +286,7 @@ async fn read_first(receiving: &mut Receiving) -> Result<First, Status> {
         match frame {
             Frame::Call(call) if call.kind == CallKind::Answer => {
                 let answer = read_body(receiving, call).await?;
-                return Ok(First::Answer(answer));
+                return Ok(First::Answer(Box::new(answer)));
             }
             Frame::Call(call) if call.kind == CallKind::Open => {
                 let open =

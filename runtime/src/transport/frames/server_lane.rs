@@ -2,7 +2,9 @@
 //!
 //! # Invariants
 //! 1. A call is known by its id from when its handler is pending until it is gone: that is what a CANCEL finds.
-//! 2. A peer that does not read its answers is not read from.
+//! 2. A peer that does not read its answers is not read from: the frames that have arrived are left alone too.
+//! 3. A call keeps its place among the connection's calls in flight until its answer is the transport's. So however
+//!    many lanes there are, what waits on them is bounded by what one connection may have in flight.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -13,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use sinew_core::{
     codes::CancelReason,
     limits,
@@ -26,16 +29,24 @@ use sinew_core::{
 use tokio::{sync::watch, time::Instant};
 
 use super::{
-    super::{Incoming, link::LinkSend},
+    super::{
+        Incoming,
+        link::{LinkError, LinkSend},
+    },
     drain::Flushing,
     fault::malformed,
-    io::{FrameReader, ReadError, wake_all, with_scratch, write_all},
+    io::{FrameReader, ReadError, wake_all, with_scratch},
     outbox::Outbox,
     served::{Ended, Served},
     server::{Conn, Place},
     streams,
 };
 use crate::{call::context::Context, error::Status};
+
+/// After so many frames the room for their answers is looked at again: not after each, that would be a lock per call.
+const FRAMES_PER_LOOK: u32 = 16;
+/// Answers without a place, bytes of one batch: refusals, which no limit of calls in flight bounds.
+const REFUSED_MAX: usize = limits::LANE_MESSAGE_MAX;
 
 /// One lane: the answers that wait to be written, and the calls that are at work.
 pub(super) struct ServerLane {
@@ -45,6 +56,10 @@ pub(super) struct ServerLane {
 
 struct LaneState {
     outbox: Outbox,
+    /// The places of the answers in the outbox, each with where its answer ends.
+    places: Vec<(usize, Place)>,
+    /// Bytes in the outbox that no place stands for.
+    refused: usize,
     /// Found by an id that the peer chose: a map with a secret in its hash.
     calls: HashMap<u64, Context>,
     /// The peer sends no more requests.
@@ -63,6 +78,8 @@ impl ServerLane {
         let lane = Arc::new(Self {
             state: Mutex::new(LaneState {
                 outbox: Outbox::new(conn.epoch),
+                places: Vec::new(),
+                refused: 0,
                 calls: HashMap::new(),
                 ended: false,
                 reset: None,
@@ -73,12 +90,13 @@ impl ServerLane {
         let mut age = Duration::ZERO;
         let error = loop {
             let taken = poll_fn(|cx| Poll::Ready(lane.take_requests(&mut reader, &mut age, cx)));
-            if let Err(error) = taken.await {
-                break error;
-            }
+            let all = match taken.await {
+                Ok(all) => all,
+                Err(error) => break error,
+            };
             // A peer that does not read its answers gets no more of them.
-            poll_fn(|cx| lane.lock().outbox.poll_room(cx, limits::LANE_OUTBOX_MAX)).await;
-            if let Err(error) = reader.fill().await {
+            poll_fn(|cx| lane.lock().poll_room(cx)).await;
+            if all && let Err(error) = reader.fill().await {
                 break error;
             }
         };
@@ -86,12 +104,12 @@ impl ServerLane {
             ReadError::Finished => lane.no_more_requests(),
             ReadError::Link(_) => {
                 lane.cancel_all();
-                wake_all(lane.lock().outbox.close());
+                wake_all(lane.lock().close());
             }
             ReadError::Flood => {
                 lane.conn.note_read_error(&error);
                 lane.cancel_all();
-                wake_all(lane.lock().outbox.close());
+                wake_all(lane.lock().close());
             }
             ReadError::Stalled | ReadError::Truncated | ReadError::Frame(_) => {
                 tracing::debug!(%error, peer = %lane.conn.peer.identity, "a lane was reset");
@@ -104,7 +122,7 @@ impl ServerLane {
                 let wakers = {
                     let mut state = lane.lock();
                     state.reset = Some(code);
-                    state.outbox.close()
+                    state.close()
                 };
                 wake_all(wakers);
             }
@@ -115,20 +133,21 @@ impl ServerLane {
             _ = &mut writer => {}
             _ = lane.conn.link.closed() => {
                 lane.cancel_all();
-                wake_all(lane.lock().outbox.close());
+                wake_all(lane.lock().close());
                 let _ = writer.await;
             }
         }
         lane.conn.stream_closed();
     }
 
-    /// Every frame that has arrived whole.
+    /// Every frame that has arrived whole, or as many as there is room for answers; whether it was every one.
     fn take_requests(
         self: &Arc<Self>,
         reader: &mut FrameReader,
         age: &mut Duration,
         cx: &mut TaskContext<'_>,
-    ) -> Result<(), ReadError> {
+    ) -> Result<bool, ReadError> {
+        let mut frames = 0;
         while let Some(frame) = reader.ready()? {
             match frame {
                 Frame::Connection(ConnectionFrame::Stamp { sent_at_us }) => {
@@ -156,8 +175,12 @@ impl ServerLane {
                 Frame::Bad { .. } => self.conn.note_error(),
                 Frame::Connection(_) | Frame::Skipped { .. } => {}
             }
+            frames += 1;
+            if frames % FRAMES_PER_LOOK == 0 && !self.lock().has_room() {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
     }
 
     fn request(
@@ -266,7 +289,7 @@ impl ServerLane {
     fn answer_status(&self, call: u64, deadline: Option<Instant>, status: &Status) {
         let waker = with_scratch(|rest| {
             streams::status_head(status, &self.conn).encode(rest);
-            self.lock().outbox.push(CallKind::Answer, call, deadline, rest)
+            self.lock().queue(call, deadline, rest, None)
         });
         wake_all(waker);
     }
@@ -286,13 +309,69 @@ impl ServerLane {
         let waker = with_scratch(|rest| {
             head.encode(rest);
             rest.extend_from_slice(&body);
-            self.lock().outbox.push(CallKind::Answer, call, deadline, rest)
+            self.lock().queue(call, deadline, rest, Some(place))
         });
         wake_all(waker);
     }
 }
 
 impl LaneState {
+    /// Appends an answer, and its place, unless it is a refusal; the waker is to be woken once the lock is released.
+    #[must_use]
+    fn queue(
+        &mut self,
+        call: u64,
+        deadline: Option<Instant>,
+        rest: &[u8],
+        place: Option<Place>,
+    ) -> Option<Waker> {
+        let before = self.outbox.len();
+        let waker = self.outbox.push(CallKind::Answer, call, deadline, rest);
+        let end = self.outbox.len();
+        match place {
+            // A closed outbox takes nothing.
+            Some(place) if end > before => self.places.push((end, place)),
+            Some(_) => {}
+            None => self.refused += end - before,
+        }
+        waker
+    }
+
+    fn room(&self) -> usize {
+        if self.refused < REFUSED_MAX { limits::LANE_OUTBOX_MAX } else { 1 }
+    }
+
+    fn has_room(&self) -> bool {
+        self.outbox.len() < self.room()
+    }
+
+    /// Waits for room for one more answer.
+    fn poll_room(&mut self, cx: &TaskContext<'_>) -> Poll<()> {
+        self.outbox.poll_room(cx, self.room())
+    }
+
+    /// The next batch; its places go to `places`, which must be empty: the two vectors change places, so that a call
+    /// costs no allocation.
+    fn poll_take(
+        &mut self,
+        cx: &TaskContext<'_>,
+        places: &mut Vec<(usize, Place)>,
+    ) -> Poll<Option<(Bytes, Vec<Waker>)>> {
+        let taken = self.outbox.poll_take(cx);
+        if let Poll::Ready(Some(_)) = taken {
+            std::mem::swap(&mut self.places, places);
+            self.refused = 0;
+        }
+        taken
+    }
+
+    /// Nothing more goes out; who waits is to be woken once the lock is released.
+    #[must_use]
+    fn close(&mut self) -> Vec<Waker> {
+        self.places.clear();
+        self.outbox.close()
+    }
+
     /// A call is over; the writer is done with the last one of a lane that gets no more.
     fn forget(&mut self, call: u64) -> Option<Waker> {
         self.calls.remove(&call);
@@ -304,10 +383,11 @@ impl LaneState {
 async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
     let _flushing = Flushing::new(&lane.conn.drain);
     let mut phase = lane.conn.drain.subscribe();
+    let mut places = Vec::new();
     loop {
         let batch = tokio::select! {
             biased;
-            batch = poll_fn(|cx| lane.lock().outbox.poll_take(cx)) => batch,
+            batch = poll_fn(|cx| lane.lock().poll_take(cx, &mut places)) => batch,
             () = last_phase(&mut phase) => None,
         };
         let Some((batch, room)) = batch else { break };
@@ -315,19 +395,19 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
         // A lane that is given up is not waited for, not even by what is being written on it.
         let written = tokio::select! {
             biased;
-            written = write_all(&mut *send, batch) => written,
+            written = write_batch(&mut *send, batch, &mut places) => written,
             () = poll_fn(|cx| lane.lock().outbox.poll_closed(cx)) => break,
         };
         if let Err(error) = written {
             tracing::debug!(%error, "answers of a lane could not be written");
-            wake_all(lane.lock().outbox.close());
+            wake_all(lane.lock().close());
             lane.cancel_all();
             return;
         }
     }
     let (reset, wakers) = {
         let mut state = lane.lock();
-        (state.reset, state.outbox.close())
+        (state.reset, state.close())
     };
     wake_all(wakers);
     if let Some(code) = reset {
@@ -336,6 +416,22 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
     send.finish();
     let acknowledged = poll_fn(|cx| send.poll_stopped(cx));
     let _ = tokio::time::timeout(limits::DRAIN_FLUSH, acknowledged).await;
+}
+
+/// Writes a batch; the place of each of its answers is free once the answer is written, or cannot be.
+async fn write_batch(
+    send: &mut dyn LinkSend,
+    mut batch: Bytes,
+    places: &mut Vec<(usize, Place)>,
+) -> Result<(), LinkError> {
+    let len = batch.len();
+    let mut places = places.drain(..).peekable();
+    while !batch.is_empty() {
+        poll_fn(|cx| send.poll_write(cx, &mut batch)).await?;
+        let written = len - batch.len();
+        while places.next_if(|(end, _)| *end <= written).is_some() {}
+    }
+    Ok(())
 }
 
 async fn last_phase(phase: &mut watch::Receiver<u8>) {

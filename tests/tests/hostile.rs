@@ -1,0 +1,73 @@
+//! Every attack that runs, short, against a server in a process of its own: its bound, what it made the server hold,
+//! and that others are served after it.
+
+use std::time::Duration;
+
+use sinew_tests::{
+    Must as _,
+    authority::Authority,
+    child::Start,
+    hostile::{Ground, attacks},
+    probe::PROBE,
+    raw::{RawClient, id},
+    scene::Scene,
+    wait::soon,
+};
+
+async fn attack(name: &str) {
+    let scene = Scene::new();
+    let authority = Authority::new("test authority");
+    let issued = authority.issue(&id(PROBE));
+    let start = Start::new(env!("CARGO_BIN_EXE_probe"), &scene);
+    let server = start.identity(&scene.runtime_dir(), &issued, authority.pem()).run().await;
+    let attack = attacks().find(|attack| attack.id == name).must("an attack");
+    let length = Duration::from_millis(700);
+    let ground = Ground { authority, server: server.address(), length };
+    RawClient::connect(&ground.authority, ground.server).await.assert_lives().await;
+    let before = server.peak_kib();
+    let verdict = soon(name, (attack.run)(&ground)).await;
+    assert!(verdict.is_ok(), "{name}, {}: {verdict:?}", attack.bound);
+    RawClient::connect(&ground.authority, ground.server).await.assert_lives().await;
+    if let (Some(before), Some(after)) = (before, server.peak_kib()) {
+        let mib = (after - before) / 1024;
+        assert!(mib < attack.mib * 3 / 2, "{name} made the server hold {mib} MiB more");
+    }
+}
+
+macro_rules! attacks {
+    ($($test:ident: $id:literal;)*) => {
+        $(#[tokio::test]
+        async fn $test() {
+            attack($id).await;
+        })*
+
+        #[test]
+        fn every_attack_is_here() {
+            let here = [$($id),*];
+            for attack in attacks() {
+                assert!(here.contains(&attack.id), "{} has no test", attack.id);
+            }
+        }
+    };
+}
+
+attacks! {
+    calls_taken_back_as_fast_as_they_are_made: "A1";
+    a_server_that_is_made_to_reset: "A2";
+    frames_that_move_nothing: "A3";
+    connections_that_do_nothing: "A6";
+    requests_that_trickle: "A7";
+    answers_that_nobody_reads: "A8";
+    windows_that_are_filled: "A9";
+    a_path_that_keeps_changing: "A10";
+    garbage: "A13";
+    a_first_packet_and_silence: "A14";
+    packets_of_connections_that_are_not: "A15";
+    lengths_that_lie: "B1";
+    nesting_without_end: "B2";
+    counts_that_lie: "B3";
+    metadata_without_measure: "B5";
+    ids_that_collide: "B7";
+    bad_calls_among_good_ones: "B8";
+    odd_values: "B9";
+}
