@@ -30,7 +30,6 @@ use crate::{
     codec::{self, CodecError},
     error::Status,
     schema::{self, MethodTypes, TypeFacts},
-    transport::Answerer,
 };
 
 /// What was learnt of one method, kept beside its generated code.
@@ -165,6 +164,14 @@ impl Types {
             None => codec::MESSAGEPACK,
         }
     }
+}
+
+/// Who answered: for what is said of an answer that cannot be read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Answerer {
+    /// Its idea of the method's types, where it was heard.
+    pub(crate) theirs: Option<Fingerprint>,
+    pub(crate) endpoint: Option<Arc<str>>,
 }
 
 /// Two builds that met over one method: what a message about something unreadable must name.

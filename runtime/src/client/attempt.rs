@@ -18,11 +18,15 @@ use tracing::Instrument as _;
 
 use super::{Endpoint, call::Call};
 use crate::{
-    call::{record::ServerNote, streaming::EncodeItems, types},
+    call::{
+        record::ServerNote,
+        streaming::EncodeItems,
+        types::{self, Answerer},
+    },
     codec::{self, Encode},
     error::Status,
     interceptor::{Chain, Encoded, Outcome, Request, Response},
-    transport::{Answer, Answerer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
+    transport::{Answer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
 };
 
 /// One unary attempt at one endpoint.

@@ -18,11 +18,11 @@ use crate::{
         method::Method,
         options::CallOptions,
         record::Record,
-        types::{self, Types},
+        types::{self, Answerer, Types},
     },
     codec,
     error::{Status, millis},
-    transport::{Answerer, Session, Theirs},
+    transport::{Session, Theirs},
 };
 
 /// One call on its way.

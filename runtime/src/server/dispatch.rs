@@ -17,11 +17,11 @@ use crate::{
         method::Method,
         pace::Pace,
         streaming::{EncodeItems, RawItems, Streaming},
-        types::{self, Meeting, Types},
+        types::{self, Answerer, Meeting, Types},
     },
     codec,
     error::Status,
-    transport::{Answerer, BoxFuture, Reply},
+    transport::{BoxFuture, Reply},
 };
 
 /// A request on its way into a handler.

@@ -36,6 +36,7 @@ use crate::{
         context::{Context, Peer},
         pace::Pace,
         streaming::{EncodeItems, RawItems},
+        types::Answerer,
     },
     codec::Encode,
     error::Status,
@@ -68,14 +69,6 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
     /// Who answered, as the client's stack knows it.
     pub(crate) by: Answerer,
-}
-
-/// Who answered: for what is said of an answer that cannot be read.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answerer {
-    /// Its idea of the method's types, where it was heard.
-    pub(crate) theirs: Option<Fingerprint>,
-    pub(crate) endpoint: Option<Arc<str>>,
 }
 
 /// What a streaming call came to.

@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{
     super::{
-        Answer, Answerer, Received, StreamAnswer,
+        Answer, Received, StreamAnswer,
         link::{LinkError, LinkSend},
     },
     client::ClientSession,
@@ -35,7 +35,7 @@ use super::{
     outbox::{micros_between, time_left},
 };
 use crate::{
-    call::{failure::Failure, streaming::EncodeItems},
+    call::{failure::Failure, streaming::EncodeItems, types::Answerer},
     error::Status,
 };
 
