@@ -1,6 +1,6 @@
 //! A key of `#[service]` that does not exist.
 
-#[sinew::service(version = 1)]
+#[sinew::service(versions = 1)]
 pub trait Inventory {
     async fn count(&self) -> u64;
 }
