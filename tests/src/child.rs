@@ -7,7 +7,12 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::{Must as _, authority::Issued, scene::Scene, wait::soon};
+use crate::{
+    Must as _,
+    authority::Issued,
+    scene::Scene,
+    wait::{soon, until},
+};
 
 /// Says where it listens with this in front of the address.
 pub const LISTENING: &str = "listening on ";
@@ -86,8 +91,12 @@ impl Process {
     }
 
     /// Stops it where it stands: it neither reads nor computes until [`thaw`](Self::thaw).
+    ///
+    /// The signal alone does not do that: the other threads go on until the one that got it has had a turn on a
+    /// processor, so this waits until every thread stands.
     pub async fn freeze(&self) {
         self.signal("STOP").await;
+        until("every thread stands", || self.stands()).await;
     }
 
     /// Lets it go on.
@@ -129,6 +138,19 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix(key))?;
         line.split_whitespace().next()?.parse().ok()
+    }
+
+    /// Whether all its threads are stopped; as good as true where the system does not tell.
+    fn stands(&self) -> bool {
+        let id = self.child.id().must("a process that runs");
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else { return true };
+        threads.flatten().all(|thread| {
+            // "number (name) state ..."; a name may hold anything. A thread that ended does not count.
+            let stat = std::fs::read_to_string(thread.path().join("stat"));
+            stat.map_or(true, |stat| {
+                stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('T'))
+            })
+        })
     }
 
     async fn signal(&self, name: &str) {

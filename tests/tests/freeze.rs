@@ -106,7 +106,7 @@ async fn age_alone_keeps_expired_calls_from_handlers_when_their_caller_does_not_
             _ => refused += 1,
         }
     }
-    assert_eq!(refused, 50);
+    assert_eq!(refused, 50, "{served:?}");
     let [(52, left)] = &served[..] else { panic!("{served:?}") };
     let left = u32::from_le_bytes(left[2..6].try_into().must("four bytes"));
     let left = Duration::from_micros(left.into());
