@@ -30,6 +30,9 @@ mod chance;
 mod client;
 mod codec;
 mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod interceptor;
 mod mesh;

@@ -12,6 +12,7 @@
 //!   errand      a service whose handler is a closure                     feed    a service that streams
 //!   versions    builds that differ, and what each understands of the other
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
+//!   fuzz        what fuzzing runs
 //! ```
 //!
 //! # Invariants
@@ -22,6 +23,7 @@ pub mod authority;
 pub mod child;
 pub mod errand;
 pub mod feed;
+pub mod fuzz;
 pub mod hops;
 pub mod hostile;
 pub mod probe;

@@ -1,0 +1,49 @@
+//! What fuzzing runs: each target takes any bytes and panics where a promise about them is broken.
+//!
+//! # Why
+//! The targets are plain functions, so that the inputs which were found worth keeping run with every `cargo test`
+//! (`tests/tests/corpus.rs`), and the programs of `tests/fuzz` add nothing but libFuzzer. `tests/fuzz/README.md` says
+//! how to run them.
+//!
+//! ```text
+//!   script   the bytes of an input as numbers and choices      wire     frames, settings, metadata, heads
+//!   codecs   values under the guard                            server   a client that does anything
+//!   service  what is served and called                         client   a server that does anything
+//! ```
+//!
+//! # Invariants
+//! 1. A target depends on its input alone: time is virtual, and nothing is random that a check depends on.
+
+mod client;
+mod codecs;
+mod peer;
+mod script;
+mod server;
+mod service;
+mod wire;
+
+/// A target: its name, which is that of its program and of its corpus, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    ("frame", wire::frame),
+    ("settings", wire::settings),
+    ("metadata", wire::metadata),
+    ("heads", wire::heads),
+    ("bincode", codecs::bincode),
+    ("messagepack", codecs::messagepack),
+    ("server", server::run),
+    ("client", client::run),
+];
+
+/// Runs one input through the target of this name.
+///
+/// # Panics
+/// Where a promise is broken, or where there is no such target.
+pub fn run(target: &str, input: &[u8]) {
+    match TARGETS.iter().find(|(name, _)| *name == target) {
+        Some((_, run)) => run(input),
+        None => panic!("there is no target `{target}`"),
+    }
+}
