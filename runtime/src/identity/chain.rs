@@ -17,20 +17,13 @@
 use std::time::Duration;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use sinew_core::spiffe::SpiffeId;
+use sinew_core::{limits, spiffe::SpiffeId};
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::{
     der::{self, Facts},
     error::IdentityError,
 };
-
-/// How far the clocks of two machines may differ.
-pub(super) const CLOCK_SKEW: Duration = Duration::from_secs(20);
-
-/// The longest chain below an authority; real ones have one or two, and each costs the verifier
-/// work.
-const INTERMEDIATES_MAX: usize = 8;
 
 /// How a peer is called whose certificate names nobody, or several.
 const NAMELESS: &str = "a peer without a SPIFFE id";
@@ -172,11 +165,12 @@ impl Bundle {
     ) -> Result<SpiffeId, IdentityError> {
         let bad = |why: String| IdentityError::BadPeer { peer: claimed(leaf), why };
         let facts = Facts::read(leaf).map_err(|why| bad(why.to_string()))?;
-        if intermediates.len() > INTERMEDIATES_MAX {
+        if intermediates.len() > limits::INTERMEDIATES_MAX {
             return Err(bad(format!(
                 "{} certificates stand between it and its authority, and at most \
-                 {INTERMEDIATES_MAX} may: issue it closer to the authority",
-                intermediates.len()
+                 {} may: issue it closer to the authority",
+                intermediates.len(),
+                limits::INTERMEDIATES_MAX
             )));
         }
         let certificate = EndEntityCert::try_from(leaf).map_err(|why| bad(malformed(why)))?;
@@ -267,9 +261,9 @@ fn is_over(not_after: u64, now: UnixTime) -> bool {
 fn shifted(now: UnixTime, ahead: bool) -> UnixTime {
     let now = Duration::from_secs(now.as_secs());
     UnixTime::since_unix_epoch(if ahead {
-        now.saturating_add(CLOCK_SKEW)
+        now.saturating_add(limits::CLOCK_SKEW)
     } else {
-        now.saturating_sub(CLOCK_SKEW)
+        now.saturating_sub(limits::CLOCK_SKEW)
     })
 }
 

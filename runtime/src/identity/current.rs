@@ -17,13 +17,13 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::UnixTime;
 use sinew_core::{
-    sha256,
+    limits, sha256,
     spiffe::{SpiffeId, TrustDomain},
 };
 
@@ -35,9 +35,6 @@ use super::{
     error::IdentityError,
     files::{Loaded, Places, Stamp},
 };
-
-/// How often the directory of the development authority is looked at.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where the identity comes from.
 #[derive(Debug)]
@@ -182,7 +179,7 @@ impl Current {
     pub(super) fn held(&self) -> Arc<Held> {
         if let Source::Development(directory) = &self.source
             && let Ok(mut looked) = self.looked.try_lock()
-            && looked.at.elapsed() >= LOOK_INTERVAL
+            && looked.at.elapsed() >= limits::IDENTITY_LOOK
         {
             looked.at = Instant::now();
             if let Err(why) = self.renew_development(directory) {

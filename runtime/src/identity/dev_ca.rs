@@ -29,7 +29,7 @@ use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime, pem::PemObject,
 };
-use sinew_core::{sha256, spiffe::SpiffeId};
+use sinew_core::{limits, sha256, spiffe::SpiffeId};
 
 use super::{
     chain::Purpose, current::reset_secret, der::Facts, dev_dir::Directory, error::IdentityError,
@@ -41,14 +41,6 @@ pub(super) const TRUST_DOMAIN: &str = "dev.local";
 /// What a refusal ends with where this authority is in use.
 pub(super) const ADVICE: &str = "start both as the same user with the same `XDG_RUNTIME_DIR`, or \
                                  give both `SINEW_CERT`, `SINEW_KEY` and `SINEW_BUNDLE`";
-
-/// How long an authority lasts.
-const VALID: Duration = Duration::from_secs(24 * 3600);
-/// It begins a little earlier, for clocks that are set back.
-const BEGUN: Duration = Duration::from_secs(60);
-/// One with less than this left gets a successor, so that no process starts with a certificate that
-/// is about to end.
-const LEFT_MIN: Duration = Duration::from_secs(3600);
 
 /// Each round ends with a usable file or with another process having taken the number.
 const ROUNDS_MAX: u32 = 64;
@@ -80,8 +72,8 @@ pub(super) fn load_or_make(directory: &Directory) -> Result<Vec<Authority>, Iden
             directory.fault("its numbers are used up: remove the directory".to_owned())
         })?;
         let fault = |why: rcgen::Error| directory.fault(format!("none can be made ({why})"));
-        let begins = now.saturating_sub(BEGUN.as_secs());
-        let ends = now.saturating_add(VALID.as_secs());
+        let begins = now.saturating_sub(limits::DEV_CA_BACKDATE.as_secs());
+        let ends = now.saturating_add(limits::DEV_CA_VALID.as_secs());
         let made = Authority::make(begins, ends).map_err(fault)?;
         directory.publish(next, made.as_bytes())?;
         for number in useless {
@@ -142,7 +134,8 @@ impl Authority {
     }
 
     fn is_fresh(&self, now: u64) -> bool {
-        self.not_before <= now && self.not_after.saturating_sub(now) >= LEFT_MIN.as_secs()
+        self.not_before <= now
+            && self.not_after.saturating_sub(now) >= limits::DEV_CA_LEFT_MIN.as_secs()
     }
 
     pub(super) fn certificate(&self) -> &CertificateDer<'static> {

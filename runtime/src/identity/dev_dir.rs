@@ -19,20 +19,16 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
+
+use sinew_core::limits;
 
 use super::error::IdentityError;
 
 const PREFIX: &str = "dev-ca.";
 const SUFFIX: &str = ".pem";
 const UNFINISHED: &str = ".new-";
-
-/// An authority takes about 1 KiB.
-const FILE_MAX: u64 = 64 << 10;
-
-/// What a killed process left unfinished is cleaned up after this.
-const UNFINISHED_MAX: Duration = Duration::from_secs(60);
 
 /// A directory that was checked to be ours alone.
 #[derive(Clone, Debug)]
@@ -130,7 +126,7 @@ impl Directory {
                 }
             }
             let mut bytes = Vec::new();
-            file.take(FILE_MAX).read_to_end(&mut bytes)?;
+            file.take(limits::DEV_FILE_MAX).read_to_end(&mut bytes)?;
             Ok(Ok(bytes))
         };
         match read() {
@@ -169,7 +165,7 @@ impl Directory {
             let path = self.path.join(name);
             let changed = fs::symlink_metadata(&path).and_then(|metadata| metadata.modified());
             let age = changed.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-            if age.is_some_and(|age| age > UNFINISHED_MAX) {
+            if age.is_some_and(|age| age > limits::DEV_UNFINISHED_MAX) {
                 remove_quietly(&path);
             }
         }

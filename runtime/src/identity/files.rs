@@ -23,10 +23,10 @@ use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, UnixTime,
     pem::{Error as PemError, PemObject},
 };
-use sinew_core::{sha256, spiffe::SpiffeId};
+use sinew_core::{limits, sha256, spiffe::SpiffeId};
 
 use super::{
-    chain::{self, Bundle, CLOCK_SKEW, Purpose},
+    chain::{self, Bundle, Purpose},
     der::{self, Facts},
     error::IdentityError,
 };
@@ -37,9 +37,6 @@ pub(super) const CERT: &str = "SINEW_CERT";
 pub(super) const KEY: &str = "SINEW_KEY";
 /// Path of the authorities that are trusted.
 pub(super) const BUNDLE: &str = "SINEW_BUNDLE";
-
-/// The largest file that is read; a bundle of hundreds of authorities is far below it.
-const FILE_MAX: u64 = 1 << 20;
 
 const ADVICE: &str = "give both sides the same bundle (`SINEW_BUNDLE`)";
 
@@ -197,7 +194,7 @@ impl Places {
         let id = chain::read_leaf(leaf)
             .map_err(|why| fault(format!("{why} (the certificate of this process comes first)")))?;
         let facts = Facts::read(leaf).map_err(|why| fault(why.to_string()))?;
-        let (now, skew) = (now.as_secs(), CLOCK_SKEW.as_secs());
+        let (now, skew) = (now.as_secs(), limits::CLOCK_SKEW.as_secs());
         if now > facts.not_after.saturating_add(skew) {
             return Err(fault(format!("it expired at {}: renew it", der::date(facts.not_after))));
         }
@@ -281,9 +278,9 @@ fn read(what: &'static str, place: &Place) -> Result<Vec<u8>, IdentityError> {
     }
     let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes))
+        .and_then(|file| file.take(limits::IDENTITY_FILE_MAX + 1).read_to_end(&mut bytes))
         .map_err(|why| unreadable(why.to_string()))?;
-    if bytes.len() as u64 > FILE_MAX {
+    if bytes.len() as u64 > limits::IDENTITY_FILE_MAX {
         return Err(unreadable("it is larger than 1 MiB".to_owned()));
     }
     Ok(bytes)

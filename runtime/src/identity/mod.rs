@@ -49,7 +49,10 @@ use rustls::{
     server::NoServerSessionStorage, version::TLS13,
 };
 use rustls_pki_types::CertificateDer;
-use sinew_core::spiffe::{SpiffeId, TrustDomain};
+use sinew_core::{
+    limits,
+    spiffe::{SpiffeId, TrustDomain},
+};
 
 pub use error::IdentityError;
 pub(crate) use explain::{HandshakeFailure, RefusedBy};
@@ -68,9 +71,6 @@ pub(crate) type ServerTls = Arc<ServerConfig>;
 
 /// The protocol that TLS agrees on. A peer that speaks another is refused in the handshake.
 pub(crate) const ALPN: &[u8] = b"sinew/1";
-
-/// Configurations kept for expected servers; a process that expects more makes them again.
-const CLIENTS_MAX: usize = 1024;
 
 /// Who this process is and whom it trusts.
 ///
@@ -300,7 +300,7 @@ impl Identity {
             return Ok(config.clone());
         }
         let config = Arc::new(self.new_client_config(expected.clone())?);
-        if clients.len() >= CLIENTS_MAX {
+        if clients.len() >= limits::IDENTITY_CLIENTS_MAX {
             clients.clear();
         }
         clients.insert(expected, config.clone());

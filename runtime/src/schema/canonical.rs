@@ -10,13 +10,12 @@
 //! alias of a variant is a name and '='. A tuple struct
 //! and an array are tuples. A variant's body is '-' without content, its part, a tuple or a struct.
 
+use sinew_core::limits;
+
 use super::{
     state::{Body, Def, Kind, Place, State},
     trace::Traced,
 };
-
-/// More bytes than these are not written: types that share their parts can be exponentially large.
-const LEN_MAX: usize = 1 << 20;
 
 /// The structure takes too many bytes.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ impl Writer<'_> {
     }
 
     fn place(&mut self, place: Place) -> Result<(), TooLarge> {
-        if self.out.len() > LEN_MAX {
+        if self.out.len() > limits::CANONICAL_MAX {
             return Err(TooLarge);
         }
         match &self.state.nodes[place].kind {

@@ -8,16 +8,13 @@ use std::{
     cell::{Cell, RefCell},
 };
 
+use sinew_core::limits;
+
 use super::{
     obstacle::Cause,
     probe::{Heard, ProbeError},
     state::{Body, Def, Field, Kind, Place, State, Variant},
 };
-
-/// Places inside of each other.
-const DEPTH_MAX: usize = 96;
-/// Places entered in all passes together: some ten milliseconds.
-const EFFORT_MAX: usize = 300_000;
 
 /// The state, as accesses of all levels share it.
 #[derive(Debug, Default)]
@@ -77,7 +74,7 @@ impl Learnt {
     }
 
     pub(super) fn is_exhausted(&self) -> bool {
-        self.0.borrow().effort > EFFORT_MAX
+        self.0.borrow().effort > limits::PROBE_EFFORT_MAX
     }
 
     /// A pass ended in a panic: whatever was being read has caused it.
@@ -91,10 +88,10 @@ impl Learnt {
     pub(super) fn enter(&self, place: Place) -> Result<Entered, ProbeError> {
         let mut state = self.0.borrow_mut();
         state.effort += 1;
-        if state.nodes[place].dead || state.effort > EFFORT_MAX {
+        if state.nodes[place].dead || state.effort > limits::PROBE_EFFORT_MAX {
             return Err(ProbeError::noted(Heard::Hopeless));
         }
-        if state.active.len() >= DEPTH_MAX {
+        if state.active.len() >= limits::PROBE_DEPTH_MAX {
             return Err(state.opaque(place, Cause::Endless));
         }
         state.active.push(place);

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde::de::DeserializeOwned;
+use sinew_core::limits;
 
 use super::{
     learnt::Learnt,
@@ -16,8 +17,6 @@ use super::{
 
 /// Passes that teach nothing before it is given up.
 const IDLE_MAX: usize = 8;
-/// Passes in all.
-const PASSES_MAX: usize = 4000;
 /// Passes with other values once all is known. More where an enum has more variants to try.
 const ROUNDS: usize = 4;
 const ROUNDS_MAX: usize = 300;
@@ -53,7 +52,7 @@ pub(super) fn trace<T: DeserializeOwned>(mut each: impl FnMut(&T)) -> Traced {
     Traced {
         root,
         sound: learnt.is_complete(root) && progress.made > 0,
-        exhausted: learnt.is_exhausted() || progress.passes >= PASSES_MAX,
+        exhausted: learnt.is_exhausted() || progress.passes >= limits::PROBE_PASSES_MAX,
         state: learnt.into_state(),
     }
 }
@@ -76,7 +75,8 @@ impl Progress {
             return Some(0);
         }
         self.passes += 1;
-        if self.passes >= PASSES_MAX || learnt.is_exhausted() || learnt.is_dead(root) {
+        if self.passes >= limits::PROBE_PASSES_MAX || learnt.is_exhausted() || learnt.is_dead(root)
+        {
             return None;
         }
         if learnt.is_complete(root) {

@@ -25,12 +25,6 @@ use crate::{
     },
 };
 
-/// How often a drain looks whether it is done.
-const DRAIN_TICK: Duration = Duration::from_millis(5);
-
-/// How long the second goodbye may take to be acknowledged; nothing depends on it but politeness.
-const DRAIN_SAID: Duration = Duration::from_millis(200);
-
 /// A socket that is listened on.
 #[derive(Debug)]
 pub(super) struct Accepting {
@@ -89,7 +83,7 @@ impl Accepting {
         until(began + limits::DRAIN_ACK, || drain.all_acknowledged(1)).await;
         drain.enter(2);
         // Whoever listens hears the second goodbye before the connection is gone.
-        until(Instant::now() + DRAIN_SAID, || drain.all_acknowledged(2)).await;
+        until(Instant::now() + limits::DRAIN_SAID, || drain.all_acknowledged(2)).await;
         let finished = until(began + grace.max(limits::DRAIN_ACK), || drain.in_flight() == 0).await;
         if !finished {
             tracing::warn!(
@@ -114,7 +108,7 @@ async fn until(limit: Instant, done: impl Fn() -> bool) -> bool {
         if Instant::now() >= limit {
             return false;
         }
-        sleep(DRAIN_TICK).await;
+        sleep(limits::DRAIN_TICK).await;
     }
     true
 }

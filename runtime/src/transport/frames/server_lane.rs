@@ -45,8 +45,6 @@ use crate::{call::context::Context, error::Status};
 
 /// After so many frames the room for their answers is looked at again: not after each, that would be a lock per call.
 const FRAMES_PER_LOOK: u32 = 16;
-/// Answers without a place, bytes of one batch: refusals, which no limit of calls in flight bounds.
-const REFUSED_MAX: usize = limits::LANE_MESSAGE_MAX;
 
 /// One lane: the answers that wait to be written, and the calls that are at work.
 pub(super) struct ServerLane {
@@ -338,7 +336,7 @@ impl LaneState {
     }
 
     fn room(&self) -> usize {
-        if self.refused < REFUSED_MAX { limits::LANE_OUTBOX_MAX } else { 1 }
+        if self.refused < limits::REFUSED_ANSWERS_MAX { limits::LANE_OUTBOX_MAX } else { 1 }
     }
 
     fn has_room(&self) -> bool {

@@ -30,7 +30,6 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::Arc,
-    time::Duration,
 };
 
 use quinn::{
@@ -53,18 +52,6 @@ const LOCAL_MTU: u16 = if cfg!(target_os = "linux") { BATCH_MAX as u16 } else { 
 const LOCAL_WINDOW: u64 = 390_000;
 /// Largest UDP payload looked for elsewhere: Ethernet's, over IPv6.
 const ROUTED_MTU: u16 = 1_452;
-/// The round trip assumed before one was seen. quinn's 333 ms would repeat a lost first packet
-/// after 1 s, when the whole attempt is over; this repeats it after 300 ms.
-pub(super) const FIRST_RTT: Duration = Duration::from_millis(100);
-/// Packets that a peer may leave without acknowledgement: +17 % calls per second over every second.
-const ACK_THRESHOLD: u32 = 10;
-/// ... for at most this long.
-const ACK_DELAY: Duration = Duration::from_millis(2);
-/// First packets that wait for [`accept`](super::QuicEndpoint::accept); more are ignored.
-const PENDING_MAX: usize = 1_024;
-/// Bytes kept for one of them, and for all.
-const PENDING_BYTES: u64 = 64 * 1024;
-const PENDING_BYTES_TOTAL: u64 = 16 * 1024 * 1024;
 
 /// Where a peer is, as far as settings depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +126,8 @@ pub(super) fn endpoint(
 /// The settings of a connection.
 pub(super) fn transport(path: Path) -> TransportConfig {
     let mut acks = AckFrequencyConfig::default();
-    acks.ack_eliciting_threshold(ACK_THRESHOLD.into());
-    acks.max_ack_delay(Some(ACK_DELAY));
+    acks.ack_eliciting_threshold(limits::ACK_THRESHOLD.into());
+    acks.max_ack_delay(Some(limits::ACK_DELAY));
     let mut mtu = MtuDiscoveryConfig::default();
     let mut config = TransportConfig::default();
     match path {
@@ -165,7 +152,7 @@ pub(super) fn transport(path: Path) -> TransportConfig {
         .send_window(limits::SEND_WINDOW as u64)
         .max_idle_timeout(Some(idle()))
         .keep_alive_interval(None)
-        .initial_rtt(FIRST_RTT)
+        .initial_rtt(limits::FIRST_RTT)
         .mtu_discovery_config(Some(mtu))
         .ack_frequency_config(Some(acks))
         .datagram_receive_buffer_size(None)
@@ -197,9 +184,9 @@ pub(super) fn server(tls: Arc<rustls::ServerConfig>) -> io::Result<ByPath<Arc<Se
     // One base for both: they must share the key of the retry tokens.
     let mut base = ServerConfig::with_crypto(Arc::new(tls));
     base.migration(false)
-        .max_incoming(PENDING_MAX)
-        .incoming_buffer_size(PENDING_BYTES)
-        .incoming_buffer_size_total(PENDING_BYTES_TOTAL);
+        .max_incoming(limits::HANDSHAKES_PENDING_MAX)
+        .incoming_buffer_size(limits::HANDSHAKE_BYTES_MAX)
+        .incoming_buffer_size_total(limits::HANDSHAKE_BYTES_TOTAL_MAX);
     Ok(ByPath::each(|path| {
         let mut config = base.clone();
         config.transport_config(Arc::new(transport(path)));

@@ -7,7 +7,6 @@ use rustls::pki_types::CertificateDer;
 use sinew_core::{limits, spiffe::SpiffeId};
 
 use super::{
-    config::FIRST_RTT,
     error::{self, ConnectError},
     stream::{QuicRecv, QuicSend},
 };
@@ -102,7 +101,7 @@ impl Link for QuicLink {
 
     /// quinn starts from an assumed round trip, so that one exactly means that none was seen.
     fn min_rtt(&self) -> Option<Duration> {
-        Some(self.connection.min_rtt()).filter(|rtt| *rtt != FIRST_RTT)
+        Some(self.connection.min_rtt()).filter(|rtt| *rtt != limits::FIRST_RTT)
     }
 
     /// Never above [`limits::PEER_BI_STREAMS_MAX`]. Lowering it takes nothing back that was granted.

@@ -27,15 +27,11 @@ use quinn::{
     AsyncUdpSocket, Runtime, TokioRuntime, UdpPoller,
     udp::{RecvMeta, Transmit, UdpSocketState},
 };
+use sinew_core::limits;
 
 /// Bytes of one send call at most: a UDP datagram over IPv4 carries 65,507, and the sum of a
 /// batch must stay below that too.
 pub(super) const BATCH_MAX: usize = 65_000;
-
-/// What is asked of the kernel for each direction, in bytes; it grants what `net.core.rmem_max` and
-/// `wmem_max` allow. One connection window, so that what a peer may send to a process that does
-/// not run for a moment waits in the kernel instead of being lost.
-const KERNEL_BUFFER: usize = 4 * 1024 * 1024;
 
 /// Binds a socket and hands it to the current runtime.
 ///
@@ -54,10 +50,10 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<Arc<dyn AsyncUdpSocket>> {
 fn enlarge(socket: &UdpSocket) -> io::Result<()> {
     let state = UdpSocketState::new(socket.into())?;
     let asked = state
-        .set_recv_buffer_size(socket.into(), KERNEL_BUFFER)
-        .and_then(|()| state.set_send_buffer_size(socket.into(), KERNEL_BUFFER));
+        .set_recv_buffer_size(socket.into(), limits::KERNEL_BUFFER)
+        .and_then(|()| state.set_send_buffer_size(socket.into(), limits::KERNEL_BUFFER));
     tracing::debug!(
-        asked = KERNEL_BUFFER,
+        asked = limits::KERNEL_BUFFER,
         receive = state.recv_buffer_size(socket.into()).unwrap_or_default(),
         send = state.send_buffer_size(socket.into()).unwrap_or_default(),
         refused = asked.err().map(tracing::field::display),
