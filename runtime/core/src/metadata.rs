@@ -32,19 +32,19 @@ const ENTRY_MIN: usize = 3;
 #[non_exhaustive]
 pub enum MetadataError {
     /// The key is not `[a-z0-9._-]{1,64}`.
-    #[error("the metadata key `{0}` must be 1 to 64 of `a-z`, `0-9`, `.`, `-`, `_`")]
+    #[error("the metadata key `{0}` must be 1 to {max} of `a-z`, `0-9`, `.`, `-`, `_`", max = METADATA_KEY_MAX)]
     Key(String),
     /// The key is the protocol's own.
     #[error("the metadata key `{0}` begins with `sinew-`, which is reserved")]
     Reserved(String),
     /// The value is too long.
-    #[error("a metadata value of {0} bytes is above the limit of 4096")]
+    #[error("a metadata value of {0} bytes is above the limit of {max} (METADATA_VALUE_MAX)", max = METADATA_VALUE_MAX)]
     ValueTooLong(usize),
     /// All together are too large.
-    #[error("metadata of {0} bytes is above the limit of 8192")]
+    #[error("metadata of {0} bytes is above the limit of {max} (METADATA_MAX); send what is large as an argument", max = METADATA_MAX)]
     TooLarge(usize),
     /// There are as many entries as there may be.
-    #[error("metadata has 64 entries, the most there may be")]
+    #[error("metadata has {max} entries already, the most there may be (METADATA_ENTRIES_MAX)", max = METADATA_ENTRIES_MAX)]
     TooMany,
 }
 

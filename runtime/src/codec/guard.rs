@@ -49,7 +49,7 @@ impl Budget {
                 Ok(Level(self))
             }
             None => Err(E::custom(format_args!(
-                "nested deeper than {} levels",
+                "nested deeper than {} levels (DECODE_DEPTH_LEVELS)",
                 limits::DECODE_DEPTH_LEVELS
             ))),
         }
@@ -65,11 +65,11 @@ impl Budget {
                 Ok(())
             }
             (None, _) => Err(E::custom(format_args!(
-                "more elements than the {} bytes of the message allow",
+                "more elements than the {} bytes of the message allow (DECODE_ELEMENTS_BASE)",
                 self.message
             ))),
             (_, None) => Err(E::custom(format_args!(
-                "its elements would take more memory than {} times the message",
+                "its elements would take more memory than {} times the message (DECODE_MEMORY_FACTOR)",
                 limits::DECODE_MEMORY_FACTOR
             ))),
         }

@@ -168,7 +168,7 @@ impl Bundle {
         if intermediates.len() > limits::INTERMEDIATES_MAX {
             return Err(bad(format!(
                 "{} certificates stand between it and its authority, and at most \
-                 {} may: issue it closer to the authority",
+                 {} may (INTERMEDIATES_MAX): issue it closer to the authority",
                 intermediates.len(),
                 limits::INTERMEDIATES_MAX
             )));

@@ -281,7 +281,7 @@ fn read(what: &'static str, place: &Place) -> Result<Vec<u8>, IdentityError> {
         .and_then(|file| file.take(limits::IDENTITY_FILE_MAX + 1).read_to_end(&mut bytes))
         .map_err(|why| unreadable(why.to_string()))?;
     if bytes.len() as u64 > limits::IDENTITY_FILE_MAX {
-        return Err(unreadable("it is larger than 1 MiB".to_owned()));
+        return Err(unreadable("it is larger than 1 MiB (IDENTITY_FILE_MAX)".to_owned()));
     }
     Ok(bytes)
 }

@@ -66,7 +66,11 @@ impl fmt::Display for ControlError {
                 kinds::VERSION
             ),
             Self::Flood => {
-                write!(f, "more than {} control frames in a second", limits::IDLE_FRAMES_PER_SECOND)
+                write!(
+                    f,
+                    "more than {} control frames in a second (IDLE_FRAMES_PER_SECOND)",
+                    limits::IDLE_FRAMES_PER_SECOND
+                )
             }
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn request_too_large(len: usize) -> Status {
         Code::ResourceExhausted,
         Reason::TooLarge,
         format!(
-            "the arguments take {len} bytes, a message may have {}; send them as a stream",
+            "the arguments take {len} bytes, a message may have {} (MESSAGE_MAX); send them as a stream",
             limits::MESSAGE_MAX
         ),
     )

@@ -85,7 +85,7 @@ impl std::fmt::Display for ReadError {
             Self::Flood => {
                 write!(
                     f,
-                    "more than {} frames without effect in a second",
+                    "more than {} frames without effect in a second (IDLE_FRAMES_PER_SECOND)",
                     limits::IDLE_FRAMES_PER_SECOND
                 )
             }

@@ -239,7 +239,10 @@ pub(super) fn too_large(what: &str) -> Status {
         Reason::TooLarge,
         Disposition::Unknown,
         Origin::Local,
-        format!("{what} is larger than the {} bytes that a message may have", limits::MESSAGE_MAX),
+        format!(
+            "{what} is larger than the {} bytes that a message may have (MESSAGE_MAX)",
+            limits::MESSAGE_MAX
+        ),
     )
 }
 

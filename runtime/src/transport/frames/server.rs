@@ -99,8 +99,8 @@ impl Conn {
                 Code::ResourceExhausted,
                 Reason::TooManyInFlight,
                 format!(
-                    "{} calls of this connection are in flight on the server already (its limit per connection)",
-                    limits::IN_FLIGHT_MAX as usize
+                    "{} calls of this connection are in flight on the server already, its limit per connection (IN_FLIGHT_MAX); try again when one has ended",
+                    limits::IN_FLIGHT_MAX
                 ),
             ));
         }
@@ -166,7 +166,11 @@ impl Conn {
         errors.push(now);
         if errors.len() > limits::FORCED_ERRORS_MAX as usize {
             drop(errors);
-            self.close_for_load("too many malformed calls in a short time");
+            self.close_for_load(&format!(
+                "more than {} malformed calls in {} s on one connection, the server's limit (FORCED_ERRORS_MAX)",
+                limits::FORCED_ERRORS_MAX,
+                limits::FORCED_ERRORS_WINDOW.as_secs()
+            ));
         }
     }
 }
@@ -176,9 +180,7 @@ impl Conn {
     pub(super) fn note_read_error(&self, error: &ReadError) {
         match error {
             ReadError::Frame(_) | ReadError::Stalled | ReadError::Truncated => self.note_error(),
-            ReadError::Flood => {
-                self.close_for_load("more frames without effect than anybody needs")
-            }
+            ReadError::Flood => self.close_for_load(&error.to_string()),
             ReadError::Link(LinkError::StreamReset(_)) => self.note_reset(),
             ReadError::Link(_) | ReadError::Finished => {}
         }
@@ -195,7 +197,10 @@ impl Conn {
         let exhausted = resets.left < 0.0;
         drop(resets);
         if exhausted {
-            self.close_for_load("calls are reset faster than anybody needs");
+            self.close_for_load(&format!(
+                "calls are reset faster than the {} per second that the server takes (RESETS_PER_S)",
+                limits::RESETS_PER_S
+            ));
         }
     }
 

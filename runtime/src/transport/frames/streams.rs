@@ -233,7 +233,7 @@ fn unready(conn: &Conn, error: MessageError) -> Unready {
             Code::ResourceExhausted,
             Reason::TooLarge,
             format!(
-                "the request is larger than the {} bytes that a message may have",
+                "the request is larger than the {} bytes that the server takes (MESSAGE_MAX); send it as a stream",
                 limits::MESSAGE_MAX
             ),
         )),

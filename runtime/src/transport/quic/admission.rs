@@ -130,7 +130,7 @@ impl Admission {
         now: Instant,
     ) -> Verdict {
         if connections >= limits::CONNECTIONS_MAX as usize {
-            return Verdict::Refuse("as many connections as allowed are open");
+            return Verdict::Refuse("as many connections are open as may be (CONNECTIONS_MAX)");
         }
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = if proven { table.proven(peer, now) } else { table.unproven(peer, now) };
@@ -161,10 +161,14 @@ impl Table {
         };
         let entry = self.entry(key, now);
         if entry.open >= limits::HANDSHAKES_OPEN_MAX {
-            return Err(Verdict::Refuse("its address has too many handshakes open"));
+            return Err(Verdict::Refuse(
+                "its address has as many handshakes open as it may (HANDSHAKES_OPEN_MAX)",
+            ));
         }
         if !entry.proven.take(now) {
-            return Err(Verdict::Refuse("its address began too many handshakes in a second"));
+            return Err(Verdict::Refuse(
+                "its address began more handshakes in a second than it may (HANDSHAKES_PER_S)",
+            ));
         }
         entry.open += 1;
         Ok(Holds::Proven(key))
