@@ -122,6 +122,33 @@ async fn a_connection_that_resets_its_calls_as_fast_as_it_makes_them_is_closed()
 }
 
 #[tokio::test]
+async fn one_identity_has_half_of_the_connections_and_another_is_served() {
+    let target = Target::with(|server| server.max_connections(4)).await;
+    let first = target.client().await;
+    let second = target.client().await;
+    first.assert_lives().await;
+    second.assert_lives().await;
+
+    let (code, words) = target.client().await.closed().await;
+    assert_eq!(code, u64::from(kinds::CLOSE_TOO_MANY_CONNECTIONS), "{words}");
+    assert_says(&words, &["2 connections", "spiffe://test.example/raw", "`max_connections`"]);
+
+    let other = RawClient::try_connect_as("other", &target.authority, target.server.address());
+    other.await.must("a place for another identity").assert_lives().await;
+    // A place that is given back can be taken again.
+    drop(second);
+    soon("a place is free", async {
+        loop {
+            let again = target.client().await;
+            if tokio::time::timeout(ms(300), again.connection.closed()).await.is_err() {
+                return;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_connection_has_1024_calls_in_flight_and_the_next_is_refused() {
     let target = Target::new().await;
     let (_client, mut lane) = target.lane().await;

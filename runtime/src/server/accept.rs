@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::ServerCore;
+use super::{ServerCore, shares::Shares};
 use crate::{
     call::context::ServingGuard,
     error::millis,
@@ -41,18 +41,20 @@ pub(super) fn listen(
     tls: ServerTls,
     reset_secret: &[u8; 32],
     core: Arc<ServerCore>,
+    shares: Shares,
 ) -> std::io::Result<Accepting> {
     let endpoint = QuicEndpoint::server(address, tls, Some(reset_secret))?;
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
-    let task = tokio::spawn(accept(endpoint.clone(), core, Arc::clone(&drain)));
+    let task = tokio::spawn(accept(endpoint.clone(), core, shares, Arc::clone(&drain)));
     Ok(Accepting { endpoint, address, drain, task, _serving: ServingGuard::new() })
 }
 
-async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, drain: Arc<Drain>) {
+async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, drain: Arc<Drain>) {
     while let Some(accepting) = endpoint.accept().await {
         let serve: Arc<dyn Serve> = core.clone();
         let counted = Counted::new(&drain);
+        let shares = shares.clone();
         tokio::spawn(async move {
             let remote = accepting.remote();
             match accepting
@@ -61,7 +63,20 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, drain: Arc<Drain>
                 })
                 .await
             {
-                Ok(link) => frames::serve(link, serve, counted).await,
+                Ok(link) => match shares.take(&link.peer().identity) {
+                    Ok(_share) => frames::serve(link, serve, counted).await,
+                    Err(open) => {
+                        let identity = &link.peer().identity;
+                        tracing::warn!(%remote, %identity, open, "an identity has too many connections");
+                        link.close(
+                            kinds::CLOSE_TOO_MANY_CONNECTIONS,
+                            &format!(
+                                "{open} connections of `{identity}` are open on this server, and one identity may have \
+                                 half of what is free (`max_connections`)"
+                            ),
+                        );
+                    }
+                },
                 Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
             }
         });

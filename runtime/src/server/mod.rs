@@ -2,6 +2,7 @@
 
 mod accept;
 mod dispatch;
+mod shares;
 pub(crate) mod stack;
 
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ pub(crate) use dispatch::{
     bidirectional_handler, client_streaming_handler, server_streaming_handler, unary_handler,
 };
 
+use self::shares::Shares;
 use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
@@ -30,6 +32,7 @@ pub struct ServerBuilder {
     services: Vec<Service>,
     interceptors: Chain,
     grace: Duration,
+    connections: u32,
 }
 
 /// Why a server does not listen.
@@ -70,6 +73,7 @@ impl ServerBuilder {
             services: Vec::new(),
             interceptors: Chain::default(),
             grace: limits::DRAIN_GRACE,
+            connections: limits::CONNECTIONS_MAX,
         }
     }
 
@@ -88,6 +92,13 @@ impl ServerBuilder {
     /// How long calls in flight may take to finish when the server is told to stop. Default 30 s.
     pub fn drain_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// How many authenticated connections there may be, of which one identity may have half of what the others leave
+    /// free. Default, and most: 10,000. Whoever comes too late is told so, and goes elsewhere.
+    pub fn max_connections(mut self, most: u32) -> Self {
+        self.connections = most.min(limits::CONNECTIONS_MAX);
         self
     }
 
@@ -118,8 +129,10 @@ impl ServerBuilder {
         let core = ServerCore::new(self.services, self.interceptors)?;
         let names: Vec<&str> = core.service_names().collect();
         let tls = self.identity.server_config(&names)?;
-        let accepting = accept::listen(address, tls, &self.identity.reset_secret(), Arc::new(core))
-            .map_err(io)?;
+        let shares = Shares::new(self.connections);
+        let accepting =
+            accept::listen(address, tls, &self.identity.reset_secret(), Arc::new(core), shares)
+                .map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),

@@ -44,8 +44,20 @@ impl RawClient {
         authority: &Authority,
         server: SocketAddr,
     ) -> Result<Self, ConnectionError> {
+        Self::try_connect_as("raw", authority, server).await
+    }
+
+    /// The same as `spiffe://test.example/NAME`.
+    ///
+    /// # Errors
+    /// Why the server does not want it.
+    pub async fn try_connect_as(
+        name: &str,
+        authority: &Authority,
+        server: SocketAddr,
+    ) -> Result<Self, ConnectionError> {
         let endpoint = Endpoint::client(loopback()).must("a socket");
-        let config = tls::client(authority, &id("raw"));
+        let config = tls::client(authority, &id(name));
         let connecting = endpoint.connect_with(config, server, "raw.sinew").must("a try");
         let connection = soon("a handshake", connecting).await?;
         Ok(Self { connection, _endpoint: endpoint, began: Instant::now(), control: None })

@@ -1,5 +1,7 @@
 //! What a raw client aims at: the probe behind a server of ours, with an identity that an authority issued.
 
+use sinew::ServerBuilder;
+
 use super::{RawClient, RawStream, id};
 use crate::{
     Must as _,
@@ -22,10 +24,16 @@ pub struct Target {
 impl Target {
     /// A server that nobody has called yet.
     pub async fn new() -> Self {
+        Self::with(|server| server).await
+    }
+
+    /// The same, with more said to its server.
+    pub async fn with(more: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let authority = Authority::new("test authority");
         let probe = Counting::new();
         let mesh = mesh_of(authority.identity(&id(PROBE)), |builder| builder).await;
-        let server = mesh.server().serve(probe.server()).bind(ANYWHERE).await.must("a server");
+        let server = more(mesh.server().serve(probe.server()));
+        let server = server.bind(ANYWHERE).await.must("a server");
         Self { authority, probe, server: Running::new(server) }
     }
 
