@@ -1,5 +1,7 @@
 //! Streams and the end of connections, as the link trait promises them.
 
+use sinew_core::limits;
+
 use super::*;
 
 /// A bidirectional stream over a new connection, on which the client has sent `first`.
@@ -225,6 +227,23 @@ async fn writer_waits_when_the_reader_holds_a_whole_window_back() {
     };
     tokio::join!(write_all(&mut send, &mut data), reader);
     assert_eq!(read, 1 << 20);
+}
+
+/// quinn's default is no window of the connection at all: every stream's would count by itself.
+#[tokio::test]
+async fn writers_together_wait_when_the_reader_holds_the_connections_window_back() {
+    let (client, server) = Pair::new().connect().await;
+    server.set_max_peer_bi(32);
+    let (mut open, mut taken) = (Vec::new(), 0);
+    for _ in 0..32 {
+        let (mut send, recv) = client.open_bi().await.unwrap();
+        let mut data = Bytes::from(vec![5; 256 << 10]);
+        // The credit for more streams comes with the first round trip; nobody reads any of them.
+        waits(write_all(&mut send, &mut data)).await;
+        taken += (256 << 10) - data.len();
+        open.push((send, recv));
+    }
+    assert_eq!(taken, limits::CONNECTION_WINDOW);
 }
 
 async fn write_all(send: &mut Box<dyn LinkSend>, data: &mut Bytes) {
