@@ -121,6 +121,29 @@ async fn a_connection_that_resets_its_calls_as_fast_as_it_makes_them_is_closed()
     other.assert_lives().await;
 }
 
+/// Found by fuzzing: calls without a deadline, on a lane whose answers the peer had stopped, outlived the connection.
+#[tokio::test]
+async fn nothing_works_on_for_a_peer_that_stopped_its_answers_and_left() {
+    let target = Target::new().await;
+    let client = target.client().await;
+    let (mut send, mut recv) = client.connection.open_bi().await.must("a stream");
+    let mut first = Vec::new();
+    StreamType::Lane.put(&mut first);
+    first.extend(frames::echo(1, "read"));
+    send.write_all(&first).await.must("written");
+    soon("an answer", recv.read_chunk(1, true)).await.must("a stream");
+    recv.stop(0_u32.into()).must("open");
+    // The first is answered into the void, and tells the server; the second would be held for ever.
+    send.write_all(&frames::echo(2, "not read")).await.must("written");
+    tokio::time::sleep(ms(50)).await;
+    let held = frames::request(3, TimeLeft::Unbounded, &frames::head("hold"), &[]);
+    let _ = send.write_all(&held).await;
+    let _ = send.finish();
+    tokio::time::sleep(ms(50)).await;
+    client.connection.close(0_u32.into(), b"");
+    until("no handler is left", || target.tally().running() == 0).await;
+}
+
 #[tokio::test]
 async fn one_identity_has_half_of_the_connections_and_another_is_served() {
     let target = Target::with(|server| server.max_connections(4)).await;

@@ -117,6 +117,11 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// Whether nothing goes out any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
     /// Ready once closed, for a writer that is busy with what it took before.
     pub(super) fn poll_closed(&mut self, cx: &Context<'_>) -> Poll<()> {
         if self.closed {

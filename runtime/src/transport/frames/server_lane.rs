@@ -87,6 +87,11 @@ impl ServerLane {
         let mut writer = tokio::spawn(write_answers(Arc::clone(&lane), send));
         let mut age = Duration::ZERO;
         let error = loop {
+            // The peer stopped the answers: a handler that began now would work for nobody.
+            if lane.lock().outbox.is_closed() {
+                reader.recv.stop(kinds::STREAM_ABANDONED);
+                break ReadError::Finished;
+            }
             let taken = poll_fn(|cx| Poll::Ready(lane.take_requests(&mut reader, &mut age, cx)));
             let all = match taken.await {
                 Ok(all) => all,
@@ -129,11 +134,13 @@ impl ServerLane {
         tokio::select! {
             biased;
             _ = &mut writer => {}
-            _ = lane.conn.link.closed() => {
-                lane.cancel_all();
-                wake_all(lane.lock().close());
-                let _ = writer.await;
-            }
+            _ = lane.conn.link.closed() => {}
+        }
+        // The writer may have ended long ago, when the peer stopped it; calls that began since are still at work.
+        lane.cancel_all();
+        wake_all(lane.lock().close());
+        if !writer.is_finished() {
+            let _ = writer.await;
         }
         lane.conn.stream_closed();
     }

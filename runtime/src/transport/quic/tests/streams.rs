@@ -161,7 +161,7 @@ async fn first_close_counts_and_its_reason_is_bounded() {
     let LinkError::PeerClosed { code: 1, reason } = server.closed().await else {
         panic!("not closed by the first code");
     };
-    assert_eq!(reason.len(), sinew_core::limits::CLOSE_REASON_MAX);
+    assert_eq!(reason.len(), limits::CLOSE_REASON_MAX);
     server.close(3, "me too");
     assert!(matches!(server.closed().await, LinkError::PeerClosed { code: 1, .. }));
 }
