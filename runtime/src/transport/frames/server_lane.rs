@@ -103,33 +103,7 @@ impl ServerLane {
                 break error;
             }
         };
-        match &error {
-            ReadError::Finished => lane.no_more_requests(),
-            ReadError::Link(_) => {
-                lane.cancel_all();
-                wake_all(lane.lock().close());
-            }
-            ReadError::Flood => {
-                lane.conn.note_read_error(&error);
-                lane.cancel_all();
-                wake_all(lane.lock().close());
-            }
-            ReadError::Stalled | ReadError::Truncated | ReadError::Frame(_) => {
-                tracing::debug!(%error, peer = %lane.conn.peer.identity, "a lane was reset");
-                let stalled = matches!(error, ReadError::Stalled);
-                let code =
-                    if stalled { kinds::STREAM_LANE_STALLED } else { kinds::STREAM_FRAME_ERROR };
-                reader.recv.stop(code);
-                lane.conn.note_error();
-                lane.cancel_all();
-                let wakers = {
-                    let mut state = lane.lock();
-                    state.reset = Some(code);
-                    state.close()
-                };
-                wake_all(wakers);
-            }
-        }
+        lane.reading_ended(&error, &mut reader);
         // What is at work is still answered, as long as there is somebody to answer to.
         tokio::select! {
             biased;
@@ -143,6 +117,37 @@ impl ServerLane {
             let _ = writer.await;
         }
         lane.conn.stream_closed();
+    }
+
+    /// What the end of a lane's requests means for its calls.
+    fn reading_ended(&self, error: &ReadError, reader: &mut FrameReader) {
+        match error {
+            ReadError::Finished => self.no_more_requests(),
+            ReadError::Link(_) => {
+                self.cancel_all();
+                wake_all(self.lock().close());
+            }
+            ReadError::Flood => {
+                self.conn.note_read_error(error);
+                self.cancel_all();
+                wake_all(self.lock().close());
+            }
+            ReadError::Stalled | ReadError::Truncated | ReadError::Frame(_) => {
+                tracing::debug!(%error, peer = %self.conn.peer.identity, "a lane was reset");
+                let stalled = matches!(error, ReadError::Stalled);
+                let code =
+                    if stalled { kinds::STREAM_LANE_STALLED } else { kinds::STREAM_FRAME_ERROR };
+                reader.recv.stop(code);
+                self.conn.note_error();
+                self.cancel_all();
+                let wakers = {
+                    let mut state = self.lock();
+                    state.reset = Some(code);
+                    state.close()
+                };
+                wake_all(wakers);
+            }
+        }
     }
 
     /// Every frame that has arrived whole, or as many as there is room for answers; whether it was every one.
