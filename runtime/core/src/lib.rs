@@ -10,9 +10,10 @@
 //! ```text
 //!   rng, sha256, ids, codes, limits      words: they name things and do nothing
 //!   wire::{varint, malformed, read}      numbers and texts as bytes
-//!   deadline, age, backoff               arithmetic of time
+//!   deadline, age, backoff, ramp, window arithmetic of time
 //!   spiffe, metadata, ledger             who calls, what travels along, where the time went
 //!   wire                                 frames and heads, as docs/wire.md specifies them
+//!   policy                               each decides one thing and knows no other
 //!   plan                                 what to do next: the only place where policies meet
 //! ```
 //! Each line uses those above it and none below.
@@ -31,7 +32,12 @@ pub mod ledger;
 pub mod limits;
 pub mod metadata;
 pub mod plan;
+pub mod policy;
+pub mod ramp;
 pub mod rng;
 pub mod sha256;
 pub mod spiffe;
+#[cfg(test)]
+mod tests;
+pub mod window;
 pub mod wire;

@@ -325,6 +325,73 @@ limits! {
     /// The written form of a type: those that share their parts can be exponentially large.
     bytes CANONICAL_MAX: usize = MIB;
 
+    // -- balancing --
+
+    /// Up to so many endpoints, a pick looks at all of them ...
+    count PICK_ALL_UP_TO: usize = 8;
+    /// ... and beyond at so many random ones.
+    count PICK_CHOICES: usize = 3;
+    /// An endpoint that was not picked for so long is picked once whatever it costs; longer where there are many.
+    time PICK_UNTOUCHED: Duration = Duration::from_secs(1);
+    /// What a failure costs, as if it were a latency.
+    time FAILURE_PENALTY: Duration = Duration::from_secs(5);
+    /// A peak of latency is forgotten after so many typical latencies ...
+    count FORGET_AFTER_TYPICAL: u32 = 20;
+    /// ... but not sooner than this ...
+    time FORGET_AFTER_MIN: Duration = Duration::from_millis(250);
+    /// ... nor later.
+    time FORGET_AFTER_MAX: Duration = Duration::from_secs(10);
+    /// What a server reports of its load counts for at least so long.
+    time REPORT_FRESH: Duration = Duration::from_millis(100);
+    /// A new endpoint, or one that came back, has its whole share after this.
+    time SLOW_START: Duration = Duration::from_secs(10);
+    /// Its share at first.
+    ratio SLOW_START_FLOOR: f64 = 0.1;
+    /// Below this share of endpoints whose breaker lets calls through, all are used.
+    ratio PANIC_BELOW: f64 = 0.5;
+
+    // -- breaking --
+
+    /// Failures in a row that open a breaker.
+    count BREAKER_IN_A_ROW: u32 = 5;
+    /// The success rate below which one opens ...
+    ratio BREAKER_RATE: f64 = 0.8;
+    /// ... from so many attempts in 10 s ...
+    count BREAKER_RATE_CALLS: u32 = 20;
+    /// ... if it is so far below that of its peers.
+    ratio BREAKER_GAP: f64 = 0.2;
+    /// How long a breaker is open at first; twice as long each time.
+    time BREAKER_OPEN_FIRST: Duration = Duration::from_secs(1);
+    /// The longest.
+    time BREAKER_OPEN_MAX: Duration = Duration::from_secs(60);
+    /// The share of it that chance may take off.
+    ratio BREAKER_JITTER: f64 = 0.5;
+    /// Successes that close it again.
+    count BREAKER_RAMP_OK: u32 = 3;
+    /// One opening is forgotten after so long in health.
+    time BREAKER_RELENT: Duration = Duration::from_secs(30);
+    /// A breaker waits so long for a call that may be repeated before any call is its probe.
+    time BREAKER_PROBE_ANY: Duration = Duration::from_secs(1);
+    /// The share of endpoints that may be out for their failures; rounded up, and never the last one.
+    ratio EJECTED_MAX: f64 = 0.5;
+    /// Silence with calls out after which an endpoint gets no new ones, and calls that may be repeated go elsewhere ...
+    time SUSPECT_AFTER: Duration = Duration::from_millis(300);
+    /// ... or so many probe time-outs of its connection, if they are longer.
+    count SUSPECT_PTO: u32 = 3;
+    /// Silence after which the calls that may not be repeated fail too, if there are other endpoints.
+    time DEAD_AFTER: Duration = Duration::from_secs(1);
+    /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.
+    count HINT_PTO: u32 = 2;
+
+    // -- holding back --
+
+    /// A client sends at most so many times what a service takes.
+    ratio THROTTLE_K: f64 = 2.0;
+    /// It begins to hold back at so many requests in 10 s.
+    count THROTTLE_FROM: u64 = 10;
+    /// The largest share that it holds back.
+    ratio THROTTLE_DROP_MAX: f64 = 0.9;
+
     // -- attempts and goodbye --
 
     /// Attempts per call, the first included, unless the call says otherwise.
@@ -333,6 +400,16 @@ limits! {
     count ATTEMPTS_MAX: u8 = 5;
     /// First step of the backoff between attempts.
     time RETRY_BACKOFF_FIRST: Duration = Duration::from_millis(25);
+    /// Its longest step.
+    time RETRY_BACKOFF_MAX: Duration = Duration::from_millis(250);
+    /// What a call puts into the budget of retries and hedges.
+    ratio BUDGET_SHARE: f64 = 0.2;
+    /// What it puts into the purse for retries after a refusal for overload.
+    ratio BUDGET_OVERLOAD_SHARE: f64 = 0.1;
+    /// Retries per second that need no calls.
+    count BUDGET_RESERVE_PER_S: u64 = 1;
+    /// The most of those that are saved.
+    count BUDGET_RESERVE_MAX: u64 = 10;
     /// How long answers may take to be acknowledged when a connection is closed.
     time DRAIN_FLUSH: Duration = Duration::from_secs(1);
     /// How often a drain looks whether it is done.

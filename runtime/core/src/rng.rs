@@ -17,6 +17,27 @@ impl<R: Rng + ?Sized> Rng for &mut R {
     }
 }
 
+/// A generator with a seed: SplitMix64 (Steele, Lea, Flood 2014). For simulations and tests; anyone can foretell it.
+#[derive(Clone, Debug)]
+pub struct SplitMix(u64);
+
+impl SplitMix {
+    /// The sequence of this seed.
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+}
+
+impl Rng for SplitMix {
+    fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
 /// A uniform number in `0.0 .. 1.0`, never `1.0` itself.
 #[inline]
 pub fn unit_f64(rng: &mut (impl Rng + ?Sized)) -> f64 {

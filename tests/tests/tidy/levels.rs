@@ -11,7 +11,10 @@ const CORE: &str = "runtime/core/src/";
 /// The modules of core by level. A module may name lower levels.
 const LEVELS: &[(&str, &[&str])] = &[
     ("words", &["codes", "ids", "limits", "rng", "sha256"]),
-    ("facts", &["age", "backoff", "deadline", "ledger", "metadata", "spiffe", "wire"]),
+    (
+        "facts",
+        &["age", "backoff", "deadline", "ledger", "metadata", "ramp", "spiffe", "window", "wire"],
+    ),
     ("policies", &["policy"]),
     ("plans", &["plan"]),
 ];

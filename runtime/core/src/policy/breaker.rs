@@ -1,0 +1,297 @@
+//! When one endpoint gets no more calls, and how it gets them back.
+//!
+//! # Why
+//! A breaker belongs to one client and one endpoint, never to a service: a service-wide breaker turns the failure of a
+//! shard into a failure of everything. What trips it are faults of the endpoint; what a service answers, even if it is
+//! an error of its own, is a success.
+//!
+//! ```text
+//!            5 failures in a row, or < 80 % of >= 20 in 10 s and 20 points below its peers
+//!   closed ----------------------------------------------------------------> open  1 s, doubling to 60 s
+//!     ^                                                                       |  ^
+//!     | 3 successes             a success                      time is up: 1 probe|
+//!   ramp <---------------------------------------------------------- probing <-+  |
+//!     |  10 % of its share, all of it after 10 s                         |        |
+//!     +------------------------- any failure ----------------------------+--------+
+//! ```
+//!
+//! # Invariants
+//! 1. A result from before the last change of state changes nothing: tickets carry an epoch.
+//! 2. At most one probe is out, and one that comes to nothing gives its place back.
+//! 3. It only ever asks to be opened ([`Breaker::settle`]): how many endpoints may be out at once is the plan's to say.
+//!
+//! # Not here
+//! Endpoints that cannot be reached, or are silent: those are facts, not statistics, and end at once.
+//!
+//! Modelled on Finagle's failure accrual and Linkerd's breakers, with an epoch against late results.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    limits::{
+        BREAKER_GAP, BREAKER_IN_A_ROW, BREAKER_JITTER, BREAKER_OPEN_FIRST, BREAKER_OPEN_MAX,
+        BREAKER_RAMP_OK, BREAKER_RATE, BREAKER_RATE_CALLS, BREAKER_RELENT,
+    },
+    ramp::slow_start,
+    rng::{Rng, unit_f64},
+    window::Window,
+};
+
+/// Why an endpoint is out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Failures in a row.
+    InARow,
+    /// Too many failures for its peers.
+    SuccessRate,
+    /// The probe, or a call soon after it, failed.
+    Relapse,
+}
+
+impl Cause {
+    /// For messages: "after ..".
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::InARow => "failures in a row",
+            Self::SuccessRate => "more failures than its peers",
+            Self::Relapse => "another failure when it was tried again",
+        }
+    }
+}
+
+/// What an attempt says of its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It works.
+    Success,
+    /// It does not.
+    Failure,
+    /// It works and has too much to do: counts in the rate, not in the row.
+    Overloaded,
+    /// Nothing: the caller went away, or the call never got there.
+    Nothing,
+}
+
+/// What was let through; settled exactly once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    epoch: u32,
+    probe: bool,
+}
+
+impl Ticket {
+    /// Whether this attempt decides over the endpoint's return.
+    pub const fn is_probe(self) -> bool {
+        self.probe
+    }
+}
+
+/// Where a breaker stands, for those who look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Calls go through.
+    Closed,
+    /// None do, before this.
+    Open {
+        /// When one may probe.
+        until: Instant,
+        /// Why.
+        cause: Cause,
+    },
+    /// One is out to see.
+    Probing,
+    /// Calls go through; the endpoint gets more and more of its share.
+    Ramp,
+}
+
+/// The breaker of one endpoint.
+#[derive(Clone, Debug)]
+pub struct Breaker {
+    state: State,
+    epoch: u32,
+    in_a_row: u32,
+    /// How often it opened without a time of health after it.
+    relapses: u32,
+    healthy_since: Instant,
+    /// When it came back, for its share.
+    back_since: Option<Instant>,
+    window: Window<2>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    Closed,
+    Open { until: Instant, cause: Cause },
+    Probing { cause: Cause },
+    Ramp { ok: u32 },
+}
+
+const GOOD: usize = 0;
+const BAD: usize = 1;
+
+impl Breaker {
+    /// Closed.
+    pub fn new(now: Instant) -> Self {
+        Self {
+            state: State::Closed,
+            epoch: 0,
+            in_a_row: 0,
+            relapses: 0,
+            healthy_since: now,
+            back_since: None,
+            window: Window::new(now),
+        }
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> Phase {
+        match self.state {
+            State::Closed => Phase::Closed,
+            State::Open { until, cause } => Phase::Open { until, cause },
+            State::Probing { .. } => Phase::Probing,
+            State::Ramp { .. } => Phase::Ramp,
+        }
+    }
+
+    /// Whether an attempt may go: a probe, once an opening is over and while no other is out. `None` if not.
+    pub fn admit(&mut self, now: Instant) -> Option<Ticket> {
+        match self.state {
+            State::Closed | State::Ramp { .. } => Some(self.ticket()),
+            State::Open { until, cause } if now >= until => {
+                self.enter(State::Probing { cause });
+                Some(Ticket { epoch: self.epoch, probe: true })
+            }
+            State::Open { .. } | State::Probing { .. } => None,
+        }
+    }
+
+    /// A ticket whatever the state: when too many endpoints are out, calls go to all of them, and still count.
+    pub fn admit_in_panic(&self) -> Ticket {
+        self.ticket()
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket { epoch: self.epoch, probe: false }
+    }
+
+    /// What became of an attempt. A cause means: it asks to be opened, by [`open`](Self::open).
+    ///
+    /// `peers` gives the success rate that is usual among the others, and is asked only when it matters.
+    pub fn settle(
+        &mut self,
+        ticket: Ticket,
+        verdict: Verdict,
+        now: Instant,
+        peers: impl FnOnce() -> Option<f64>,
+    ) -> Option<Cause> {
+        if ticket.epoch != self.epoch {
+            return None;
+        }
+        match (self.state, verdict) {
+            (State::Probing { cause }, Verdict::Nothing) => {
+                // The next one may try at once.
+                self.enter(State::Open { until: now, cause });
+                None
+            }
+            (_, Verdict::Nothing) | (State::Open { .. }, _) => None,
+            (State::Probing { .. }, Verdict::Success | Verdict::Overloaded) => {
+                self.ramp(now);
+                None
+            }
+            (State::Probing { .. } | State::Ramp { .. }, Verdict::Failure) => Some(Cause::Relapse),
+            (State::Ramp { ok }, Verdict::Success) => {
+                let ok = ok + 1;
+                self.state = if ok < BREAKER_RAMP_OK { State::Ramp { ok } } else { State::Closed };
+                self.count(GOOD, now);
+                None
+            }
+            (State::Ramp { .. }, Verdict::Overloaded) => None,
+            (State::Closed, Verdict::Success) => {
+                self.in_a_row = 0;
+                self.count(GOOD, now);
+                None
+            }
+            (State::Closed, Verdict::Failure) => {
+                self.in_a_row += 1;
+                self.count(BAD, now);
+                if self.in_a_row >= BREAKER_IN_A_ROW {
+                    return Some(Cause::InARow);
+                }
+                self.falls_behind(now, peers)
+            }
+            (State::Closed, Verdict::Overloaded) => {
+                self.count(BAD, now);
+                self.falls_behind(now, peers)
+            }
+        }
+    }
+
+    fn count(&mut self, what: usize, now: Instant) {
+        self.window.add(what, 1, now);
+        if self.relapses > 0 && now.saturating_duration_since(self.healthy_since) >= BREAKER_RELENT
+        {
+            self.relapses -= 1;
+            self.healthy_since = now;
+        }
+    }
+
+    /// Below what is good, and below its peers: where all are ill, none is the worse.
+    fn falls_behind(&mut self, now: Instant, peers: impl FnOnce() -> Option<f64>) -> Option<Cause> {
+        let rate = self.success_rate(now).filter(|rate| *rate < BREAKER_RATE)?;
+        let usual = peers()?;
+        (rate < usual - BREAKER_GAP).then_some(Cause::SuccessRate)
+    }
+
+    /// The share of successes in the last 10 s; `None` below 20 attempts.
+    pub fn success_rate(&mut self, now: Instant) -> Option<f64> {
+        let [good, bad] = self.window.sums(now);
+        let all = good + bad;
+        (all >= u64::from(BREAKER_RATE_CALLS)).then(|| good as f64 / all as f64)
+    }
+
+    /// Opens: for 1 s, twice as long each time, 60 s at most, of which chance takes up to a half. Returns until when.
+    pub fn open(&mut self, cause: Cause, now: Instant, rng: &mut (impl Rng + ?Sized)) -> Instant {
+        let doubled = BREAKER_OPEN_FIRST.saturating_mul(1 << self.relapses.min(16));
+        let whole = doubled.min(BREAKER_OPEN_MAX).as_secs_f64();
+        let pause = Duration::from_secs_f64(whole * (1.0 - BREAKER_JITTER * unit_f64(rng)));
+        self.relapses = (self.relapses + 1).min(16);
+        self.in_a_row = 0;
+        self.healthy_since = now;
+        self.back_since = None;
+        self.window.clear(now);
+        let until = now + pause;
+        self.enter(State::Open { until, cause });
+        until
+    }
+
+    /// It may not be opened: too many others are out. It counts from nothing again.
+    pub fn stay(&mut self, now: Instant) {
+        self.in_a_row = 0;
+        self.window.clear(now);
+        self.enter(State::Closed);
+    }
+
+    /// Its share among its peers: less for a while after it came back.
+    pub fn share(&self, now: Instant) -> f64 {
+        self.back_since.map_or(1.0, |since| slow_start(now.saturating_duration_since(since)))
+    }
+
+    /// When it came back, as long as its share is not whole.
+    pub const fn back_since(&self) -> Option<Instant> {
+        self.back_since
+    }
+
+    fn ramp(&mut self, now: Instant) {
+        self.back_since = Some(now);
+        self.healthy_since = now;
+        self.enter(State::Ramp { ok: 0 });
+    }
+
+    fn enter(&mut self, state: State) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.state = state;
+    }
+}
+
+#[cfg(test)]
+mod tests;

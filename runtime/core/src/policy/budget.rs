@@ -1,0 +1,218 @@
+//! What retries and hedges are paid from: a share of the calls of the last ten seconds, and a small reserve.
+//!
+//! # Why
+//! Three attempts at each of three layers are 27 times the load, just when a service has none to spare. A budget bounds
+//! it whatever fails: every call puts in 0.2, every retry takes out 1, what is not used in 10 s is gone. It counts
+//! calls, not calls at the same time: those are fewest when they fail fast, and a budget made of them shrinks with them.
+//!
+//! ```text
+//!   deposit   +0.2 per call, once, at its start                      (overload: +0.1, in a purse of its own)
+//!   withdraw  -1 when a retry is scheduled, not when it is sent
+//!   reserve   1 per second, at most 10 saved: a client of few calls may retry too
+//! ```
+//!
+//! After Finagle's `RetryBudget`; its reserve is 10 per second, which a thousand clients make ten thousand.
+//!
+//! # Invariants
+//! 1. It is never negative.
+//! 2. Retries of any time are at most that time's deposits, those of the 10 s before it, and the reserve.
+
+use std::time::Instant;
+
+use crate::{
+    limits::{BUDGET_OVERLOAD_SHARE, BUDGET_RESERVE_MAX, BUDGET_RESERVE_PER_S, BUDGET_SHARE},
+    window::Window,
+};
+
+/// One retry, in the unit of the purses.
+const ONE: u64 = 1000;
+
+/// What a retry is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A failure, or a hedge.
+    Any,
+    /// A refusal by a server that has too much to do: pays from both purses.
+    Overload,
+}
+
+/// The budget of one client and one service.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    any: Purse,
+    overload: Purse,
+}
+
+/// Thousandths of a retry.
+#[derive(Clone, Debug)]
+struct Purse {
+    /// Per deposit.
+    share: u64,
+    window: Window<1>,
+    reserve: u64,
+    filled: Instant,
+}
+
+impl Budget {
+    /// With the shares of the defaults.
+    pub fn new(now: Instant) -> Self {
+        Self::with_share(BUDGET_SHARE, now)
+    }
+
+    /// Where a retry costs `1 / share` calls, in thousandths, rounded.
+    pub fn with_share(share: f64, now: Instant) -> Self {
+        Self {
+            any: Purse::new(share, now),
+            overload: Purse::new(BUDGET_OVERLOAD_SHARE.min(share), now),
+        }
+    }
+
+    /// So many calls began in this second (of [`second`](Self::second)).
+    pub fn deposit(&mut self, calls: u64, second: u64, now: Instant) {
+        for purse in [&mut self.any, &mut self.overload] {
+            purse.window.add_at(0, calls.saturating_mul(purse.share), second, now);
+        }
+    }
+
+    /// The second that a call which begins now belongs to.
+    pub fn second(&self, now: Instant) -> u64 {
+        self.any.window.second(now)
+    }
+
+    /// Pays for one retry, if there is enough.
+    pub fn withdraw(&mut self, purpose: Purpose, now: Instant) -> bool {
+        let overload = purpose == Purpose::Overload;
+        if self.any.balance(now) < ONE || (overload && self.overload.balance(now) < ONE) {
+            return false;
+        }
+        self.any.take(now);
+        if overload {
+            self.overload.take(now);
+        }
+        true
+    }
+
+    /// A retry that was paid for and not sent.
+    pub fn refund(&mut self, purpose: Purpose, now: Instant) {
+        self.any.give_back(now);
+        if purpose == Purpose::Overload {
+            self.overload.give_back(now);
+        }
+    }
+
+    /// Retries that could be paid for now, in thousandths.
+    pub fn balance(&mut self, now: Instant) -> u64 {
+        self.any.balance(now)
+    }
+
+    /// How full it is: what there is, to what ten seconds of deposits and the reserve come to.
+    pub fn is_half_full(&mut self, now: Instant) -> bool {
+        // Withdrawals leave the window, so what was deposited is not known any more; what is left must be enough for
+        // half of a full reserve.
+        self.any.balance(now) * 2 >= BUDGET_RESERVE_MAX * ONE
+    }
+}
+
+impl Purse {
+    fn new(share: f64, now: Instant) -> Self {
+        Self {
+            share: (share * ONE as f64).round() as u64,
+            window: Window::new(now),
+            reserve: BUDGET_RESERVE_MAX * ONE,
+            filled: now,
+        }
+    }
+
+    fn balance(&mut self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.filled).as_millis();
+        let filled = u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(BUDGET_RESERVE_PER_S);
+        self.reserve = self.reserve.saturating_add(filled).min(BUDGET_RESERVE_MAX * ONE);
+        self.filled = self.filled.max(now);
+        self.window.sums(now)[0].saturating_add(self.reserve)
+    }
+
+    fn take(&mut self, now: Instant) {
+        // Deposits first: they expire.
+        let missing = self.window.take(0, ONE, now);
+        self.reserve = self.reserve.saturating_sub(missing);
+    }
+
+    fn give_back(&mut self, now: Instant) {
+        self.window.add(0, ONE, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tests::start;
+
+    /// Retries that 10,000 failing calls in one moment get.
+    fn retries(share: f64) -> u64 {
+        let now = start();
+        let mut budget = Budget::with_share(share, now);
+        let mut retries = 0;
+        for _ in 0..10_000 {
+            budget.deposit(1, budget.second(now), now);
+            retries += u64::from(budget.withdraw(Purpose::Any, now));
+        }
+        while budget.withdraw(Purpose::Any, now) {
+            retries += 1;
+        }
+        retries
+    }
+
+    #[test]
+    fn retries_are_the_share_of_the_calls_and_the_reserve() {
+        for share in [0.001, 0.1, 0.2, 0.25, 0.5, 0.99, 2.0] {
+            let expected = (10_000.0 * share) as u64 + BUDGET_RESERVE_MAX;
+            assert!(retries(share).abs_diff(expected) <= 1, "{share}: {}", retries(share));
+        }
+    }
+
+    #[test]
+    fn deposits_are_gone_after_ten_seconds_and_the_reserve_is_not() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        budget.deposit(1000, 0, t0);
+        assert_eq!(budget.balance(t0), 200_000 + BUDGET_RESERVE_MAX * 1000);
+        let later = t0 + Duration::from_secs(10);
+        assert_eq!(budget.balance(later), BUDGET_RESERVE_MAX * 1000);
+    }
+
+    #[test]
+    fn the_reserve_fills_by_one_a_second() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        while budget.withdraw(Purpose::Any, t0) {}
+        assert!(!budget.withdraw(Purpose::Any, t0 + Duration::from_millis(999)));
+        assert!(budget.withdraw(Purpose::Any, t0 + Duration::from_millis(1000)));
+        assert!(!budget.withdraw(Purpose::Any, t0 + Duration::from_millis(1900)));
+    }
+
+    #[test]
+    fn overload_pays_from_both_purses() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        budget.deposit(1000, 0, t0);
+        let count = |budget: &mut Budget, purpose| {
+            std::iter::from_fn(|| budget.withdraw(purpose, t0).then_some(())).count() as u64
+        };
+        assert_eq!(count(&mut budget, Purpose::Overload), 100 + BUDGET_RESERVE_MAX);
+        assert_eq!(count(&mut budget, Purpose::Any), 100);
+    }
+
+    #[test]
+    fn what_is_paid_and_not_sent_is_given_back() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        let before = budget.balance(t0);
+        for purpose in [Purpose::Any, Purpose::Overload] {
+            assert!(budget.withdraw(purpose, t0));
+            budget.refund(purpose, t0);
+            assert_eq!(budget.balance(t0), before);
+        }
+    }
+}
