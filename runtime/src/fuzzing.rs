@@ -18,7 +18,7 @@ use sinew_core::{
 };
 
 use crate::{
-    client::{Channel, ClientCore, Endpoint},
+    client::{Channel, ClientCore, Target},
     codec,
     error::Status,
     interceptor::Interceptors,
@@ -86,8 +86,8 @@ impl Server {
 /// connection that it makes.
 pub fn client(service: &str) -> (Channel, Ends) {
     let ends = Ends::default();
-    let endpoint = Endpoint::new("by hand", Box::new(ends.clone()));
-    (Channel::new(ClientCore::new(service, vec![endpoint], Interceptors::default())), ends)
+    let target = Target { name: "by hand".to_owned(), connector: Box::new(ends.clone()) };
+    (Channel::new(ClientCore::new(service, vec![target], Interceptors::default())), ends)
 }
 
 /// The server's ends of a client's connections, oldest first.

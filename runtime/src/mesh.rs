@@ -9,7 +9,7 @@ use sinew_core::{
 
 use crate::{
     call::{failure::Failure, types::Types},
-    client::{Channel, ClientCore, Endpoint},
+    client::{Channel, ClientCore, Target},
     error::Status,
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
@@ -140,8 +140,11 @@ impl Mesh {
                     identity: self.0.identity.clone(),
                     sockets: Arc::clone(&self.0.sockets),
                 };
-                let endpoint = |target: &String| Endpoint::new(target, Box::new(connector(target)));
-                targets.iter().map(endpoint).collect()
+                let target = |target: &String| Target {
+                    name: target.clone(),
+                    connector: Box::new(connector(target)),
+                };
+                targets.iter().map(target).collect()
             },
         );
         Channel::new(ClientCore::new(service, endpoints, self.0.interceptors.clone()))
@@ -270,8 +273,8 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         Failure::Status(Status::not_sent(Code::Internal, Reason::None, error.to_string()))
     })?;
     let connector = LocalConnector { serve: core, client: id("caller")?, server: id(name)? };
-    let endpoint = Endpoint::new("in process", Box::new(connector));
-    Ok(Channel::new(ClientCore::new(name, vec![endpoint], Interceptors::default())))
+    let target = Target { name: "in process".to_owned(), connector: Box::new(connector) };
+    Ok(Channel::new(ClientCore::new(name, vec![target], Interceptors::default())))
 }
 
 #[cfg(test)]

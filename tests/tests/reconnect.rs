@@ -88,12 +88,16 @@ async fn calls_are_spread_over_the_endpoints_that_answer() {
     }
     let addresses: Vec<SocketAddr> = servers.iter().map(Running::address).collect();
     let client: ProbeClient = scene.client_at(&addresses).await;
-    for _ in 0..60 {
-        client.echo("x".into()).await.must("an answer");
+    // Who calls one at a time may always find the same one quickest: what is at work there spreads the rest.
+    for _ in 0..20 {
+        let calls: Vec<_> = (0..12).map(|_| tokio::spawn(client.wait(2))).collect();
+        for call in calls {
+            call.await.must("a task").must("an answer");
+        }
     }
     let begun = probes.map(|probe| probe.tally().begun);
-    assert_eq!(begun.iter().sum::<u64>(), 60);
-    assert!(begun.iter().all(|count| *count >= 5), "{begun:?}");
+    assert_eq!(begun.iter().sum::<u64>(), 240);
+    assert!(begun.iter().all(|count| *count >= 24), "{begun:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::sync::{
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
+    plan::client::Turn,
     wire::{
         answer::{AnswerHead, AnswerOutcome},
         frame::TimeLeft,
@@ -16,7 +17,7 @@ use sinew_core::{
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{Endpoint, call::Call};
+use super::{Endpoint, call::Call, route::Booked};
 use crate::{
     call::{
         record::ServerNote,
@@ -35,21 +36,23 @@ use crate::{
 /// Dropping the future cancels the call on the server.
 pub(super) async fn unary(
     call: &mut Call,
-    endpoint: &Endpoint,
+    booked: &mut Booked,
+    turn: &Turn,
     arguments: &mut dyn Encode,
     nudged: &AtomicBool,
 ) -> Result<Answer, Status> {
-    let session = match endpoint.ready() {
+    let session = match booked.endpoint().ready() {
         Some(session) => session,
-        None => {
-            Box::pin(endpoint.session()).await.map_err(|status| status.tried_at(endpoint.name()))?
-        }
+        None => Box::pin(booked.session()).await?,
     };
+    let booked = &*booked;
+    let endpoint = booked.endpoint();
     call.speak(&*session, true).map_err(|status| status.tried_at(endpoint.name()))?;
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
         let answer = Box::pin(intercepted(call, endpoint, session, chain, arguments));
+        let answer = booked.unless_silent_alone(answer, turn);
         let answer = answer.instrument(span.unwrap_or_else(tracing::Span::none)).await;
         let answer = classify(call, endpoint, answer);
         return answer.inspect_err(|status| note_refusal(call, endpoint, status));
@@ -57,9 +60,12 @@ pub(super) async fn unary(
     let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
     let pending = session.call(outgoing);
     nudged.store(pending.is_nudged(), Ordering::Relaxed);
-    let received = match span {
-        Some(span) => Box::pin(pending.instrument(span)).await,
-        None => pending.await,
+    let received = match (span, pending.is_nudged()) {
+        (None, true) => booked.unless_silent(pending, turn).await,
+        (span, _) => {
+            let span = span.unwrap_or_else(tracing::Span::none);
+            Box::pin(booked.unless_silent_alone(pending, turn).instrument(span)).await
+        }
     };
     nudged.store(false, Ordering::Relaxed);
     let answer = classify(call, endpoint, received.and_then(take_apart));

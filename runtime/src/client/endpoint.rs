@@ -3,10 +3,14 @@
 //! # Invariants
 //! 1. At most one connection is being made at a time, whoever waits for it; it goes on when they go away.
 //! 2. After a failure the next attempt waits for its backoff; a call that comes meanwhile is told so at once.
+//! 3. What the plan is told of the endpoint (connected, out of reach, silent, leaving) is said by its latest connection.
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Duration,
 };
 
@@ -14,33 +18,45 @@ use sinew_core::{
     backoff::Backoff,
     codes::{Code, Reason},
     limits,
+    plan::client::{Member, Out},
+    policy::silence::Life,
 };
 use tokio::{
-    sync::Notify,
+    sync::{Notify, futures::Notified},
     time::{Instant, timeout},
 };
 
 use crate::{
     chance::Chance,
     error::{Status, millis},
-    transport::{Connector, Readiness, Session},
+    transport::{Connector, Readiness, Session, Turned},
 };
 
-/// An address of a service, and the connection to it if there is one.
+/// Where an endpoint is to be, and how to get there.
 #[derive(Debug)]
-pub(crate) struct Endpoint {
-    name: Arc<str>,
-    shared: Arc<Shared>,
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) connector: Box<dyn Connector>,
 }
 
+/// An address of a service, and the connection to it if there is one. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint(Arc<Shared>);
+
 struct Shared {
+    name: Arc<str>,
+    member: Member,
     connector: Box<dyn Connector>,
     state: Mutex<State>,
     changed: Notify,
+    /// What the silence of its connection says; see [`Life`].
+    life: AtomicU8,
 }
 
 struct State {
     connection: Connection,
+    /// Counts connections, so that an old one does not speak for a new one.
+    made: u64,
     backoff: Backoff,
 }
 
@@ -53,7 +69,7 @@ enum Connection {
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("connector", &self.connector).finish_non_exhaustive()
+        f.debug_struct("Shared").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -64,25 +80,49 @@ enum Look {
     Failed(Status),
 }
 
+impl AsRef<Member> for Endpoint {
+    fn as_ref(&self) -> &Member {
+        &self.0.member
+    }
+}
+
 impl Endpoint {
-    pub(crate) fn new(name: &str, connector: Box<dyn Connector>) -> Self {
-        Self {
-            name: Arc::from(name),
-            shared: Arc::new(Shared {
-                connector,
-                state: Mutex::new(State { connection: Connection::None, backoff: Backoff::new() }),
-                changed: Notify::new(),
+    pub(crate) fn new(target: Target, member: Member) -> Self {
+        Self(Arc::new(Shared {
+            name: Arc::from(target.name),
+            member,
+            connector: target.connector,
+            state: Mutex::new(State {
+                connection: Connection::None,
+                made: 0,
+                backoff: Backoff::new(),
             }),
-        }
+            changed: Notify::new(),
+            life: AtomicU8::new(Life::Alive as u8),
+        }))
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.0.name
+    }
+
+    pub(crate) fn member(&self) -> &Member {
+        &self.0.member
+    }
+
+    /// Whether it has been silent for so long that calls which may be repeated leave it.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.0.life.load(Ordering::Relaxed) >= Life::Suspect as u8
+    }
+
+    /// Whether it has been silent for so long that it is given up.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.0.life.load(Ordering::Relaxed) >= Life::Dead as u8
     }
 
     /// A session that takes calls, if there is one.
     pub(crate) fn ready(&self) -> Option<Arc<dyn Session>> {
-        match &self.shared.lock().connection {
+        match &self.0.lock().connection {
             Connection::Ready(session) if session.readiness() == Readiness::Ready => {
                 Some(Arc::clone(session))
             }
@@ -101,7 +141,7 @@ impl Endpoint {
                 Look::Failed(status) => return Err(status),
                 Look::Wait => {}
             }
-            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            let mut changed = std::pin::pin!(self.0.changed.notified());
             changed.as_mut().enable();
             // It may have changed before we listened.
             match self.look() {
@@ -112,6 +152,11 @@ impl Endpoint {
         }
     }
 
+    /// Resolves when something changed: its connection, or it fell silent.
+    pub(crate) fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
+    }
+
     /// Connects if it is time to, without waiting for it.
     pub(crate) fn warm(&self) {
         let _ = self.look();
@@ -119,14 +164,14 @@ impl Endpoint {
 
     /// When an endpoint that failed may be tried again.
     pub(crate) fn retry_at(&self) -> Option<Instant> {
-        match &self.shared.lock().connection {
+        match &self.0.lock().connection {
             Connection::Failed { until, .. } => Some(*until),
             Connection::None | Connection::Making | Connection::Ready(_) => None,
         }
     }
 
     fn look(&self) -> Look {
-        let mut state = self.shared.lock();
+        let mut state = self.0.lock();
         match &state.connection {
             Connection::Ready(session) if session.readiness() == Readiness::Ready => {
                 return Look::Ready(Arc::clone(session));
@@ -140,9 +185,10 @@ impl Endpoint {
         }
         state.connection = Connection::Making;
         drop(state);
+        self.0.member.set_connected(false);
         // Made before the task is: whatever becomes of it, even if it is never begun, nobody waits for ever.
-        let making = Making { shared: Arc::clone(&self.shared), done: false };
-        tokio::spawn(making.connect(Arc::clone(&self.name)));
+        let making = Making { shared: Arc::clone(&self.0), done: false };
+        tokio::spawn(making.connect());
         Look::Wait
     }
 }
@@ -150,6 +196,55 @@ impl Endpoint {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection says how it is.
+    fn turned(&self, made: u64, turned: Turned) {
+        // Under the lock: what the next connection says comes after it.
+        let mut state = self.lock();
+        if state.made != made {
+            return;
+        }
+        let now = Instant::now().into_std();
+        match turned {
+            Turned::Life(life) => {
+                self.life.store(life as u8, Ordering::Relaxed);
+                let silent = life >= Life::Suspect;
+                if silent {
+                    self.changed.notify_waiters();
+                }
+                if self.member.set_out(Out::Silent, silent, now) {
+                    tracing::info!(endpoint = %self.name, ?life, "an endpoint fell silent, or was heard again");
+                }
+            }
+            Turned::Refused => {
+                self.life.store(Life::Dead as u8, Ordering::Relaxed);
+                self.member.set_connected(false);
+                self.member.set_out(Out::Unreachable, true, now);
+                // What is out there is still waited for on the connection that there was; the next call needs another.
+                let status = Status::not_sent(
+                    Code::Unavailable,
+                    Reason::ConnectionLost,
+                    "the host says that nobody listens at the port any more",
+                );
+                let wait = state.backoff.next(&mut Chance);
+                state.connection = Connection::Failed { status, until: Instant::now() + wait };
+                state.made += 1;
+                self.changed.notify_waiters();
+                tracing::info!(endpoint = %self.name, "an endpoint is gone: nobody listens there");
+            }
+            Turned::Draining => {
+                self.member.set_connected(false);
+                if self.member.set_out(Out::Draining, true, now) {
+                    tracing::debug!(endpoint = %self.name, "an endpoint takes no more calls");
+                }
+            }
+            Turned::Gone => {
+                self.member.set_connected(false);
+                self.life.store(Life::Alive as u8, Ordering::Relaxed);
+                self.member.set_out(Out::Silent, false, now);
+            }
+        }
     }
 }
 
@@ -160,24 +255,40 @@ struct Making {
 }
 
 impl Making {
-    async fn connect(mut self, name: Arc<str>) {
+    async fn connect(mut self) {
         let made = timeout(limits::CONNECT_ATTEMPT, self.shared.connector.connect()).await;
         let made = made.unwrap_or_else(|_| Err(no_answer(limits::CONNECT_ATTEMPT)));
-        let mut state = self.shared.lock();
-        state.connection = match made {
+        let shared = Arc::clone(&self.shared);
+        let now = Instant::now();
+        let mut state = shared.lock();
+        match made {
             Ok(session) => {
                 state.backoff.reset();
-                Connection::Ready(session)
+                state.made += 1;
+                let (made, weak) = (state.made, Arc::downgrade(&shared));
+                shared.life.store(Life::Alive as u8, Ordering::Relaxed);
+                for out in [Out::Draining, Out::Unreachable, Out::Silent] {
+                    shared.member.set_out(out, false, now.into_std());
+                }
+                shared.member.set_connected(true);
+                state.connection = Connection::Ready(Arc::clone(&session));
+                drop(state);
+                session.observe(Box::new(move |turned| {
+                    if let Some(shared) = weak.upgrade() {
+                        shared.turned(made, turned);
+                    }
+                }));
             }
             Err(status) => {
                 let wait = state.backoff.next(&mut Chance);
-                tracing::debug!(endpoint = %name, %status, wait = %millis(wait), "could not connect");
-                Connection::Failed { status, until: Instant::now() + wait }
+                tracing::debug!(endpoint = %shared.name, %status, wait = %millis(wait), "could not connect");
+                shared.member.set_out(Out::Unreachable, true, now.into_std());
+                state.connection = Connection::Failed { status, until: now + wait };
+                drop(state);
             }
-        };
-        drop(state);
+        }
         self.done = true;
-        self.shared.changed.notify_waiters();
+        shared.changed.notify_waiters();
     }
 }
 

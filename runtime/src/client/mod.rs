@@ -5,54 +5,44 @@ mod attempt;
 mod call;
 mod endpoint;
 mod intercepted;
+mod route;
 pub(crate) mod stack;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use sinew_core::plan::client::{ClientPlan, Turn};
+use arc_swap::ArcSwap;
+use sinew_core::plan::client::{ClientPlan, Config};
+use tokio::time::Instant;
 
-pub(crate) use endpoint::Endpoint;
+pub(crate) use endpoint::{Endpoint, Target};
 
 use crate::{call::options::CallOptions, interceptor::Interceptors};
 
-/// What every client of one service shares: its endpoints, and where the next call begins.
+/// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct ClientCore {
     service: String,
-    endpoints: Vec<Endpoint>,
-    plan: Mutex<ClientPlan>,
+    plan: ClientPlan,
+    endpoints: ArcSwap<Vec<Endpoint>>,
     interceptors: Interceptors,
 }
 
 impl ClientCore {
-    pub(crate) fn new(service: &str, endpoints: Vec<Endpoint>, interceptors: Interceptors) -> Self {
+    pub(crate) fn new(service: &str, targets: Vec<Target>, interceptors: Interceptors) -> Self {
+        let now = Instant::now().into_std();
+        let plan = ClientPlan::new(Config::default(), now);
+        let endpoints =
+            targets.into_iter().map(|target| Endpoint::new(target, plan.member(1.0, false, now)));
         Self {
             service: service.to_owned(),
-            plan: Mutex::new(ClientPlan::new(endpoints.len())),
-            endpoints,
+            endpoints: ArcSwap::from_pointee(endpoints.collect()),
+            plan,
             interceptors,
         }
     }
 
     pub(crate) fn service(&self) -> &str {
         &self.service
-    }
-
-    /// The endpoint of this turn, or another that is ready where that one is not; then that one is made ready beside
-    /// the call.
-    fn endpoint(&self, turn: &mut Turn) -> &Endpoint {
-        if self.endpoints.len() > 1 {
-            let own = turn.endpoint();
-            turn.prefer(|at| self.endpoints[at].ready().is_some());
-            if turn.endpoint() != own {
-                self.endpoints[own].warm();
-            }
-        }
-        &self.endpoints[turn.endpoint()]
-    }
-
-    fn begin(&self, attempts: u8) -> Option<Turn> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner).begin(attempts)
     }
 }
 

@@ -5,7 +5,7 @@
 //!   2  span         one per call; one more per attempt
 //!   3  deadline     a call with less than 1 ms left is not sent; one timer bounds everything below
 //!   4  interceptors per call: `intercepted.rs`
-//!   5  plan         which endpoint, in `sinew_core::plan::client`; again after an attempt that provably never ran
+//!   5  plan         which endpoint, and what follows a failure: `route.rs` asks `sinew_core::plan::client`
 //!   6  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`
 //!   7  ledger       where the time went: to the caller's context, and into the status if there is one
 //!   8  decode       the value, or the method's own error: `answer.rs`
@@ -28,9 +28,9 @@ use std::{
 
 use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::{
-    codes::{Code, Disposition, Origin, Reason},
+    codes::{Code, Directive, Disposition, Origin, Reason},
     deadline, limits,
-    plan::client::{Failed, Turn, Verdict},
+    plan::client::{Failed, Room, Turn, Verdict, Why},
 };
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tracing::Instrument as _;
@@ -181,16 +181,21 @@ impl Call {
         arguments: &mut dyn Encode,
         nudged: &AtomicBool,
     ) -> Result<Answer, Status> {
-        let mut turn = self.turn()?;
+        let core = Arc::clone(&self.channel.core);
+        let mut turn = self.turn();
         loop {
-            let core = Arc::clone(&self.channel.core);
-            let endpoint = core.endpoint(&mut turn);
-            let failed = match attempt::unary(self, endpoint, arguments, nudged).await {
-                Ok(answer) => return Ok(answer),
-                Err(status) if self.goes_with_names(&status) => continue,
+            let mut booked = core.book(&mut turn, self.deadline)?;
+            let status = match attempt::unary(self, &mut booked, &turn, arguments, nudged).await {
+                Ok(answer) => {
+                    booked.answered(&answer.head);
+                    return Ok(answer);
+                }
                 Err(status) => status,
             };
-            Box::pin(self.may_follow(&mut turn, failed)).await?;
+            booked.failed(&facts(&status));
+            if !self.goes_with_names(&status) {
+                Box::pin(self.may_follow(&mut turn, status)).await?;
+            }
         }
     }
 
@@ -199,51 +204,49 @@ impl Call {
         arguments: &mut dyn Encode,
         input: &mut Option<Box<dyn EncodeItems>>,
     ) -> Result<StreamAnswer, Status> {
-        let mut turn = self.turn()?;
+        let core = Arc::clone(&self.channel.core);
+        let mut turn = self.turn();
         let has_input = input.is_some();
         loop {
-            let core = Arc::clone(&self.channel.core);
-            let endpoint = core.endpoint(&mut turn);
-            let failed = match attempt::streaming(self, endpoint, arguments, input).await {
-                Ok(answer) => return Ok(answer),
-                Err(status) if input.is_some() == has_input && self.goes_with_names(&status) => {
-                    continue;
+            let booked = core.book(&mut turn, self.deadline)?;
+            let status = match attempt::streaming(self, booked.endpoint(), arguments, input).await {
+                Ok(answer) => {
+                    booked.began();
+                    return Ok(answer);
                 }
                 Err(status) => status,
             };
+            booked.failed(&facts(&status));
+            // What was read of the input cannot be read again.
             if has_input && input.is_none() {
-                return Err(failed);
+                return Err(status);
             }
-            self.may_follow(&mut turn, failed).await?;
+            if !self.goes_with_names(&status) {
+                self.may_follow(&mut turn, status).await?;
+            }
         }
     }
 
-    fn turn(&self) -> Result<Turn, Status> {
+    fn turn(&self) -> Turn {
         let attempts = if self.head.no_retry {
             1
         } else {
             self.options().attempts.unwrap_or(limits::ATTEMPTS)
         };
-        self.channel.core.begin(attempts).ok_or_else(|| {
-            Status::not_sent(
-                Code::Unavailable,
-                Reason::NoEndpoints,
-                format!("no endpoint of `{}` is known", self.channel.core.service()),
-            )
-        })
+        let now = self.record.started().into_std();
+        self.channel.core.plan().begin(attempts, self.head.idempotent, now)
     }
 
     /// Waits as the plan says before the next attempt; the failure itself if there is none.
     async fn may_follow(&mut self, turn: &mut Turn, status: Status) -> Result<(), Status> {
         self.waited = true;
-        let failed = Failed {
-            code: status.code(),
-            reason: status.reason(),
-            disposition: status.disposition(),
-            directive: status.directive(),
-        };
-        match turn.failed(failed, &mut Chance) {
-            Verdict::GiveUp => return Err(status),
+        let failed = facts(&status);
+        let now = Instant::now();
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let core = &self.channel.core;
+        let room = Room { endpoints: core.endpoints().len(), left };
+        match core.plan().failed(turn, &failed, room, now.into_std(), &mut Chance) {
+            Verdict::GiveUp(why) => return Err(given_up(status, why, self.record.attempts())),
             Verdict::Next => {}
             Verdict::NextAfter(wait) => sleep(wait).await,
             Verdict::WaitForReady => self.wait_for_ready(status).await?,
@@ -262,8 +265,7 @@ impl Call {
         });
         let wait = self.options().wait_for_ready.unwrap_or(deadline::wait_for_ready(left));
         let until = self.record.started() + wait;
-        let endpoints = self.channel.core.endpoints.iter();
-        let next = endpoints.filter_map(Endpoint::retry_at).min();
+        let next = self.channel.core.endpoints().iter().filter_map(Endpoint::retry_at).min();
         match next {
             Some(next) if next >= until => Err(status),
             Some(next) => {
@@ -328,6 +330,30 @@ impl Call {
             }
         }
     }
+}
+
+/// What the plan has to know of a failure.
+fn facts(status: &Status) -> Failed {
+    Failed {
+        code: status.code(),
+        reason: status.reason(),
+        disposition: status.disposition(),
+        directive: status.directive(),
+        origin: status.origin(),
+    }
+}
+
+/// The failure that is the call's. Where this side has done what it may, nobody above is to begin again.
+fn given_up(status: Status, why: Why, attempts: u8) -> Status {
+    let words = match why {
+        Why::NoBudget => {
+            "not tried again: too many calls fail, the budget for retries is used up (BUDGET_SHARE)"
+        }
+        Why::NoTime => "not tried again: the deadline is too near",
+        Why::NoAttempts if attempts > 1 => "not tried again: it had all its attempts (ATTEMPTS)",
+        Why::NoAttempts | Why::Final => return status,
+    };
+    status.with_directive(Directive::DoNotRetry).noting(words)
 }
 
 /// The output of `future`, if it comes before the deadline.

@@ -210,6 +210,12 @@ impl Status {
         self
     }
 
+    /// The same, with more to say.
+    pub(crate) fn noting(mut self, words: &str) -> Self {
+        self.0.message = format!("{}; {words}", self.0.message).into();
+        self
+    }
+
     pub(crate) fn with_ledger(mut self, ledger: LedgerCall) -> Self {
         self.0.ledger = Some(ledger);
         self

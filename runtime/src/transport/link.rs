@@ -101,6 +101,12 @@ pub(crate) trait Link: Send + Sync + fmt::Debug + 'static {
     fn close(&self, code: u32, reason: &str);
     /// The smallest round trip seen; `None` before the first sample and in process.
     fn min_rtt(&self) -> Option<Duration>;
+    /// Packets that came from the peer so far, and after how long one that was sent is asked about again (its probe
+    /// time-out); `None` where there are no packets.
+    fn heard(&self) -> Option<(u64, Duration)>;
+    /// Asks the peer's host whether anybody listens at its port; true if it says that nobody does. A hint, which anyone
+    /// on the way can forge, and silence means nothing.
+    fn is_refused(&self) -> LinkFuture<'_, bool>;
     /// How many bidirectional streams the peer may have open at once.
     fn set_max_peer_bi(&self, streams: u32);
 }

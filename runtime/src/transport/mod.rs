@@ -27,6 +27,7 @@ use bytes::Bytes;
 use sinew_core::{
     ids::{Fingerprint, MethodId},
     metadata::Metadata,
+    policy::silence::Life,
     wire::{answer::AnswerHead, frame::TimeLeft, request::RequestHead, settings::Settings},
 };
 use tokio::time::Instant;
@@ -127,6 +128,25 @@ pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
 
     /// Whether it takes another call.
     fn readiness(&self) -> Readiness;
+
+    /// Who is told when the session turns for the better or worse; called once, and what has turned already is told.
+    fn observe(&self, observer: Observer);
+}
+
+/// Hears what a session turns to. Called without a lock, from the session's tasks.
+pub(crate) type Observer = Box<dyn Fn(Turned) + Send + Sync>;
+
+/// What a session turned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turned {
+    /// It fell silent with calls out, or was heard again.
+    Life(Life),
+    /// The host says that nobody listens at the port any more: a hint.
+    Refused,
+    /// It takes no more calls.
+    Draining,
+    /// It is over.
+    Gone,
 }
 
 /// The answer of one unary attempt, some time.

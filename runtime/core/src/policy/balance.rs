@@ -25,6 +25,11 @@ use crate::{
     rng::{Rng, below},
 };
 
+/// Latencies that differ by a smaller factor are alike ...
+const ALIKE: f64 = 1.5;
+/// ... and those that differ by fewer microseconds: it is what a busy machine adds by chance.
+const ALIKE_US: f64 = 250.0;
+
 /// The moving average of one endpoint's latency: up at once, down slowly.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PeakEwma {
@@ -77,10 +82,11 @@ impl PeakEwma {
         (self.typical_us > 0.0).then_some(self.typical_us)
     }
 
-    /// After how long a peak has lost all but 1/e of its weight.
-    pub fn forget_after(&self) -> Duration {
-        let typical = Duration::from_micros(self.typical_us as u64);
-        typical.saturating_mul(FORGET_AFTER_TYPICAL).clamp(FORGET_AFTER_MIN, FORGET_AFTER_MAX)
+    /// After how long a peak has lost all but 1/e of its weight, in seconds, where this is typical.
+    pub fn forget_after_s(typical_us: f64) -> f64 {
+        let typical_s = typical_us / 1e6;
+        (typical_s * f64::from(FORGET_AFTER_TYPICAL))
+            .clamp(FORGET_AFTER_MIN.as_secs_f64(), FORGET_AFTER_MAX.as_secs_f64())
     }
 
     /// Microseconds at the time of [`stamp`](Self::stamp), for whoever decays them himself.
@@ -91,7 +97,7 @@ impl PeakEwma {
     fn weight(&self, now: Instant) -> f64 {
         let Some(stamp) = self.stamp else { return 0.0 };
         let age = now.saturating_duration_since(stamp).as_secs_f64();
-        (-age / self.forget_after().as_secs_f64()).exp()
+        (-age / Self::forget_after_s(self.typical_us)).exp()
     }
 }
 
@@ -122,6 +128,18 @@ impl Price {
             None => seed_us,
         };
         latency * f64::from(self.at_work.saturating_add(1)) / self.weight.max(1e-9)
+    }
+}
+
+impl Price {
+    /// Whether it costs about what the other does, weights apart: as many calls at work, and a latency that differs by
+    /// less than chance does. Then the weights alone decide: who calls once in a while would always call the same one.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let (Some(one), Some(two)) = (self.latency_us, other.latency_us) else {
+            return self.latency_us.is_none() && other.latency_us.is_none();
+        };
+        let (less, more) = if one < two { (one, two) } else { (two, one) };
+        self.at_work == other.at_work && (more - less <= ALIKE_US || more <= less * ALIKE)
     }
 }
 
@@ -180,7 +198,7 @@ mod tests {
         let mut ewma = PeakEwma::new();
         ewma.observe(MS, t0);
         ewma.at_least(Duration::from_secs(5), t0);
-        assert_eq!(ewma.forget_after(), FORGET_AFTER_MIN, "a penalty is not the service's speed");
+        assert_eq!(ewma.typical_us(), Some(1000.0), "a penalty is not the service's speed");
         let later = ewma.cost_us(t0 + FORGET_AFTER_MIN).unwrap();
         assert!((1_800_000.0..1_900_000.0).contains(&later), "{later}");
         assert_eq!(ewma.cost_us(t0 + Duration::from_secs(60)), Some(1000.0));
@@ -201,6 +219,22 @@ mod tests {
         assert_eq!(price.score(700.0), 700.0);
         price.ours = 1;
         assert_eq!(price.score(700.0), f64::INFINITY);
+    }
+
+    #[test]
+    fn what_differs_by_chance_is_alike() {
+        let price = |latency: f64, at_work| Price {
+            latency_us: Some(latency),
+            at_work,
+            ours: 0,
+            weight: 1.0,
+        };
+        assert!(price(100.0, 0).is_like(&price(340.0, 0)));
+        assert!(price(10_000.0, 2).is_like(&price(14_000.0, 2)));
+        assert!(!price(10_000.0, 2).is_like(&price(16_000.0, 2)));
+        assert!(!price(100.0, 0).is_like(&price(100.0, 1)));
+        let unknown = Price { latency_us: None, ..price(0.0, 0) };
+        assert!(unknown.is_like(&unknown) && !unknown.is_like(&price(100.0, 0)));
     }
 
     #[test]

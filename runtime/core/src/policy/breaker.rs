@@ -11,7 +11,7 @@
 //!     ^                                                                       |  ^
 //!     | 3 successes             a success                      time is up: 1 probe|
 //!   ramp <---------------------------------------------------------- probing <-+  |
-//!     |  10 % of its share, all of it after 10 s                         |        |
+//!     |                                                                  |        |
 //!     +------------------------- any failure ----------------------------+--------+
 //! ```
 //!
@@ -32,7 +32,6 @@ use crate::{
         BREAKER_GAP, BREAKER_IN_A_ROW, BREAKER_JITTER, BREAKER_OPEN_FIRST, BREAKER_OPEN_MAX,
         BREAKER_RAMP_OK, BREAKER_RATE, BREAKER_RATE_CALLS, BREAKER_RELENT,
     },
-    ramp::slow_start,
     rng::{Rng, unit_f64},
     window::Window,
 };
@@ -113,8 +112,6 @@ pub struct Breaker {
     /// How often it opened without a time of health after it.
     relapses: u32,
     healthy_since: Instant,
-    /// When it came back, for its share.
-    back_since: Option<Instant>,
     window: Window<2>,
 }
 
@@ -138,7 +135,6 @@ impl Breaker {
             in_a_row: 0,
             relapses: 0,
             healthy_since: now,
-            back_since: None,
             window: Window::new(now),
         }
     }
@@ -174,16 +170,9 @@ impl Breaker {
         Ticket { epoch: self.epoch, probe: false }
     }
 
-    /// What became of an attempt. A cause means: it asks to be opened, by [`open`](Self::open).
-    ///
-    /// `peers` gives the success rate that is usual among the others, and is asked only when it matters.
-    pub fn settle(
-        &mut self,
-        ticket: Ticket,
-        verdict: Verdict,
-        now: Instant,
-        peers: impl FnOnce() -> Option<f64>,
-    ) -> Option<Cause> {
+    /// What became of an attempt. A cause means: it asks to be opened, by [`open`](Self::open). For its success rate it
+    /// ought to be only where it [`falls_behind`] its peers, whom it does not know.
+    pub fn settle(&mut self, ticket: Ticket, verdict: Verdict, now: Instant) -> Option<Cause> {
         if ticket.epoch != self.epoch {
             return None;
         }
@@ -217,11 +206,11 @@ impl Breaker {
                 if self.in_a_row >= BREAKER_IN_A_ROW {
                     return Some(Cause::InARow);
                 }
-                self.falls_behind(now, peers)
+                self.rate_is_low(now)
             }
             (State::Closed, Verdict::Overloaded) => {
                 self.count(BAD, now);
-                self.falls_behind(now, peers)
+                self.rate_is_low(now)
             }
         }
     }
@@ -235,11 +224,9 @@ impl Breaker {
         }
     }
 
-    /// Below what is good, and below its peers: where all are ill, none is the worse.
-    fn falls_behind(&mut self, now: Instant, peers: impl FnOnce() -> Option<f64>) -> Option<Cause> {
-        let rate = self.success_rate(now).filter(|rate| *rate < BREAKER_RATE)?;
-        let usual = peers()?;
-        (rate < usual - BREAKER_GAP).then_some(Cause::SuccessRate)
+    fn rate_is_low(&mut self, now: Instant) -> Option<Cause> {
+        let rate = self.success_rate(now)?;
+        (rate < BREAKER_RATE).then_some(Cause::SuccessRate)
     }
 
     /// The share of successes in the last 10 s; `None` below 20 attempts.
@@ -257,7 +244,6 @@ impl Breaker {
         self.relapses = (self.relapses + 1).min(16);
         self.in_a_row = 0;
         self.healthy_since = now;
-        self.back_since = None;
         self.window.clear(now);
         let until = now + pause;
         self.enter(State::Open { until, cause });
@@ -271,18 +257,7 @@ impl Breaker {
         self.enter(State::Closed);
     }
 
-    /// Its share among its peers: less for a while after it came back.
-    pub fn share(&self, now: Instant) -> f64 {
-        self.back_since.map_or(1.0, |since| slow_start(now.saturating_duration_since(since)))
-    }
-
-    /// When it came back, as long as its share is not whole.
-    pub const fn back_since(&self) -> Option<Instant> {
-        self.back_since
-    }
-
     fn ramp(&mut self, now: Instant) {
-        self.back_since = Some(now);
         self.healthy_since = now;
         self.enter(State::Ramp { ok: 0 });
     }
@@ -291,6 +266,11 @@ impl Breaker {
         self.epoch = self.epoch.wrapping_add(1);
         self.state = state;
     }
+}
+
+/// Whether a success rate is worse than that of its peers: where all are ill, none is the worse.
+pub fn falls_behind(rate: f64, peers: f64) -> bool {
+    rate < peers - BREAKER_GAP
 }
 
 #[cfg(test)]

@@ -37,7 +37,8 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::{
     super::{
-        BoxFuture, Outgoing, Pending, Readiness, Received, Session, StreamAnswer, Theirs,
+        BoxFuture, Observer, Outgoing, Pending, Readiness, Received, Session, StreamAnswer, Theirs,
+        Turned,
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
     calls::{self, MovedAnswer, no_answer},
@@ -48,6 +49,7 @@ use super::{
     io::{FrameReader, ReadError, wake_all, with_scratch},
     outbox::{Outbox, micros_between},
     slots::{Delivered, NO_LANE, Polled, Slots},
+    watch::{Watcher, watch},
 };
 use crate::{call::streaming::EncodeItems, chance::Chance, codec, error::Status};
 
@@ -79,6 +81,8 @@ pub(super) struct Shared {
     late_answers: AtomicU64,
     /// What the server says of its types.
     heard: Heard,
+    /// Who is told how the session fares.
+    pub(super) watcher: Watcher,
 }
 
 /// What the connection's lock holds.
@@ -121,6 +125,7 @@ impl ClientSession {
             last_call_us: AtomicU64::new(0),
             late_answers: AtomicU64::new(0),
             heard: Heard::default(),
+            watcher: Watcher::default(),
         });
         let session = Arc::new(Self { shared: Arc::clone(&shared) });
         open_lane(Arc::clone(&shared)).await?;
@@ -129,7 +134,7 @@ impl ClientSession {
         tokio::spawn(accept_moved_answers(Arc::clone(&shared)));
         let gone = Gone(Arc::clone(&shared));
         tokio::spawn(async move {
-            nudge_old_calls(Arc::clone(&gone.0)).await;
+            watch(Arc::clone(&gone.0)).await;
             drop(gone);
         });
         tokio::spawn(async move {
@@ -202,6 +207,15 @@ impl Session for ClientSession {
             (Some(_), _) => Readiness::Closed,
             (None, true) => Readiness::Draining,
             (None, false) => Readiness::Ready,
+        }
+    }
+
+    fn observe(&self, observer: Observer) {
+        self.shared.watcher.set(observer);
+        match self.readiness() {
+            Readiness::Ready => {}
+            Readiness::Draining => self.shared.watcher.tell(Turned::Draining),
+            Readiness::Closed => self.shared.watcher.tell(Turned::Gone),
         }
     }
 }
@@ -381,7 +395,18 @@ impl Shared {
             wakers.extend(state.nudger.take());
             wakers
         };
+        // Before its calls are told, or they would come back here.
+        self.watcher.tell(Turned::Gone);
         wake_all(wakers);
+    }
+
+    /// The server asks for no more calls.
+    fn draining(&self) {
+        let news = !std::mem::replace(&mut self.lock().draining, true);
+        self.usable.store(false, Ordering::Release);
+        if news {
+            self.watcher.tell(Turned::Draining);
+        }
     }
 
     /// Puts one answer in its slot.
@@ -390,11 +415,10 @@ impl Shared {
         frame: CallFrame,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), ReadError> {
-        let mut state = self.lock();
         if AnswerHead::says_draining(&frame.rest) {
-            state.draining = true;
-            self.usable.store(false, Ordering::Release);
+            self.draining();
         }
+        let mut state = self.lock();
         let received = Received::Frame { left: frame.time, rest: frame.rest };
         state.answered = true;
         match state.slots.deliver(frame.call, Ok(received)) {
@@ -482,35 +506,11 @@ async fn take_moved_answer(shared: Arc<Shared>, recv: Box<dyn LinkRecv>) {
     }
 }
 
-/// Polls calls that have waited for a while once more, so that they arm their timers: see `client/stack.rs`.
-async fn nudge_old_calls(shared: Arc<Shared>) {
-    loop {
-        let open = std::future::poll_fn(|cx| {
-            let mut state = shared.lock();
-            if state.closed.is_some() {
-                return Poll::Ready(false);
-            }
-            if state.slots.young() {
-                return Poll::Ready(true);
-            }
-            state.nudger = Some(cx.waker().clone());
-            Poll::Pending
-        });
-        if !open.await {
-            return;
-        }
-        tokio::time::sleep(limits::NUDGE_AFTER).await;
-        let wakers = shared.lock().slots.nudge();
-        wake_all(wakers);
-    }
-}
-
 /// The control stream: ours out, the server's in.
 async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
     let on_frame = |frame: Control| match frame {
         Control::GoAway => {
-            shared.lock().draining = true;
-            shared.usable.store(false, Ordering::Release);
+            shared.draining();
             shared.leave_if_done();
         }
         Control::Settings(settings) => {

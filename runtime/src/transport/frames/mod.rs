@@ -30,6 +30,7 @@ mod server;
 mod server_lane;
 mod slots;
 mod streams;
+mod watch;
 
 pub(crate) use client::{ClientSession, LanePending};
 pub(crate) use drain::{Counted, Drain};

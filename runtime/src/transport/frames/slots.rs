@@ -249,6 +249,15 @@ impl Slots {
         wakers
     }
 
+    /// Wakes every call that waits.
+    pub(super) fn wake_waiting(&mut self) -> Vec<Waker> {
+        let waiting = self.entries.iter_mut().filter_map(|entry| match &mut entry.state {
+            State::Waiting { waker, .. } => waker.take(),
+            _ => None,
+        });
+        waiting.collect()
+    }
+
     /// Ends every waiting call of `lane` (of all lanes: `None`) with what `status` says of it; `taken` is the number of
     /// batches that the lane's writer took, so that `status` is told whether the call left this process.
     pub(super) fn fail(

@@ -183,6 +183,14 @@ impl Link for MemoryLink {
         None
     }
 
+    fn heard(&self) -> Option<(u64, Duration)> {
+        None
+    }
+
+    fn is_refused(&self) -> LinkFuture<'_, bool> {
+        Box::pin(std::future::ready(false))
+    }
+
     /// Never above 256. Lowering it takes nothing back that the peer was granted: it shows as
     /// streams end.
     fn set_max_peer_bi(&self, streams: u32) {

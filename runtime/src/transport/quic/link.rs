@@ -8,6 +8,7 @@ use sinew_core::{limits, spiffe::SpiffeId};
 
 use super::{
     error::{self, ConnectError},
+    hint,
     stream::{QuicRecv, QuicSend},
 };
 use crate::transport::link::{BiStream, Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend};
@@ -16,6 +17,8 @@ use crate::transport::link::{BiStream, Link, LinkError, LinkFuture, LinkPeer, Li
 /// wrong with it.
 pub(crate) type Identify = fn(&[CertificateDer<'_>]) -> Result<SpiffeId, String>;
 
+/// How long a peer may put off an acknowledgement, unless it says otherwise (RFC 9000, section 18.2).
+const PEER_ACK_DELAY: Duration = Duration::from_millis(25);
 /// The code that closes a connection whose peer has no usable identity.
 const CLOSE_NO_IDENTITY: u32 = 0;
 
@@ -102,6 +105,19 @@ impl Link for QuicLink {
     /// quinn starts from an assumed round trip, so that one exactly means that none was seen.
     fn min_rtt(&self) -> Option<Duration> {
         Some(self.connection.min_rtt()).filter(|rtt| *rtt != limits::FIRST_RTT)
+    }
+
+    fn heard(&self) -> Option<(u64, Duration)> {
+        let stats = self.connection.stats();
+        // RFC 9002, section 6.2: rtt + max(4 * variation, 1 ms) + the peer's delay of acknowledgements. The variation is
+        // quinn's own secret: half of the round trip, as at the start, is more than it mostly is.
+        let rtt = stats.path.rtt;
+        let pto = rtt + (rtt * 2).max(Duration::from_millis(1)) + PEER_ACK_DELAY;
+        Some((stats.udp_rx.datagrams, pto))
+    }
+
+    fn is_refused(&self) -> LinkFuture<'_, bool> {
+        Box::pin(hint::is_refused(self.connection.remote_address()))
     }
 
     /// Never above [`limits::PEER_BI_STREAMS_MAX`]. Lowering it takes nothing back that was granted.

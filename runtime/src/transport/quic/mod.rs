@@ -9,6 +9,7 @@
 //!   link        a connection   } the link trait        config      every setting, by kind of path
 //!   stream      its streams    }                       socket      the UDP socket, bounded batches
 //!   error       why there is no link, or no more       reset       keys that survive a restart
+//!   hint        whether the host says that nobody listens
 //! ```
 //!
 //! # Invariants
@@ -27,6 +28,7 @@
 mod admission;
 mod config;
 mod error;
+mod hint;
 mod link;
 mod reset;
 mod socket;

@@ -1,265 +1,466 @@
-//! Where the next attempt of a call goes, or why there is none.
-//!
-//! # Why
-//! Whether a call may be repeated is the one decision that an RPC framework must never get wrong, so it is made here,
-//! in one function of plain values, and the shell only does what it says.
+//! What a client does with a call: which endpoint gets the next attempt, what its outcome means to everybody, and
+//! whether there is another. The one place where the policies of the calling side meet.
 //!
 //! ```text
-//!            begin                 failed, provably never ran
-//!   call  ----------->  endpoint  ----------------------------->  the next endpoint in turn
-//!                          |      failed, may have run, or answered
-//!                          +------------------------------------>  give up
+//!   begin ------> pick ------> the shell sends it ------> settle ------> an answer: done
+//!   deposit       balance,                                latency, breaker, throttle
+//!                 breakers,                                   |
+//!                 probes, panic                               v  a failure
+//!                   ^                                       failed ------> give up, with why
+//!                   +---- elsewhere, maybe after a pause ------+
+//!                         retry rules, attempts, time, budget
 //! ```
 //!
 //! # Invariants
-//! 1. What may have run is not repeated.
-//! 2. No more than the allowed number of attempts reaches a server.
-//! 3. An endpoint that cannot be reached costs no attempt: nothing was sent.
+//! 1. What may have run is not repeated unless its method says that this is harmless.
+//! 2. No more than the allowed number of attempts reaches a server, each at another endpoint as long as there is one.
+//! 3. An endpoint that cannot be reached costs neither an attempt nor budget: nothing was sent.
+//! 4. At most half of the endpoints, and never the last one, are out for their failures; where more ought to be, all
+//!    are used.
+//! 5. A retry is paid for when it is decided, not when it is sent.
 //!
-//! # Not here
-//! Time: the caller bounds all of this by the call's deadline.
+//! # Locks
+//! One per endpoint and one for what the service's calls share, all held for some ten nanoseconds and never two at a
+//! time, except while an opening is decided ([`ClientPlan::settle`]), which is rare.
 
-use std::time::Duration;
+mod effects;
+mod member;
+mod pick;
+#[cfg(test)]
+mod tests;
 
-use crate::{
-    codes::{Code, Directive, Disposition, Reason},
-    limits,
-    rng::{Rng, below},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
 };
 
-/// The endpoints of one service, tried in turn: each call begins with the one after the last call's.
-#[derive(Debug, Clone)]
+pub use self::{
+    effects::{Effects, Outcome, ThrottleEffect, effects},
+    member::{Member, Out, Sample, Ticket, View},
+    pick::Picked,
+};
+pub use crate::policy::{
+    breaker::{Cause, Phase},
+    retry::{Failed, Past},
+};
+use crate::{
+    codes::{Disposition, Reason},
+    limits::{self, EJECTED_MAX},
+    policy::{
+        breaker::falls_behind,
+        budget::{Budget, Purpose},
+        retry::{self, Again, Cost},
+        throttle::Throttle,
+    },
+    rng::Rng,
+};
+
+/// Endpoints that one is compared with at most.
+const PEERS: usize = 31;
+
+/// How endpoints are chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Balance {
+    /// By latency and what is at work: [`policy::balance`](crate::policy::balance).
+    #[default]
+    PeakEwma,
+    /// By what is at work.
+    LeastRequest,
+    /// One after the other.
+    RoundRobin,
+}
+
+/// Which mechanisms are at work. All are, but in a simulation that asks what one of them is worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Config {
+    /// How endpoints are chosen.
+    pub balance: Balance,
+    /// Endpoints that fail are left alone for a while.
+    pub breakers: bool,
+    /// A failure counts as a long latency.
+    pub penalty: bool,
+    /// What a call puts in for retries; `None`: they cost nothing.
+    pub budget: Option<f64>,
+    /// A client holds back while servers refuse.
+    pub throttle: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            balance: Balance::default(),
+            breakers: true,
+            penalty: true,
+            budget: Some(limits::BUDGET_SHARE),
+            throttle: true,
+        }
+    }
+}
+
+/// The plan of one client of one service.
+#[derive(Debug)]
 pub struct ClientPlan {
-    endpoints: usize,
-    cursor: usize,
+    config: Config,
+    epoch: Instant,
+    /// The second in the upper half, and the calls that began in it in the lower one: what is not in the budget yet.
+    deposits: AtomicU64,
+    shared: Mutex<Shared>,
+    /// There were refusals lately: the throttle counts.
+    refused: AtomicBool,
+    /// Too many breakers are open.
+    panic: AtomicBool,
+    /// The millisecond from which some probe is due, plus one; zero where none is.
+    probe_ms: AtomicU32,
+    /// Held while it is decided whether one more endpoint may be out.
+    openings: Mutex<()>,
+    members: AtomicU64,
+    cursor: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Shared {
+    budget: Budget,
+    throttle: Throttle,
+    last_refusal: Instant,
 }
 
 /// Where one call stands.
 #[derive(Debug, Clone)]
 pub struct Turn {
-    endpoints: usize,
-    at: usize,
     attempts_left: u8,
+    past: Past,
+    idempotent: bool,
     /// Endpoints in a row that could not be reached.
-    unreachable: usize,
+    unreached: usize,
+    /// Where it has been, by id; zero where it has not.
+    tried: [u64; limits::ATTEMPTS_MAX as usize],
+    /// Where it is.
+    at: u64,
 }
 
-/// What is known of an attempt that gave no answer.
+/// What there is for another attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Failed {
-    /// The canonical code.
-    pub code: Code,
-    /// The exact reason.
-    pub reason: Reason,
-    /// How far the attempt came.
-    pub disposition: Disposition,
-    /// What the server asks for.
-    pub directive: Directive,
+pub struct Room {
+    /// How many endpoints are known.
+    pub endpoints: usize,
+    /// The time that the call has left; `None` for any.
+    pub left: Option<Duration>,
 }
 
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The failure is the call's.
-    GiveUp,
-    /// Try the turn's endpoint now.
+    GiveUp(Why),
+    /// Pick again now.
     Next,
-    /// Try the turn's endpoint after this long.
+    /// Pick again after this long.
     NextAfter(Duration),
     /// No endpoint can be reached: wait until one can, as long as the call is willing to.
     WaitForReady,
 }
 
+/// Why a failure is the call's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Trying again is no use, or might do it twice.
+    Final,
+    /// It had as many attempts as it may have.
+    NoAttempts,
+    /// There is no time for another one.
+    NoTime,
+    /// The budget for retries is used up.
+    NoBudget,
+}
+
+/// What changed with an endpoint, for whoever keeps records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// Its breaker opened.
+    Opened {
+        /// Why.
+        cause: Cause,
+        /// Until when, at least.
+        until: Instant,
+    },
+    /// Its breaker ought to have opened, and too many others are out.
+    Spared {
+        /// Why it ought to.
+        cause: Cause,
+    },
+}
+
 impl ClientPlan {
-    /// A plan for this many endpoints.
-    pub const fn new(endpoints: usize) -> Self {
-        Self { endpoints, cursor: 0 }
+    /// A plan that knows nothing.
+    pub fn new(config: Config, now: Instant) -> Self {
+        Self {
+            config,
+            epoch: now,
+            deposits: AtomicU64::new(0),
+            shared: Mutex::new(Shared {
+                budget: Budget::with_share(config.budget.unwrap_or(0.0), now),
+                throttle: Throttle::new(now),
+                last_refusal: now,
+            }),
+            refused: AtomicBool::new(false),
+            panic: AtomicBool::new(false),
+            probe_ms: AtomicU32::new(0),
+            openings: Mutex::new(()),
+            members: AtomicU64::new(0),
+            cursor: AtomicU64::new(0),
+        }
     }
 
-    /// Begins a call with at most `attempts` of them; `None` when there is no endpoint at all.
-    pub fn begin(&mut self, attempts: u8) -> Option<Turn> {
-        let at = self.cursor;
-        if self.endpoints == 0 {
-            return None;
+    /// An endpoint, new to this plan. `weight` is its share among its peers, 1 for all equal; a `fresh` one, that joins
+    /// others, begins with a tenth of it.
+    pub fn member(&self, weight: f64, fresh: bool, now: Instant) -> Member {
+        let id = self.members.fetch_add(1, Relaxed) + 1;
+        let member = Member::new(id, weight, self.epoch, now);
+        if fresh {
+            member.come_back(now);
         }
-        self.cursor = (at + 1) % self.endpoints;
-        let attempts_left = attempts.clamp(1, limits::ATTEMPTS_MAX);
-        Some(Turn { endpoints: self.endpoints, at, attempts_left, unreachable: 0 })
+        member
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ms(&self, now: Instant) -> u32 {
+        now.saturating_duration_since(self.epoch).as_millis() as u32
+    }
+
+    /// Begins a call with at most `attempts` of them. It pays into the budget, once.
+    pub fn begin(&self, attempts: u8, idempotent: bool, now: Instant) -> Turn {
+        if self.config.budget.is_some() {
+            self.deposit(now);
+        }
+        Turn {
+            attempts_left: attempts.clamp(1, limits::ATTEMPTS_MAX),
+            past: Past { attempts: 0, drained: false },
+            idempotent,
+            unreached: 0,
+            tried: [0; limits::ATTEMPTS_MAX as usize],
+            at: 0,
+        }
+    }
+
+    /// One addition per call; what a second brought is put in its place when the next one begins, or when somebody asks.
+    fn deposit(&self, now: Instant) {
+        let second = now.saturating_duration_since(self.epoch).as_secs();
+        let known = self.deposits.load(Relaxed);
+        if known >> 32 == second & 0xffff_ffff {
+            self.deposits.fetch_add(1, Relaxed);
+            return;
+        }
+        let mut shared = self.shared();
+        self.fold(&mut shared.budget, now);
+        self.deposits.fetch_add(1, Relaxed);
+    }
+
+    /// Puts what was paid in where it belongs. Who adds to the second that is just over adds to the new one.
+    fn fold(&self, budget: &mut Budget, now: Instant) {
+        let second = now.saturating_duration_since(self.epoch).as_secs();
+        let known = self.deposits.swap((second & 0xffff_ffff) << 32, Relaxed);
+        budget.deposit(known & 0xffff_ffff, known >> 32, now);
+    }
+
+    /// What became of an attempt; each ticket exactly once. `members` are all endpoints as they are now, `of` the one
+    /// that had it.
+    pub fn settle<M: AsRef<Member>>(
+        &self,
+        members: &[M],
+        of: &Member,
+        (ticket, outcome): (Ticket, Outcome<'_>),
+        now: Instant,
+        rng: &mut impl Rng,
+    ) -> Option<Event> {
+        let mut effects = effects(outcome, of.typical());
+        if !self.config.penalty && matches!(effects.sample, Sample::AtLeast(_)) {
+            effects.sample = Sample::Took;
+        }
+        self.throttle_settle(effects.throttle, now);
+        let was_open = of.is_open();
+        let cause = of.settle(ticket, effects.breaker, effects.sample, now);
+        let cause = cause.filter(|cause| {
+            self.config.breakers
+                && (*cause != Cause::SuccessRate || falls_behind_its_peers(members, of, now))
+        });
+        let event = cause.map(|cause| {
+            let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
+            let event = if may_open(members, of) {
+                Event::Opened { cause, until: of.open(cause, now, rng) }
+            } else {
+                of.stay(now);
+                Event::Spared { cause }
+            };
+            drop(openings);
+            event
+        });
+        if event.is_some() || was_open {
+            self.recount(members);
+        }
+        event
+    }
+
+    /// To be called when the set of endpoints has changed.
+    pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
+        let members = || members.iter().map(AsRef::as_ref);
+        let reachable = members().filter(|member| member.out().is_none()).count();
+        let open = members().filter(|member| member.is_open_only()).count();
+        let healthy = reachable - open.min(reachable);
+        let panic = open > 0 && (healthy as f64) < reachable as f64 * limits::PANIC_BELOW;
+        self.panic.store(panic, Relaxed);
+        let due = members().filter_map(Member::probe_at_ms).min();
+        self.probe_ms.store(due.map_or(0, |ms| ms.wrapping_add(1).max(1)), Relaxed);
+    }
+
+    fn throttle_settle(&self, effect: ThrottleEffect, now: Instant) {
+        let accepted = match effect {
+            ThrottleEffect::None => return,
+            ThrottleEffect::Accepted if !self.refused.load(Relaxed) => return,
+            ThrottleEffect::Accepted => true,
+            ThrottleEffect::Refused => false,
+        };
+        let mut shared = self.shared();
+        shared.throttle.settle(accepted, now);
+        if !accepted {
+            shared.last_refusal = now;
+            self.refused.store(true, Relaxed);
+        } else if now.saturating_duration_since(shared.last_refusal) > Duration::from_secs(10) {
+            self.refused.store(false, Relaxed);
+        }
+    }
+
+    /// Whether an attempt may go, or would most likely be refused anyway.
+    pub fn throttle(&self, now: Instant, rng: &mut impl Rng) -> bool {
+        if !self.config.throttle || !self.refused.load(Relaxed) {
+            return true;
+        }
+        self.shared().throttle.admit(now, rng)
+    }
+
+    /// What follows an attempt that failed.
+    pub fn failed(
+        &self,
+        turn: &mut Turn,
+        failed: &Failed,
+        Room { endpoints, left }: Room,
+        now: Instant,
+        rng: &mut impl Rng,
+    ) -> Verdict {
+        if failed.disposition != Disposition::NotSent {
+            turn.past.attempts = turn.past.attempts.saturating_add(1);
+        }
+        let (cost, wait, here_too) = match retry::again(failed, turn.idempotent, turn.past, rng) {
+            Again::No => return Verdict::GiveUp(Why::Final),
+            Again::Unreached => return turn.unreached(failed, endpoints),
+            Again::Yes { cost, wait, here_too } => (cost, wait, here_too),
+        };
+        turn.unreached = 0;
+        turn.attempts_left -= 1;
+        if turn.attempts_left == 0 {
+            return Verdict::GiveUp(Why::NoAttempts);
+        }
+        if left.is_some_and(|left| wait + limits::SEND_MIN >= left) {
+            return Verdict::GiveUp(Why::NoTime);
+        }
+        let purpose = match cost {
+            Cost::Free => None,
+            Cost::Usual => Some(Purpose::Any),
+            Cost::Overload => Some(Purpose::Overload),
+        };
+        if let Some(purpose) = purpose
+            && !self.withdraw(purpose, now)
+        {
+            return Verdict::GiveUp(Why::NoBudget);
+        }
+        turn.note_tried();
+        turn.past.drained |= failed.reason == Reason::Draining;
+        // The only endpoint that sends its calls elsewhere: it, or its successor, will be there again soon.
+        let wait =
+            if !here_too && endpoints < 2 { wait.max(limits::RETRY_BACKOFF_FIRST) } else { wait };
+        if wait.is_zero() { Verdict::Next } else { Verdict::NextAfter(wait) }
+    }
+
+    /// Pays for an attempt beside or after another one, if there is enough.
+    pub fn withdraw(&self, purpose: Purpose, now: Instant) -> bool {
+        if self.config.budget.is_none() {
+            return true;
+        }
+        let mut shared = self.shared();
+        self.fold(&mut shared.budget, now);
+        shared.budget.withdraw(purpose, now)
+    }
+
+    /// What the budget holds, in thousandths of a retry.
+    pub fn budget(&self, now: Instant) -> u64 {
+        let mut shared = self.shared();
+        self.fold(&mut shared.budget, now);
+        shared.budget.balance(now)
+    }
+
+    /// Whether a call may be made once more although it may have run: there are attempts and a budget for it.
+    pub fn may_repeat(&self, turn: &Turn, now: Instant) -> bool {
+        let paid = self.config.budget.is_none() || self.budget(now) >= 1000;
+        turn.idempotent && turn.attempts_left > 1 && paid
+    }
+
+    /// Whether so many breakers are open that none counts.
+    pub fn panics(&self) -> bool {
+        self.panic.load(Relaxed)
     }
 }
 
 impl Turn {
-    /// The endpoint that is to be tried.
-    pub const fn endpoint(&self) -> usize {
-        self.at
+    /// Whether the call may run twice.
+    pub const fn idempotent(&self) -> bool {
+        self.idempotent
     }
 
-    /// Moves the turn to the nearest endpoint that is ready, if its own is not and another is: a call does not wait
-    /// for a connection while it could use one.
-    pub fn prefer(&mut self, ready: impl Fn(usize) -> bool) {
-        let ahead = (0..self.endpoints).map(|step| (self.at + step) % self.endpoints);
-        if let Some(at) = ahead.into_iter().find(|at| ready(*at)) {
-            self.at = at;
-        }
-    }
-
-    /// What follows an attempt that failed; moves the turn to the next endpoint where there is one more attempt.
-    pub fn failed(&mut self, failed: Failed, rng: &mut impl Rng) -> Verdict {
-        if matches!(failed.directive, Directive::DoNotRetry) {
-            return Verdict::GiveUp;
-        }
-        match failed.disposition {
-            Disposition::NotSent if failed.code == Code::Unavailable => self.unreachable(failed),
-            Disposition::Rejected
-                if matches!(failed.code, Code::Unavailable | Code::ResourceExhausted) =>
-            {
-                self.rejected(failed, rng)
-            }
-            Disposition::NotSent
-            | Disposition::Rejected
-            | Disposition::Unknown
-            | Disposition::Processed => Verdict::GiveUp,
-        }
-    }
-
-    fn unreachable(&mut self, failed: Failed) -> Verdict {
-        self.unreachable += 1;
-        self.at = (self.at + 1) % self.endpoints;
-        if self.unreachable < self.endpoints {
+    fn unreached(&mut self, failed: &Failed, endpoints: usize) -> Verdict {
+        self.unreached += 1;
+        if self.unreached < endpoints {
             return Verdict::Next;
         }
-        self.unreachable = 0;
+        self.unreached = 0;
         match failed.reason {
             // Somebody else answers there: waiting does not change who it is.
-            Reason::WrongIdentity => Verdict::GiveUp,
+            Reason::WrongIdentity => Verdict::GiveUp(Why::Final),
             _ => Verdict::WaitForReady,
         }
     }
 
-    fn rejected(&mut self, failed: Failed, rng: &mut impl Rng) -> Verdict {
-        self.unreachable = 0;
-        self.attempts_left -= 1;
-        if self.attempts_left == 0 {
-            return Verdict::GiveUp;
+    fn note_tried(&mut self) {
+        if let Some(free) = self.tried.iter_mut().find(|id| **id == 0) {
+            *free = self.at;
         }
-        self.at = (self.at + 1) % self.endpoints;
-        match failed.directive {
-            Directive::RetryAfter(wait) => Verdict::NextAfter(wait),
-            Directive::RetryElsewhere(_) if self.endpoints > 1 => Verdict::Next,
-            Directive::RetryElsewhere(wait) => Verdict::NextAfter(wait),
-            Directive::DoNotRetry => Verdict::GiveUp,
-            // A server that is leaving sends its calls elsewhere at once; one that is full wants to be left alone.
-            Directive::Default if failed.reason == Reason::Draining && self.endpoints > 1 => {
-                Verdict::Next
-            }
-            Directive::Default => Verdict::NextAfter(full_jitter(rng)),
-        }
+    }
+
+    fn has_tried(&self, id: u64) -> bool {
+        self.tried.contains(&id)
     }
 }
 
-/// Full jitter: anywhere between nothing and the first step of the backoff (Brooker, "Exponential Backoff and Jitter").
-fn full_jitter(rng: &mut impl Rng) -> Duration {
-    let most = u64::try_from(limits::RETRY_BACKOFF_FIRST.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(below(rng, most.saturating_add(1)))
+/// Whether one more may be out: at most half, rounded up, and never the last one.
+fn may_open<M: AsRef<Member>>(members: &[M], one: &Member) -> bool {
+    let others = || members.iter().map(AsRef::as_ref).filter(|other| other.id() != one.id());
+    let ejected = others().filter(|other| other.is_open()).count();
+    let most = (members.len() as f64 * EJECTED_MAX).ceil() as usize;
+    ejected < most && others().any(Member::is_usable)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Fixed(u64);
-    impl Rng for Fixed {
-        fn next_u64(&mut self) -> u64 {
-            self.0
-        }
-    }
-
-    fn failed(disposition: Disposition, code: Code) -> Failed {
-        Failed { code, reason: Reason::None, disposition, directive: Directive::Default }
-    }
-
-    fn begin(endpoints: usize, attempts: u8) -> Turn {
-        ClientPlan::new(endpoints).begin(attempts).unwrap()
-    }
-
-    #[test]
-    fn calls_begin_at_one_endpoint_after_the_other() {
-        let mut plan = ClientPlan::new(3);
-        let begun: Vec<usize> = (0..4).map(|_| plan.begin(1).unwrap().endpoint()).collect();
-        assert_eq!(begun, [0, 1, 2, 0]);
-        assert!(ClientPlan::new(0).begin(3).is_none());
-    }
-
-    #[test]
-    fn what_may_have_run_is_never_repeated() {
-        for disposition in [Disposition::Unknown, Disposition::Processed] {
-            for code in Code::ALL {
-                let verdict = begin(3, 5).failed(failed(disposition, code), &mut Fixed(1));
-                assert_eq!(verdict, Verdict::GiveUp, "{disposition:?} {code}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_rejected_call_reaches_no_more_servers_than_it_has_attempts() {
-        let mut turn = begin(8, 3);
-        let rejected = failed(Disposition::Rejected, Code::Unavailable);
-        let mut reached = 1;
-        while turn.failed(rejected, &mut Fixed(1)) != Verdict::GiveUp {
-            reached += 1;
-        }
-        assert_eq!(reached, 3);
-    }
-
-    #[test]
-    fn endpoints_that_cannot_be_reached_are_each_tried_before_the_call_waits() {
-        let mut turn = begin(3, 1);
-        let unreachable = failed(Disposition::NotSent, Code::Unavailable);
-        let mut tried = vec![turn.endpoint()];
-        while turn.failed(unreachable, &mut Fixed(1)) == Verdict::Next {
-            tried.push(turn.endpoint());
-        }
-        assert_eq!(tried, [0, 1, 2]);
-    }
-
-    #[test]
-    fn a_ready_endpoint_goes_before_one_that_is_not() {
-        let mut turn = begin(4, 3);
-        turn.prefer(|at| at == 2 || at == 3);
-        assert_eq!(turn.endpoint(), 2);
-        turn.prefer(|_| false);
-        assert_eq!(turn.endpoint(), 2);
-    }
-
-    #[test]
-    fn waiting_is_no_help_where_somebody_else_answers() {
-        let wrong = Failed {
-            reason: Reason::WrongIdentity,
-            ..failed(Disposition::NotSent, Code::Unavailable)
-        };
-        assert_eq!(begin(1, 3).failed(wrong, &mut Fixed(1)), Verdict::GiveUp);
-    }
-
-    #[test]
-    fn what_the_server_asks_for_is_done() {
-        let rejected = failed(Disposition::Rejected, Code::ResourceExhausted);
-        let wait = Duration::from_millis(70);
-        let cases = [
-            (Directive::DoNotRetry, 2, Verdict::GiveUp),
-            (Directive::RetryAfter(wait), 2, Verdict::NextAfter(wait)),
-            (Directive::RetryElsewhere(wait), 2, Verdict::Next),
-            (Directive::RetryElsewhere(wait), 1, Verdict::NextAfter(wait)),
-        ];
-        for (directive, endpoints, expected) in cases {
-            let verdict =
-                begin(endpoints, 3).failed(Failed { directive, ..rejected }, &mut Fixed(1));
-            assert_eq!(verdict, expected, "{directive:?} with {endpoints}");
-        }
-    }
-
-    #[test]
-    fn a_call_with_a_malformed_argument_is_not_tried_again() {
-        let malformed = failed(Disposition::Rejected, Code::InvalidArgument);
-        assert_eq!(begin(3, 3).failed(malformed, &mut Fixed(1)), Verdict::GiveUp);
+/// Whether it has fewer successes than is usual among the others: than the median of up to [`PEERS`] of them.
+fn falls_behind_its_peers<M: AsRef<Member>>(members: &[M], one: &Member, now: Instant) -> bool {
+    let others = members.iter().map(AsRef::as_ref).filter(|other| other.id() != one.id());
+    let mut rates: Vec<f64> =
+        others.filter_map(|other| other.success_rate(now)).take(PEERS).collect();
+    rates.sort_unstable_by(f64::total_cmp);
+    match (one.success_rate(now), rates.get(rates.len() / 2)) {
+        (Some(rate), Some(usual)) => falls_behind(rate, *usual),
+        _ => false,
     }
 }

@@ -18,14 +18,10 @@ impl Rng for Whole {
     }
 }
 
-fn nobody() -> Option<f64> {
-    None
-}
-
 /// One attempt, if it may go, and the opening that it asks for.
 fn attempt(breaker: &mut Breaker, verdict: Verdict, now: Instant) -> Option<Cause> {
     let ticket = breaker.admit(now)?;
-    let cause = breaker.settle(ticket, verdict, now, nobody);
+    let cause = breaker.settle(ticket, verdict, now);
     if let Some(cause) = cause {
         breaker.open(cause, now, &mut Whole);
     }
@@ -71,7 +67,7 @@ fn every_state_answers_every_event() {
             let mut breaker = made.clone();
             // A call that was let through in this very state; in `probing` the probe itself.
             let ticket = Ticket { epoch: breaker.epoch, probe: false };
-            let cause = breaker.settle(ticket, verdict, t0, nobody);
+            let cause = breaker.settle(ticket, verdict, t0);
             let asks = if cause.is_some() { " and asks to open" } else { "" };
             writeln!(table, "{state:<8} {event:<11} {}{asks}", name(&breaker)).unwrap();
         }
@@ -177,10 +173,10 @@ fn a_result_from_before_the_opening_changes_nothing() {
     let old = breaker.admit(t0).unwrap();
     breaker.open(Cause::InARow, t0, &mut Whole);
     let probe = breaker.admit(t0 + S).unwrap();
-    assert_eq!(breaker.settle(old, Verdict::Success, t0 + S, nobody), None);
-    assert_eq!(breaker.settle(old, Verdict::Failure, t0 + S, nobody), None);
+    assert_eq!(breaker.settle(old, Verdict::Success, t0 + S), None);
+    assert_eq!(breaker.settle(old, Verdict::Failure, t0 + S), None);
     assert_eq!(breaker.phase(), Phase::Probing);
-    breaker.settle(probe, Verdict::Success, t0 + S, nobody);
+    breaker.settle(probe, Verdict::Success, t0 + S);
     assert_eq!(breaker.phase(), Phase::Ramp);
 }
 
@@ -190,25 +186,31 @@ fn a_probe_that_comes_to_nothing_gives_its_place_back() {
     let mut breaker = open(t0);
     let probe = breaker.admit(t0 + S).unwrap();
     assert!(probe.is_probe() && breaker.admit(t0 + S).is_none());
-    breaker.settle(probe, Verdict::Nothing, t0 + S, nobody);
+    breaker.settle(probe, Verdict::Nothing, t0 + S);
     assert!(breaker.admit(t0 + S).unwrap().is_probe());
 }
 
 #[test]
-fn a_sick_service_opens_no_breaker_for_its_rate_and_a_sick_endpoint_does() {
+fn a_low_success_rate_asks_for_an_opening_from_twenty_attempts_on() {
     let t0 = start();
-    let run = |usual: f64| {
-        let mut breaker = Breaker::new(t0);
-        let mut cause = None;
-        for at in 0..40 {
-            let ticket = breaker.admit(t0).unwrap();
-            let verdict = if at % 3 == 0 { Verdict::Failure } else { Verdict::Success };
-            cause = cause.or(breaker.settle(ticket, verdict, t0, || Some(usual)));
+    let mut breaker = Breaker::new(t0);
+    let mut asked = Vec::new();
+    for at in 0..24 {
+        let ticket = breaker.admit(t0).unwrap();
+        let verdict = if at % 3 == 0 { Verdict::Failure } else { Verdict::Success };
+        if breaker.settle(ticket, verdict, t0) == Some(Cause::SuccessRate) {
+            asked.push(at);
         }
-        cause
-    };
-    assert_eq!(run(0.99), Some(Cause::SuccessRate));
-    assert_eq!(run(0.70), None, "the others are no better");
+    }
+    assert_eq!(asked, [21], "the first failure from the twentieth attempt on");
+}
+
+#[test]
+fn a_sick_service_has_no_sick_endpoint() {
+    assert!(falls_behind(0.7, 0.99));
+    assert!(!falls_behind(0.7, 0.7));
+    assert!(!falls_behind(0.5, 0.7), "20 points below, not less");
+    assert!(falls_behind(0.49, 0.7));
 }
 
 #[test]
@@ -219,7 +221,7 @@ fn overload_counts_in_the_rate_and_not_in_the_row() {
         assert_eq!(attempt(&mut breaker, Verdict::Overloaded, t0), None);
     }
     let ticket = breaker.admit(t0).unwrap();
-    let cause = breaker.settle(ticket, Verdict::Overloaded, t0, || Some(1.0));
+    let cause = breaker.settle(ticket, Verdict::Overloaded, t0);
     assert_eq!(cause, Some(Cause::SuccessRate));
 }
 
@@ -259,7 +261,7 @@ fn whatever_happens_one_probe_is_out_at_most_and_the_road_back_stays_open() {
                     let verdicts =
                         [Verdict::Success, Verdict::Failure, Verdict::Overloaded, Verdict::Nothing];
                     let verdict = verdicts[below(&mut rng, 4) as usize];
-                    let cause = breaker.settle(ticket, verdict, now, || Some(1.0));
+                    let cause = breaker.settle(ticket, verdict, now);
                     if let Some(cause) = cause {
                         if below(&mut rng, 3) == 0 {
                             breaker.stay(now);
@@ -274,7 +276,7 @@ fn whatever_happens_one_probe_is_out_at_most_and_the_road_back_stays_open() {
             assert!(probes <= 1, "seed {seed}");
         }
         for ticket in out {
-            breaker.settle(ticket, Verdict::Nothing, now, nobody);
+            breaker.settle(ticket, Verdict::Nothing, now);
         }
         assert!(breaker.admit(now + BREAKER_OPEN_MAX).is_some(), "seed {seed}: stuck");
     }

@@ -1,0 +1,425 @@
+//! One endpoint as the plan knows it: what it costs, whether it may be asked, and what became of what was sent there.
+//!
+//! # Why
+//! A pick reads every endpoint of a small service and two threads pick at a time, so what a pick needs stands in atomics
+//! that whoever learns something publishes, and the machines behind them ([`PeakEwma`], [`Breaker`]) have a lock of
+//! their own per endpoint, held for some ten nanoseconds. Nothing here waits or allocates.
+//!
+//! # Invariants
+//! 1. What is published is what the machines said last: both change under the lock.
+//! 2. A ticket is settled exactly once; the calls at work are those not settled.
+
+use std::{
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    limits::REPORT_FRESH,
+    policy::{
+        balance::{PeakEwma, Price},
+        breaker::{self, Breaker, Cause, Phase},
+    },
+    ramp::slow_start,
+    rng::Rng,
+};
+
+/// Why an endpoint is not asked, or not while another can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Out {
+    /// It asked to be left: it shuts down, or says that it does not serve.
+    Draining,
+    /// No connection could be made.
+    Unreachable,
+    /// Nothing was heard from it while calls were out.
+    Silent,
+}
+
+impl Out {
+    const fn bit(self) -> u32 {
+        match self {
+            Self::Draining => 1,
+            Self::Unreachable => 2,
+            Self::Silent => 4,
+        }
+    }
+}
+
+/// The bit for an open breaker.
+const OPEN: u32 = 8;
+/// The bit for an endpoint without a connection.
+const COLD: u32 = 16;
+/// The bit for an open breaker whose probe is out.
+const PROBING: u32 = 32;
+
+/// One endpoint of a plan.
+pub struct Member {
+    /// Its own among all of a plan, for a call that must not come again.
+    id: u64,
+    epoch: Instant,
+    weight: f64,
+    flags: AtomicU32,
+    /// Attempts sent so far in the upper half, those at work in the lower one.
+    calls: AtomicU64,
+    /// The cost as an `f32` in the upper half, and the millisecond when it was that in the lower one.
+    cost: AtomicU64,
+    typical: AtomicU32,
+    /// What the server said of its calls at work, and the millisecond when.
+    report: AtomicU64,
+    /// Attempts sent when it said so.
+    report_mark: AtomicU32,
+    picked_ms: AtomicU32,
+    /// The millisecond from which its share grows, plus one; zero where it is whole.
+    back_ms: AtomicU32,
+    /// The millisecond from which a probe may go.
+    probe_ms: AtomicU32,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    latency: PeakEwma,
+    breaker: Breaker,
+}
+
+/// An attempt that was let through, to be settled once.
+#[derive(Debug, Clone, Copy)]
+#[must_use = "what was let through must be settled"]
+pub struct Ticket {
+    pub(super) breaker: breaker::Ticket,
+    pub(super) sent: Instant,
+}
+
+impl Ticket {
+    /// Whether it decides over the endpoint's return.
+    pub const fn is_probe(&self) -> bool {
+        self.breaker.is_probe()
+    }
+
+    /// It goes out only now: what it waited for before was not the endpoint's answer.
+    pub const fn begins(&mut self, now: Instant) {
+        self.sent = now;
+    }
+}
+
+/// What there is to know of an endpoint, for people.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View {
+    /// Why it gets no calls, if so.
+    pub out: Option<Out>,
+    /// Where its breaker stands.
+    pub breaker: Phase,
+    /// Attempts at work there.
+    pub at_work: u32,
+    /// Attempts sent so far, modulo 2^32.
+    pub sent: u32,
+    /// What an answer is expected to take.
+    pub latency: Option<Duration>,
+    /// Its share among its peers.
+    pub weight: f64,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").field("weight", &self.weight).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    pub(super) fn new(id: u64, weight: f64, epoch: Instant, now: Instant) -> Self {
+        let member = Self {
+            id,
+            epoch,
+            weight,
+            flags: AtomicU32::new(COLD),
+            calls: AtomicU64::new(0),
+            cost: AtomicU64::new(0),
+            typical: AtomicU32::new(0),
+            report: AtomicU64::new(0),
+            report_mark: AtomicU32::new(0),
+            picked_ms: AtomicU32::new(0),
+            back_ms: AtomicU32::new(0),
+            probe_ms: AtomicU32::new(0),
+            inner: Mutex::new(Inner { latency: PeakEwma::new(), breaker: Breaker::new(now) }),
+        };
+        member.picked_ms.store(member.ms(now), Relaxed);
+        member
+    }
+
+    /// Its own among all of a plan.
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds since the plan began, modulo 2^32: only differences count.
+    fn ms(&self, now: Instant) -> u32 {
+        now.saturating_duration_since(self.epoch).as_millis() as u32
+    }
+
+    // -- what the shell knows --
+
+    /// Whether it has a connection that takes calls.
+    pub fn set_connected(&self, connected: bool) {
+        if connected {
+            self.flags.fetch_and(!COLD, Relaxed);
+        } else {
+            self.flags.fetch_or(COLD, Relaxed);
+        }
+    }
+
+    /// Sets or clears a reason not to ask it; whether that was news. What comes back gets its share by and by.
+    pub fn set_out(&self, out: Out, is: bool, now: Instant) -> bool {
+        if is {
+            return self.flags.fetch_or(out.bit(), Relaxed) & out.bit() == 0;
+        }
+        let before = self.flags.fetch_and(!out.bit(), Relaxed);
+        let news = before & out.bit() != 0;
+        if news && out != Out::Draining {
+            self.come_back(now);
+        }
+        news
+    }
+
+    /// What the server says of its calls at work, everybody's.
+    pub fn report(&self, in_flight: u32, now: Instant) {
+        let sent = (self.calls.load(Relaxed) >> 32) as u32;
+        self.report_mark.store(sent, Relaxed);
+        self.report.store(u64::from(in_flight) << 32 | u64::from(self.ms(now)), Relaxed);
+    }
+
+    // -- what a pick asks --
+
+    /// Whether it may be asked like any other.
+    pub(super) fn is_usable(&self) -> bool {
+        self.flags.load(Relaxed) & (OPEN | 7) == 0
+    }
+
+    /// Whether only its breaker is in the way.
+    pub(super) fn is_open_only(&self) -> bool {
+        self.flags.load(Relaxed) & (OPEN | 7) == OPEN
+    }
+
+    /// Whether its breaker is open, whatever else.
+    pub(super) fn is_open(&self) -> bool {
+        self.flags.load(Relaxed) & OPEN != 0
+    }
+
+    /// Why it is out, its breaker apart.
+    pub fn out(&self) -> Option<Out> {
+        let flags = self.flags.load(Relaxed);
+        [Out::Draining, Out::Silent, Out::Unreachable]
+            .into_iter()
+            .find(|out| flags & out.bit() != 0)
+    }
+
+    /// Whether it has no connection.
+    pub fn is_cold(&self) -> bool {
+        self.flags.load(Relaxed) & COLD != 0
+    }
+
+    /// For how long a probe has been due; `None` where none is.
+    pub(super) fn probe_due(&self, now: Instant) -> Option<Duration> {
+        if self.flags.load(Relaxed) & (OPEN | PROBING | 7) != OPEN {
+            return None;
+        }
+        let over = self.ms(now).wrapping_sub(self.probe_ms.load(Relaxed));
+        (over < u32::MAX / 2).then(|| Duration::from_millis(u64::from(over)))
+    }
+
+    /// When its probe is due, in milliseconds of the plan; `None` where none is.
+    pub(super) fn probe_at_ms(&self) -> Option<u32> {
+        let due = self.flags.load(Relaxed) & (OPEN | PROBING | 7) == OPEN;
+        due.then(|| self.probe_ms.load(Relaxed))
+    }
+
+    /// How long ago it was picked last.
+    pub(super) fn untouched(&self, now: Instant) -> Duration {
+        let over = self.ms(now).wrapping_sub(self.picked_ms.load(Relaxed));
+        Duration::from_millis(u64::from(if over < u32::MAX / 2 { over } else { 0 }))
+    }
+
+    /// What it costs now.
+    pub(super) fn price(&self, now: Instant) -> Price {
+        let now_ms = self.ms(now);
+        let calls = self.calls.load(Relaxed);
+        let (sent, ours) = ((calls >> 32) as u32, calls as u32);
+        let latency_us = self.latency_us(now_ms);
+        let report = self.report.load(Relaxed);
+        let age = now_ms.wrapping_sub(report as u32);
+        let fresh = REPORT_FRESH.as_millis() as f64;
+        let fresh = fresh.max(latency_us.unwrap_or(0.0) / 200.0);
+        let at_work = if report != 0 && f64::from(age) < fresh {
+            let since = sent.wrapping_sub(self.report_mark.load(Relaxed));
+            ((report >> 32) as u32).saturating_add(since)
+        } else {
+            ours
+        };
+        Price { latency_us, at_work, ours, weight: self.weight * self.share(now_ms) }
+    }
+
+    fn latency_us(&self, now_ms: u32) -> Option<f64> {
+        let cost = self.cost.load(Relaxed);
+        if cost == 0 {
+            return None;
+        }
+        let peak = f64::from(f32::from_bits((cost >> 32) as u32));
+        let typical = f64::from(f32::from_bits(self.typical.load(Relaxed)));
+        let age_ms = now_ms.wrapping_sub(cost as u32);
+        if age_ms == 0 || age_ms > u32::MAX / 2 {
+            return Some(peak);
+        }
+        let forget_ms = PeakEwma::forget_after_s(typical) * 1e3;
+        Some((peak * (-f64::from(age_ms) / forget_ms).exp()).max(typical.min(peak)))
+    }
+
+    fn share(&self, now_ms: u32) -> f64 {
+        let back = self.back_ms.load(Relaxed);
+        if back == 0 {
+            return 1.0;
+        }
+        let age = now_ms.wrapping_sub(back - 1);
+        let share = slow_start(Duration::from_millis(u64::from(age)));
+        if share >= 1.0 {
+            self.back_ms.store(0, Relaxed);
+        }
+        share
+    }
+
+    /// Its share begins with a tenth and grows.
+    pub(super) fn come_back(&self, now: Instant) {
+        self.back_ms.store(self.ms(now).wrapping_add(1).max(1), Relaxed);
+    }
+
+    // -- an attempt --
+
+    /// Lets an attempt through: a probe where one is due. `None` where the breaker refuses; in a `panic` it is not asked.
+    pub(super) fn admit(&self, panic: bool, now: Instant) -> Option<Ticket> {
+        // Closed, as good as always: no need to ask the machine for more than its epoch.
+        let breaker = {
+            let mut inner = self.lock();
+            let admitted = match inner.breaker.admit(now) {
+                None if panic => Some(inner.breaker.admit_in_panic()),
+                admitted => admitted,
+            };
+            if self.is_open() {
+                self.publish_breaker(&inner.breaker);
+            }
+            admitted?
+        };
+        self.calls.fetch_add(1 << 32 | 1, Relaxed);
+        self.picked_ms.store(self.ms(now), Relaxed);
+        Some(Ticket { breaker, sent: now })
+    }
+
+    /// An attempt is over. What it means for the latency is `sample`; an opening that the breaker asks for is given.
+    pub(super) fn settle(
+        &self,
+        ticket: Ticket,
+        verdict: breaker::Verdict,
+        sample: Sample,
+        now: Instant,
+    ) -> Option<Cause> {
+        self.calls.fetch_sub(1, Relaxed);
+        let mut inner = self.lock();
+        let took = now.saturating_duration_since(ticket.sent);
+        match sample {
+            Sample::None => {}
+            Sample::Took => inner.latency.observe(took, now),
+            Sample::AtLeast(cost) => inner.latency.at_least(cost.max(took), now),
+            Sample::IfRaises => {
+                let known = inner.latency.cost_us(now);
+                if known.is_some_and(|known| took.as_secs_f64() * 1e6 > known) {
+                    inner.latency.at_least(took, now);
+                }
+            }
+        }
+        if sample != Sample::None {
+            self.publish_latency(&inner.latency, now);
+        }
+        let cause = inner.breaker.settle(ticket.breaker, verdict, now);
+        if self.is_open() {
+            self.publish_breaker(&inner.breaker);
+            if !self.is_open() {
+                self.come_back(now);
+            }
+        }
+        cause
+    }
+
+    pub(super) fn open(&self, cause: Cause, now: Instant, rng: &mut impl Rng) -> Instant {
+        let mut inner = self.lock();
+        let until = inner.breaker.open(cause, now, rng);
+        self.publish_breaker(&inner.breaker);
+        until
+    }
+
+    pub(super) fn stay(&self, now: Instant) {
+        let mut inner = self.lock();
+        inner.breaker.stay(now);
+        self.publish_breaker(&inner.breaker);
+    }
+
+    /// Its share of successes lately.
+    pub(super) fn success_rate(&self, now: Instant) -> Option<f64> {
+        self.lock().breaker.success_rate(now)
+    }
+
+    /// The service's own speed here.
+    pub(super) fn typical(&self) -> Option<Duration> {
+        let typical = f32::from_bits(self.typical.load(Relaxed));
+        (typical > 0.0).then(|| Duration::from_secs_f64(f64::from(typical) / 1e6))
+    }
+
+    /// For people.
+    pub fn view(&self, now: Instant) -> View {
+        let inner = self.lock();
+        let calls = self.calls.load(Relaxed);
+        View {
+            out: self.out(),
+            breaker: inner.breaker.phase(),
+            at_work: calls as u32,
+            sent: (calls >> 32) as u32,
+            latency: inner.latency.cost_us(now).map(|us| Duration::from_secs_f64(us / 1e6)),
+            weight: self.weight * self.share(self.ms(now)),
+        }
+    }
+
+    fn publish_latency(&self, latency: &PeakEwma, now: Instant) {
+        let peak = (latency.peak_us() as f32).max(f32::MIN_POSITIVE);
+        self.cost.store(u64::from(peak.to_bits()) << 32 | u64::from(self.ms(now)), Relaxed);
+        self.typical.store((latency.typical_us().unwrap_or(0.0) as f32).to_bits(), Relaxed);
+    }
+
+    fn publish_breaker(&self, breaker: &Breaker) {
+        match breaker.phase() {
+            Phase::Closed | Phase::Ramp => _ = self.flags.fetch_and(!(OPEN | PROBING), Relaxed),
+            Phase::Open { until, .. } => {
+                // A probe that goes a millisecond late is refused by nobody; one that goes early is.
+                self.probe_ms.store(self.ms(until).wrapping_add(1), Relaxed);
+                self.flags.fetch_and(!PROBING, Relaxed);
+                self.flags.fetch_or(OPEN, Relaxed);
+            }
+            Phase::Probing => _ = self.flags.fetch_or(OPEN | PROBING, Relaxed),
+        }
+    }
+}
+
+/// What an attempt says of its endpoint's latency.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sample {
+    /// Nothing.
+    None,
+    /// What it took.
+    Took,
+    /// At least this, and at least what it took.
+    AtLeast(Duration),
+    /// What it took, if that is more than is known.
+    IfRaises,
+}

@@ -1,0 +1,264 @@
+//! Where an attempt goes: the plan's answer, and what becomes of it.
+
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use sinew_core::{
+    codes::{Code, Directive, Disposition, Origin, Reason},
+    limits,
+    plan::client::{ClientPlan, Event, Failed, Outcome, Ticket, Turn},
+    wire::answer::AnswerHead,
+};
+use tokio::time::Instant;
+
+use super::{ClientCore, Endpoint};
+use crate::{
+    chance::Chance,
+    error::{Status, millis},
+    transport::Session,
+};
+
+/// An attempt that has its endpoint. What becomes of it is told to the plan once; dropped, it was given up.
+pub(super) struct Booked {
+    core: Arc<ClientCore>,
+    endpoint: Endpoint,
+    ticket: Option<Ticket>,
+    booked_at: Instant,
+    /// The time that the call had left then.
+    had: Option<Duration>,
+}
+
+impl Booked {
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// A session, which is made if need be. What that takes is not the endpoint's latency.
+    pub(super) async fn session(&mut self) -> Result<Arc<dyn Session>, Status> {
+        let session = self.endpoint.session().await;
+        let session = session.map_err(|status| status.tried_at(self.endpoint.name()))?;
+        if let Some(ticket) = &mut self.ticket {
+            ticket.begins(Instant::now().into_std());
+        }
+        Ok(session)
+    }
+
+    /// The service answered, with a value or an error of its own, and said what it has to do.
+    pub(super) fn answered(mut self, head: &AnswerHead) {
+        let now = Instant::now().into_std();
+        if let Some(load) = &head.load {
+            self.endpoint.member().report(load.in_flight, now);
+        }
+        self.settle(Outcome::Answered, now);
+    }
+
+    /// A stream has begun: what it takes says nothing of the endpoint's speed.
+    pub(super) fn began(mut self) {
+        self.settle(Outcome::Abandoned, Instant::now().into_std());
+    }
+
+    /// There is no answer but a status.
+    pub(super) fn failed(mut self, failed: &Failed) {
+        let had = self.had;
+        self.settle(Outcome::Failed { failed, had }, Instant::now().into_std());
+    }
+
+    /// The output of an attempt, unless its endpoint falls silent and the call is better off elsewhere: one that may be
+    /// repeated as soon as the endpoint is suspect, any other when it is given up. A lone endpoint is waited for.
+    ///
+    /// A call on a lane is woken when the endpoint falls silent, so this looks only when it is polled.
+    pub(super) async fn unless_silent<F, T>(&self, attempt: F, turn: &Turn) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let mut attempt = std::pin::pin!(attempt);
+        poll_fn(|cx| match attempt.as_mut().poll(cx) {
+            Poll::Pending if self.endpoint.is_suspect() => match self.leaves(turn) {
+                Some(status) => Poll::Ready(Err(status)),
+                None => Poll::Pending,
+            },
+            polled => polled,
+        })
+        .await
+    }
+
+    /// The same for an attempt that nobody wakes: it has a stream of its own, or interceptors around it.
+    pub(super) async fn unless_silent_alone<F, T>(
+        &self,
+        attempt: F,
+        turn: &Turn,
+    ) -> Result<T, Status>
+    where
+        F: Future<Output = Result<T, Status>>,
+    {
+        let mut attempt = std::pin::pin!(self.unless_silent(attempt, turn));
+        loop {
+            tokio::select! {
+                biased;
+                output = &mut attempt => return output,
+                // It looks again when it is polled again.
+                () = self.endpoint.changed() => {}
+            }
+        }
+    }
+
+    #[cold]
+    fn leaves(&self, turn: &Turn) -> Option<Status> {
+        let dead = self.endpoint.is_dead();
+        let now = Instant::now().into_std();
+        let may = dead || self.core.plan.may_repeat(turn, now);
+        (may && self.has_another()).then(|| silent(dead))
+    }
+
+    /// Whether another endpoint could have the call now.
+    fn has_another(&self) -> bool {
+        let endpoints = self.core.endpoints.load();
+        endpoints.iter().any(|other| {
+            let member = other.member();
+            !std::ptr::eq(member, self.endpoint.member())
+                && member.out().is_none()
+                && !member.is_cold()
+        })
+    }
+
+    fn settle(&mut self, outcome: Outcome<'_>, now: std::time::Instant) {
+        let Some(ticket) = self.ticket.take() else { return };
+        let core = &self.core;
+        let endpoints = core.endpoints.load();
+        let member = self.endpoint.member();
+        match core.plan.settle(&endpoints, member, (ticket, outcome), now, &mut Chance) {
+            None => {}
+            Some(Event::Opened { cause, until }) => {
+                let pause = until.saturating_duration_since(now);
+                tracing::info!(
+                    service = core.service(), endpoint = %self.endpoint.name(), why = cause.words(), ?pause,
+                    "an endpoint gets no calls for a while"
+                );
+            }
+            Some(Event::Spared { cause }) => {
+                tracing::info!(
+                    service = core.service(), endpoint = %self.endpoint.name(), why = cause.words(),
+                    "an endpoint ought to get no calls, but too many others get none"
+                );
+            }
+        }
+    }
+}
+
+impl Drop for Booked {
+    fn drop(&mut self) {
+        if self.ticket.is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let had = self.had;
+        // Who drops it has run out of time, or does not want it any more.
+        match had {
+            Some(left) if now >= self.booked_at + left => {
+                self.settle(Outcome::Failed { failed: &OUT_OF_TIME, had }, now.into_std());
+            }
+            _ => self.settle(Outcome::Abandoned, now.into_std()),
+        }
+    }
+}
+
+impl ClientCore {
+    pub(super) fn plan(&self) -> &ClientPlan {
+        &self.plan
+    }
+
+    pub(super) fn endpoints(&self) -> Arc<Vec<Endpoint>> {
+        self.endpoints.load_full()
+    }
+
+    /// Books an endpoint for the next attempt of a call.
+    pub(super) fn book(
+        self: &Arc<Self>,
+        turn: &mut Turn,
+        deadline: Option<Instant>,
+    ) -> Result<Booked, Status> {
+        let now = Instant::now();
+        if !self.plan.throttle(now.into_std(), &mut Chance) {
+            return Err(self.held_back());
+        }
+        let endpoints = self.endpoints.load();
+        for left in (0..=endpoints.len()).rev() {
+            let picked = self.plan.pick(&endpoints, turn, now.into_std(), &mut Chance);
+            let Some(picked) = picked else { break };
+            if let Some(cold) = picked.cold {
+                endpoints[cold].warm();
+            }
+            let endpoint = endpoints[picked.at].clone();
+            let had = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            let mut booked = Booked {
+                core: Arc::clone(self),
+                ticket: Some(picked.ticket),
+                booked_at: now,
+                had,
+                endpoint,
+            };
+            // It lost its connection and nobody has noticed: another may have one.
+            if left > 0 && !booked.endpoint.member().is_cold() && booked.endpoint.ready().is_none()
+            {
+                booked.endpoint.member().set_connected(false);
+                booked.settle(Outcome::Failed { failed: &NEVER_SENT, had }, now.into_std());
+                continue;
+            }
+            return Ok(booked);
+        }
+        Err(Status::not_sent(
+            Code::Unavailable,
+            Reason::NoEndpoints,
+            format!("no endpoint of `{}` is known", self.service()),
+        ))
+    }
+
+    fn held_back(&self) -> Status {
+        let status = Status::not_sent(
+            Code::ResourceExhausted,
+            Reason::Overloaded,
+            format!(
+                "the servers of `{}` refuse most calls of this client, so it holds this one back (THROTTLE_K)",
+                self.service()
+            ),
+        );
+        status.with_directive(Directive::DoNotRetry)
+    }
+}
+
+/// An attempt that came to nothing before it began.
+const NEVER_SENT: Failed = Failed {
+    code: Code::Unavailable,
+    reason: Reason::None,
+    disposition: Disposition::NotSent,
+    directive: Directive::Default,
+    origin: Origin::Local,
+};
+
+/// An attempt whose time was over before it was answered.
+const OUT_OF_TIME: Failed = Failed {
+    code: Code::DeadlineExceeded,
+    reason: Reason::Expired,
+    disposition: Disposition::Unknown,
+    directive: Directive::Default,
+    origin: Origin::Local,
+};
+
+/// The silence that an attempt ends for.
+fn silent(dead: bool) -> Status {
+    let silence = if dead { limits::DEAD_AFTER } else { limits::SUSPECT_AFTER };
+    Status::runtime(
+        Code::Unavailable,
+        Reason::ConnectionLost,
+        Disposition::Unknown,
+        Origin::Transport,
+        format!(
+            "nothing was heard from the endpoint for up to {} while calls were out; it is left alone until it is heard",
+            millis(silence)
+        ),
+    )
+}

@@ -1,0 +1,51 @@
+//! Whether a host says that nobody listens at a port: one byte from a connected socket, and its answer.
+//!
+//! # Why
+//! A process that was killed is gone at once, and its host knows: it answers with ICMP. quinn does not tell of that, for
+//! anyone on the way can forge it (RFC 9000, section 21.1.1). As a hint it is worth a second: calls that may be repeated
+//! go elsewhere, and the connection lives on for the rest.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+use tokio::{net::UdpSocket, time::timeout};
+
+/// How long the answer may take; who does not answer in that time has not refused.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+pub(super) async fn is_refused(peer: SocketAddr) -> bool {
+    match timeout(PATIENCE, ask(peer)).await {
+        Ok(Err(error)) => error.kind() == io::ErrorKind::ConnectionRefused,
+        Ok(Ok(())) | Err(_) => false,
+    }
+}
+
+async fn ask(peer: SocketAddr) -> io::Result<()> {
+    let local: IpAddr = match peer.ip() {
+        ip if ip.is_loopback() => ip,
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((local, 0)).await?;
+    socket.connect(peer).await?;
+    // Too short for a packet: a server that lives drops it unread.
+    socket.send(&[0]).await?;
+    socket.recv(&mut [0; 1]).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_port_without_a_listener_refuses_and_one_with_a_listener_does_not() {
+        let listener = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let peer = listener.local_addr().unwrap();
+        assert!(!is_refused(peer).await);
+        drop(listener);
+        assert!(is_refused(peer).await);
+    }
+}
