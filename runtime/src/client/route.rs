@@ -64,6 +64,9 @@ impl Booked {
     /// There is no answer but a status.
     pub(super) fn failed(mut self, failed: &Failed) {
         let had = self.had;
+        // Silence keeps calls away for as long as it lasts, and not a moment longer: it is no failure beside.
+        let silent = failed.reason == Reason::ConnectionLost && self.endpoint.is_suspect();
+        let failed = if silent { &NEVER_SENT } else { failed };
         self.settle(Outcome::Failed { failed, had }, Instant::now().into_std());
     }
 
@@ -230,7 +233,7 @@ impl ClientCore {
     }
 }
 
-/// An attempt that came to nothing before it began.
+/// An attempt that says nothing of its endpoint.
 const NEVER_SENT: Failed = Failed {
     code: Code::Unavailable,
     reason: Reason::None,
