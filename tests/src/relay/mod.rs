@@ -11,7 +11,7 @@
 //!
 //!   conditions   what is done to packets       lane      what becomes of each, decided without sockets and clock
 //!   clients      their ports, as in a NAT      timers    what is to be sent later
-//!   engine       the tasks and the sockets
+//!   engine       the tasks and the sockets     options   the same as words of a command line (src/bin/relay.rs)
 //! ```
 //!
 //! # Invariants
@@ -25,6 +25,7 @@ mod conditions;
 mod counts;
 mod engine;
 mod lane;
+pub mod options;
 mod timers;
 
 use std::{
