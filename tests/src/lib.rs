@@ -12,6 +12,7 @@
 //!   errand      a service whose handler is a closure                     feed    a service that streams
 //!   versions    builds that differ, and what each understands of the other
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
+//!   relay       a bad network between two of them
 //!   fuzz        what fuzzing runs
 //! ```
 //!
@@ -28,6 +29,7 @@ pub mod hops;
 pub mod hostile;
 pub mod probe;
 pub mod raw;
+pub mod relay;
 pub mod scene;
 mod scratch;
 pub mod versions;
