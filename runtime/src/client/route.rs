@@ -51,7 +51,8 @@ impl Booked {
     pub(super) fn answered(mut self, head: &AnswerHead) {
         let now = Instant::now().into_std();
         if let Some(load) = &head.load {
-            self.endpoint.member().report(load.in_flight, now);
+            // This call is over now.
+            self.endpoint.member().report(load.in_flight.saturating_sub(1), now);
         }
         self.settle(Outcome::Answered, now);
     }

@@ -73,9 +73,9 @@ pub struct WireStatus {
 pub struct LoadReport {
     /// Calls being served.
     pub in_flight: u32,
-    /// Median latency lately at about this many in flight, in microseconds.
+    /// Median latency lately at about this many in flight, in microseconds; zero where it is not known.
     pub latency_us: u64,
-    /// Use of what is scarcest, in thousandths; may exceed 1000.
+    /// Use of what is scarcest, in thousandths; may exceed 1000, and is zero where it is not known.
     pub utilisation_permille: u16,
 }
 

@@ -8,7 +8,7 @@ use sinew_core::{
     limits,
     wire::{
         StreamType,
-        answer::{AnswerHead, AnswerOutcome, OpenHead},
+        answer::{AnswerHead, AnswerOutcome, LoadReport, OpenHead},
         frame::{CallFrame, CallKind, ConnectionFrame, Frame, put_call_frame, put_stamp},
         kinds,
         parser::Parser,
@@ -478,6 +478,7 @@ pub(super) fn answer_of(ended: Ended, conn: &Conn) -> Option<Encoded> {
     head.queue_us = whole_micros(ended.queued);
     head.work_us = whole_micros(ended.worked);
     head.draining = conn.drain.phase() > 0;
+    head.load = Some(load(conn));
     head.metadata = ended.context.take_answer_metadata();
     Some((head, body))
 }
@@ -487,7 +488,14 @@ pub(super) fn status_head(status: &Status, conn: &Conn) -> AnswerHead {
     let mut head = AnswerHead::new(AnswerOutcome::Status(status.to_wire()), 0);
     head.directive = status.directive();
     head.draining = conn.drain.phase() > 0;
+    head.load = Some(load(conn));
     head
+}
+
+/// What this server has to do, for whoever chooses between it and others.
+fn load(conn: &Conn) -> LoadReport {
+    let in_flight = u32::try_from(conn.drain.in_flight()).unwrap_or(u32::MAX);
+    LoadReport { in_flight, latency_us: 0, utilisation_permille: 0 }
 }
 
 fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {

@@ -1,0 +1,95 @@
+//! What the decisions of one call cost: begin, pick, admit and settle, with nothing sent.
+#![expect(clippy::print_stdout, reason = "a benchmark prints")]
+
+use std::{
+    hint::black_box,
+    thread,
+    time::{Duration, Instant},
+};
+
+use sinew_core::{
+    plan::client::{ClientPlan, Config, Member, Outcome},
+    rng::SplitMix,
+};
+
+/// An endpoint of its own.
+struct Endpoint(Member);
+
+impl AsRef<Member> for Endpoint {
+    fn as_ref(&self) -> &Member {
+        &self.0
+    }
+}
+
+const ROUNDS: u32 = 7;
+const CALLS: u64 = 200_000;
+
+fn main() {
+    let mut report = Vec::new();
+    for endpoints in [1, 3, 8, 20, 1000] {
+        let one = best(endpoints, 1);
+        let two = best(endpoints, 2);
+        // Calls per second of two threads, against those of one.
+        let scale = 2.0 * one / two;
+        println!(
+            "{endpoints:>5} endpoints: {one:6.0} ns a call, {two:6.0} ns with two threads ({scale:.2} x)"
+        );
+        report.push(format!("\"ns_{endpoints}\":{one:.0},\"scale_{endpoints}\":{scale:.2}"));
+    }
+    let allocations = allocations();
+    println!("{{{},\"allocations_per_call\":{allocations}}}", report.join(","));
+}
+
+/// Nanoseconds per call and thread, of the quickest round.
+fn best(endpoints: usize, threads: usize) -> f64 {
+    let rounds = (0..ROUNDS).map(|_| round(endpoints, threads));
+    rounds.fold(f64::INFINITY, f64::min)
+}
+
+fn world(endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
+    let now = Instant::now();
+    let plan = ClientPlan::new(Config::default(), now);
+    let members: Vec<_> = (0..endpoints).map(|_| Endpoint(plan.member(1.0, false, now))).collect();
+    members.iter().for_each(|member| member.0.set_connected(true));
+    plan.recount(&members);
+    (plan, members)
+}
+
+fn round(endpoints: usize, threads: usize) -> f64 {
+    let (plan, members) = world(endpoints);
+    let took: Duration = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads)
+            .map(|seed| {
+                scope.spawn({
+                    let (plan, members) = (&plan, &members);
+                    move || calls(plan, members, seed as u64)
+                })
+            })
+            .collect();
+        threads.into_iter().filter_map(|thread| thread.join().ok()).max().unwrap_or_default()
+    });
+    took.as_nanos() as f64 / CALLS as f64
+}
+
+fn calls(plan: &ClientPlan, members: &[Endpoint], seed: u64) -> Duration {
+    let mut rng = SplitMix::new(seed);
+    let began = Instant::now();
+    let mut now = began;
+    for _ in 0..CALLS {
+        let mut turn = plan.begin(3, true, now);
+        let Some(picked) = plan.pick(members, &mut turn, now, &mut rng) else { continue };
+        // An answer after 200 us, by a clock that costs nothing: reading one is the transport's cost.
+        let later = now + Duration::from_micros(200);
+        let of = members[picked.at].as_ref();
+        black_box(plan.settle(members, of, (picked.ticket, Outcome::Answered), later, &mut rng));
+        now += Duration::from_micros(5);
+    }
+    began.elapsed()
+}
+
+fn allocations() -> f64 {
+    let (plan, members) = world(3);
+    calls(&plan, &members, 1);
+    let made = allocation_counter::measure(|| _ = calls(&plan, &members, 1));
+    made.count_total as f64 / CALLS as f64
+}
