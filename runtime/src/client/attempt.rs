@@ -193,8 +193,10 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
 fn take_apart(received: Received) -> Result<Answer, Status> {
     match received {
         Received::Whole(answer) => Ok(*answer),
-        Received::Frame { left, rest } => match AnswerHead::decode(rest) {
-            Ok((head, body)) => Ok(Answer { head, left, body, by: Answerer::default() }),
+        Received::Frame { left, rest, at } => match AnswerHead::decode(rest) {
+            Ok((head, body)) => {
+                Ok(Answer { head, left, body, at: Some(at), by: Answerer::default() })
+            }
             Err(why) => Err(Status::runtime(
                 Code::Internal,
                 Reason::Malformed,

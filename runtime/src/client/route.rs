@@ -11,7 +11,6 @@ use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
     plan::client::{ClientPlan, Event, Failed, Outcome, Ticket, Turn},
-    wire::answer::AnswerHead,
 };
 use tokio::time::Instant;
 
@@ -19,7 +18,7 @@ use super::{ClientCore, Endpoint};
 use crate::{
     chance::Chance,
     error::{Status, millis},
-    transport::Session,
+    transport::{Answer, Session},
 };
 
 /// An attempt that has its endpoint. What becomes of it is told to the plan once; dropped, it was given up.
@@ -48,9 +47,9 @@ impl Booked {
     }
 
     /// The service answered, with a value or an error of its own, and said what it has to do.
-    pub(super) fn answered(mut self, head: &AnswerHead) {
-        let now = Instant::now().into_std();
-        if let Some(load) = &head.load {
+    pub(super) fn answered(mut self, answer: &Answer) {
+        let now = answer.at.unwrap_or_else(Instant::now).into_std();
+        if let Some(load) = &answer.head.load {
             // This call is over now.
             self.endpoint.member().report(load.in_flight.saturating_sub(1), now);
         }
@@ -183,9 +182,9 @@ impl ClientCore {
     pub(super) fn book(
         self: &Arc<Self>,
         turn: &mut Turn,
+        now: Instant,
         deadline: Option<Instant>,
     ) -> Result<Booked, Status> {
-        let now = Instant::now();
         if !self.plan.throttle(now.into_std(), &mut Chance) {
             return Err(self.held_back());
         }

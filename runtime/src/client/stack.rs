@@ -184,10 +184,10 @@ impl Call {
         let core = Arc::clone(&self.channel.core);
         let mut turn = self.turn();
         loop {
-            let mut booked = core.book(&mut turn, self.deadline)?;
+            let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
             let status = match attempt::unary(self, &mut booked, &turn, arguments, nudged).await {
                 Ok(answer) => {
-                    booked.answered(&answer.head);
+                    booked.answered(&answer);
                     return Ok(answer);
                 }
                 Err(status) => status,
@@ -208,7 +208,7 @@ impl Call {
         let mut turn = self.turn();
         let has_input = input.is_some();
         loop {
-            let booked = core.book(&mut turn, self.deadline)?;
+            let booked = core.book(&mut turn, self.now(), self.deadline)?;
             let status = match attempt::streaming(self, booked.endpoint(), arguments, input).await {
                 Ok(answer) => {
                     booked.began();
@@ -225,6 +225,11 @@ impl Call {
                 self.may_follow(&mut turn, status).await?;
             }
         }
+    }
+
+    /// When the next attempt begins: with the call, unless it had to wait. One look at the clock fewer.
+    fn now(&self) -> Instant {
+        if self.waited { Instant::now() } else { self.record.started() }
     }
 
     fn turn(&self) -> Turn {

@@ -56,8 +56,8 @@ pub(crate) struct Outgoing<'a> {
 /// What came back, not looked at yet: whoever waits for it takes it apart, not the one task that reads for all.
 #[derive(Debug)]
 pub(crate) enum Received {
-    /// As it came off a lane.
-    Frame { left: TimeLeft, rest: Bytes },
+    /// As it came off a lane, and when.
+    Frame { left: TimeLeft, rest: Bytes, at: Instant },
     /// Put together from several frames.
     Whole(Box<Answer>),
 }
@@ -68,6 +68,8 @@ pub(crate) struct Answer {
     pub(crate) head: AnswerHead,
     pub(crate) left: TimeLeft,
     pub(crate) body: Bytes,
+    /// When it was read, where that is known.
+    pub(crate) at: Option<Instant>,
     /// Who answered, as the client's stack knows it.
     pub(crate) by: Answerer,
 }

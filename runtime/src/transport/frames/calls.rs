@@ -314,7 +314,7 @@ async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer,
             .map_err(MessageError::of_an_answer)?,
         _ => body,
     };
-    Ok(Answer { head, left: call.time, body, by: Answerer::default() })
+    Ok(Answer { head, left: call.time, body, at: None, by: Answerer::default() })
 }
 
 /// Why a message that continues in DATA frames is not whole.

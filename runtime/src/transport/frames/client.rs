@@ -413,13 +413,14 @@ impl Shared {
     pub(super) fn deliver(
         &self,
         frame: CallFrame,
+        at: Instant,
         wakers: &mut Vec<Waker>,
     ) -> Result<(), ReadError> {
         if AnswerHead::says_draining(&frame.rest) {
             self.draining();
         }
         let mut state = self.lock();
-        let received = Received::Frame { left: frame.time, rest: frame.rest };
+        let received = Received::Frame { left: frame.time, rest: frame.rest, at };
         state.answered = true;
         match state.slots.deliver(frame.call, Ok(received)) {
             Delivered::Wake(waker) => wakers.push(waker),

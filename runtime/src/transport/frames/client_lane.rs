@@ -106,7 +106,9 @@ fn take_answers(
 ) -> Result<(), ReadError> {
     while let Some(frame) = reader.ready()? {
         match frame {
-            Frame::Call(call) if call.kind == CallKind::Answer => shared.deliver(call, wakers)?,
+            Frame::Call(call) if call.kind == CallKind::Answer => {
+                shared.deliver(call, reader.read_at, wakers)?;
+            }
             Frame::Bad { call: Some(call), why, .. } => {
                 let failed = shared.lock().slots.deliver(call, Err(bad_answer(&why.to_string())));
                 if let Delivered::Wake(waker) = failed {
