@@ -2,15 +2,14 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use sinew::{CallOptions, Code, Ran, Reason};
-use sinew_core::limits;
+use sinew::{CallOptions, Code, Ran};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     child::{Process, Start},
     probe::{Counting, ProbeClient},
     raw::Caller,
     scene::{Running, Scene},
-    wait::{LONG, ms, soon, until},
+    wait::{LONG, ms, soon},
 };
 
 /// An address at which nobody listens, and nobody will unless a test does.
@@ -133,32 +132,6 @@ async fn a_server_that_was_killed_and_started_again_is_found_by_who_knew_the_old
         }
     };
     panic!("not after {:?}: {status}", began.elapsed());
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn more_calls_than_a_connection_may_have_are_refused_with_its_limit() {
-    let scene = Scene::new();
-    let probe = Counting::new();
-    let server = scene.serve(|server| server.serve(probe.server())).await;
-    let client: ProbeClient = scene.client(&server).await;
-    client.echo("connect".into()).await.must("an answer");
-    let patient = client.with(CallOptions::new().timeout(Duration::from_secs(200)));
-    let mut calls = tokio::task::JoinSet::new();
-    let most = u64::from(limits::IN_FLIGHT_MAX);
-    for _ in 0..1500 {
-        calls.spawn(patient.hold());
-    }
-    for _ in most..1500 {
-        let refused = soon("a refusal", calls.join_next()).await.must("a call");
-        let status = refused.must("a task").must_err();
-        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
-        assert_eq!((status.reason(), status.ran()), (Reason::TooManyInFlight, Ran::No));
-        assert_says(&status, &["1024"]);
-    }
-    until("the others are at work", || probe.tally().running() == most).await;
-    calls.abort_all();
-    until("all are gone", || probe.tally().running() == 0).await;
-    client.echo("goes on".into()).await.must("an answer");
 }
 
 #[tokio::test]

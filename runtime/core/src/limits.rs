@@ -383,6 +383,21 @@ limits! {
     /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.
     count HINT_PTO: u32 = 2;
 
+    // -- bulkheads --
+
+    /// Calls of one client to one service that may be out.
+    count BULKHEAD_MAX: u32 = 1024;
+    /// The share of them that a method has in any case ...
+    ratio BULKHEAD_METHOD_SHARE: f64 = 0.25;
+    /// ... and not fewer than this.
+    count BULKHEAD_METHOD_MIN: u32 = 16;
+    /// Calls that may wait for a place.
+    count BULKHEAD_WAITING_MAX: u32 = 64;
+    /// The share of its time that a call waits for one ...
+    ratio BULKHEAD_WAIT_SHARE: f64 = 0.1;
+    /// ... and not less than this.
+    time BULKHEAD_WAIT_MIN: Duration = Duration::from_millis(100);
+
     // -- holding back --
 
     /// A client sends at most so many times what a service takes.

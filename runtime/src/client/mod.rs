@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 mod attempt;
+mod bulkhead;
 mod call;
 mod endpoint;
 mod intercepted;
@@ -14,6 +15,7 @@ use arc_swap::ArcSwap;
 use sinew_core::plan::client::{ClientPlan, Config};
 use tokio::time::Instant;
 
+use bulkhead::Places;
 pub(crate) use endpoint::{Endpoint, Target};
 
 use crate::{call::options::CallOptions, interceptor::Interceptors};
@@ -24,6 +26,7 @@ pub(crate) struct ClientCore {
     service: String,
     plan: ClientPlan,
     endpoints: ArcSwap<Vec<Endpoint>>,
+    places: Places,
     interceptors: Interceptors,
 }
 
@@ -37,6 +40,7 @@ impl ClientCore {
             service: service.to_owned(),
             endpoints: ArcSwap::from_pointee(endpoints.collect()),
             plan,
+            places: Places::default(),
             interceptors,
         }
     }

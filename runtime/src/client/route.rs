@@ -14,7 +14,7 @@ use sinew_core::{
 };
 use tokio::time::Instant;
 
-use super::{ClientCore, Endpoint};
+use super::{ClientCore, Endpoint, bulkhead::Places};
 use crate::{
     chance::Chance,
     error::{Status, millis},
@@ -172,6 +172,10 @@ impl Drop for Booked {
 impl ClientCore {
     pub(super) fn plan(&self) -> &ClientPlan {
         &self.plan
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub(super) fn endpoints(&self) -> Arc<Vec<Endpoint>> {

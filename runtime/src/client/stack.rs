@@ -5,10 +5,11 @@
 //!   2  span         one per call; one more per attempt
 //!   3  deadline     a call with less than 1 ms left is not sent; one timer bounds everything below
 //!   4  interceptors per call: `intercepted.rs`
-//!   5  plan         which endpoint, and what follows a failure: `route.rs` asks `sinew_core::plan::client`
-//!   6  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`
-//!   7  ledger       where the time went: to the caller's context, and into the status if there is one
-//!   8  decode       the value, or the method's own error: `answer.rs`
+//!   5  bulkhead     a place among the calls that are out, held across attempts: `bulkhead.rs`
+//!   6  plan         which endpoint, and what follows a failure: `route.rs` asks `sinew_core::plan::client`
+//!   7  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`
+//!   8  ledger       where the time went: to the caller's context, and into the status if there is one
+//!   9  decode       the value, or the method's own error: `answer.rs`
 //! ```
 //!
 //! # Invariants
@@ -175,13 +176,14 @@ impl Call {
         }
     }
 
-    /// 5 and 6: attempts until one answers, or none may follow.
+    /// 5 to 7: attempts until one answers, or none may follow.
     async fn attempts_unary(
         &mut self,
         arguments: &mut dyn Encode,
         nudged: &AtomicBool,
     ) -> Result<Answer, Status> {
         let core = Arc::clone(&self.channel.core);
+        let _place = core.places().enter(self).await?;
         let mut turn = self.turn();
         loop {
             let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
@@ -205,6 +207,7 @@ impl Call {
         input: &mut Option<Box<dyn EncodeItems>>,
     ) -> Result<StreamAnswer, Status> {
         let core = Arc::clone(&self.channel.core);
+        let _place = core.places().enter(self).await?;
         let mut turn = self.turn();
         let has_input = input.is_some();
         loop {
@@ -307,7 +310,7 @@ impl Call {
         )
     }
 
-    /// 7: tells whoever wants to know.
+    /// 8: tells whoever wants to know.
     fn end<T>(&mut self, outcome: Result<T, Status>) -> Result<T, Status> {
         self.over = true;
         match outcome {

@@ -6,6 +6,7 @@
 pub mod balance;
 pub mod breaker;
 pub mod budget;
+pub mod bulkhead;
 pub mod retry;
 pub mod silence;
 pub mod throttle;

@@ -1,0 +1,177 @@
+//! How many calls of one client may be out, so that a dependency that hangs does not take everything with it.
+//!
+//! # Why
+//! A service that hangs for `T` seconds holds `rate * T` calls. Without a bound they hold the memory of their callers;
+//! with one bound for all, the method that hangs holds every place and those that work get none. So there is a number
+//! for the service and a share for each of its methods.
+//!
+//! ```text
+//!   calls out < 1,024     anybody may
+//!   at or above           only a method with fewer than a quarter of them
+//! ```
+//! It is work-conserving: a method alone may have all. The total exceeds the limit by no more than the shares that the
+//! other methods did not use. After Netflix's `AbstractPartitionedLimiter`.
+//!
+//! # Invariants
+//! 1. Every place that is taken is given back, whatever becomes of the call.
+//! 2. It neither locks nor allocates: two additions to enter, two to leave.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::limits::{BULKHEAD_MAX, BULKHEAD_METHOD_MIN, BULKHEAD_METHOD_SHARE};
+
+/// Methods that are told apart; more share the last places.
+const METHODS: usize = 64;
+
+/// The places of one client's calls to one service.
+#[derive(Debug)]
+pub struct Bulkhead {
+    limit: u32,
+    share: u32,
+    out: AtomicU32,
+    methods: [Method; METHODS],
+}
+
+#[derive(Debug, Default)]
+struct Method {
+    /// Which one; zero where nobody took the place yet.
+    id: AtomicU64,
+    out: AtomicU32,
+}
+
+/// A call's place; to be given back once.
+#[derive(Debug)]
+#[must_use = "a place that is not given back is lost"]
+pub struct Permit(usize);
+
+/// Why there is no place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// How many calls may be out.
+    pub limit: u32,
+    /// How many of one method when there are as many.
+    pub share: u32,
+}
+
+impl Default for Bulkhead {
+    fn default() -> Self {
+        Self::new(BULKHEAD_MAX)
+    }
+}
+
+impl Bulkhead {
+    /// For so many calls.
+    pub fn new(limit: u32) -> Self {
+        let share = (f64::from(limit) * BULKHEAD_METHOD_SHARE) as u32;
+        Self {
+            limit,
+            share: share.max(BULKHEAD_METHOD_MIN).min(limit),
+            out: AtomicU32::new(0),
+            methods: std::array::from_fn(|_| Method::default()),
+        }
+    }
+
+    /// A place for a call of this method.
+    ///
+    /// # Errors
+    /// [`Full`] where there is none now.
+    pub fn admit(&self, method: u64) -> Result<Permit, Full> {
+        let at = self.place_of(method);
+        let ours = self.methods[at].out.fetch_add(1, Relaxed);
+        let all = self.out.fetch_add(1, Relaxed);
+        let permit = Permit(at);
+        if all >= self.limit && ours >= self.share {
+            self.settle(permit);
+            return Err(Full { limit: self.limit, share: self.share });
+        }
+        Ok(permit)
+    }
+
+    /// A call is over.
+    #[expect(clippy::needless_pass_by_value, reason = "a place is given back once")]
+    pub fn settle(&self, permit: Permit) {
+        self.methods[permit.0].out.fetch_sub(1, Relaxed);
+        self.out.fetch_sub(1, Relaxed);
+    }
+
+    /// Calls that are out.
+    pub fn out(&self) -> u32 {
+        self.out.load(Relaxed)
+    }
+
+    fn place_of(&self, method: u64) -> usize {
+        let method = method.max(1);
+        let first = (method % METHODS as u64) as usize;
+        for step in 0..METHODS {
+            let at = (first + step) % METHODS;
+            let id = &self.methods[at].id;
+            match id.load(Relaxed) {
+                known if known == method => return at,
+                0 => match id.compare_exchange(0, method, Relaxed, Relaxed) {
+                    Ok(_) => return at,
+                    Err(known) if known == method => return at,
+                    Err(_) => {}
+                },
+                _ => {}
+            }
+        }
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::{Rng, SplitMix, below};
+
+    #[test]
+    fn a_method_alone_may_have_all_and_one_that_hangs_leaves_the_others_their_share() {
+        let bulkhead = Bulkhead::new(100);
+        let hanging: Vec<_> = std::iter::from_fn(|| bulkhead.admit(1).ok()).collect();
+        assert_eq!(hanging.len(), 100);
+        let others: Vec<_> = std::iter::from_fn(|| bulkhead.admit(2).ok()).collect();
+        assert_eq!(others.len(), 25);
+        let full = bulkhead.admit(1).unwrap_err();
+        assert_eq!(full, Full { limit: 100, share: 25 });
+        hanging.into_iter().chain(others).for_each(|permit| bulkhead.settle(permit));
+        assert_eq!(bulkhead.out(), 0);
+    }
+
+    #[test]
+    fn a_small_bulkhead_leaves_a_method_its_least() {
+        assert_eq!(Bulkhead::new(20).share, 16);
+        assert_eq!(Bulkhead::new(4).share, 4);
+    }
+
+    #[test]
+    fn more_methods_than_places_share_them_and_lose_nothing() {
+        let bulkhead = Bulkhead::new(1000);
+        let mut rng = SplitMix::new(5);
+        let methods: Vec<u64> = (0..200).map(|_| rng.next_u64()).collect();
+        let permits: Vec<_> =
+            methods.iter().map(|method| bulkhead.admit(*method).unwrap()).collect();
+        assert_eq!(bulkhead.out(), 200);
+        permits.into_iter().for_each(|permit| bulkhead.settle(permit));
+        assert!(bulkhead.methods.iter().all(|method| method.out.load(Relaxed) == 0));
+    }
+
+    #[test]
+    fn under_any_interleaving_the_total_exceeds_the_limit_by_unused_shares_alone() {
+        for seed in 0..50 {
+            let mut rng = SplitMix::new(seed);
+            let bulkhead = Bulkhead::new(64);
+            let mut out: Vec<(u64, Permit)> = Vec::new();
+            for _ in 0..2000 {
+                if below(&mut rng, 5) < 3 {
+                    let method = 1 + below(&mut rng, 4);
+                    out.extend(bulkhead.admit(method).ok().map(|permit| (method, permit)));
+                } else if !out.is_empty() {
+                    let at = below(&mut rng, out.len() as u64) as usize;
+                    bulkhead.settle(out.swap_remove(at).1);
+                }
+                assert_eq!(bulkhead.out() as usize, out.len());
+                assert!(out.len() <= 64 + 3 * 16, "seed {seed}: {}", out.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! A client has a bounded number of calls out, and a method that hangs leaves the others their share.
+
+use std::time::Duration;
+
+use sinew::{CallOptions, Code, Ran, Reason};
+use sinew_core::limits;
+use sinew_tests::{
+    Must as _, MustFail as _, assert_says,
+    probe::{Counting, ProbeClient},
+    scene::{Running, Scene},
+    wait::{soon, until},
+};
+use tokio::task::JoinSet;
+
+/// Two servers: one connection carries as many calls as the bulkhead lets out, and here others are to have a share.
+struct Two {
+    servers: Vec<Running>,
+    probes: [Counting; 2],
+    client: ProbeClient,
+}
+
+impl Two {
+    async fn new() -> Self {
+        let scene = Scene::new();
+        let probes = [Counting::new(), Counting::new()];
+        let mut servers = Vec::new();
+        for probe in &probes {
+            servers.push(scene.serve(|server| server.serve(probe.server())).await);
+        }
+        let addresses: Vec<_> = servers.iter().map(Running::address).collect();
+        let client: ProbeClient = scene.client_at(&addresses).await;
+        Self { servers, probes, client }
+    }
+
+    fn running(&self) -> u64 {
+        self.probes.iter().map(|probe| probe.tally().running()).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_method_that_hangs_fills_the_bulkhead_and_the_others_go_on() {
+    let two = Two::new().await;
+    // Until both are connected: a call does not wait for a connection while there is another.
+    while two.probes.iter().any(|probe| probe.tally().begun == 0) {
+        let calls: Vec<_> = (0..8).map(|_| tokio::spawn(two.client.wait(5))).collect();
+        for call in calls {
+            call.await.must("a task").must("an answer");
+        }
+    }
+    let patient = two.client.with(CallOptions::new().timeout(Duration::from_secs(200)));
+    let most = u64::from(limits::BULKHEAD_MAX);
+    let mut calls = JoinSet::new();
+    for _ in 0..most {
+        calls.spawn(patient.hold());
+    }
+    until("as many as may are at work", || two.running() == most).await;
+
+    let mut more = JoinSet::new();
+    for _ in 0..limits::BULKHEAD_WAITING_MAX + 10 {
+        more.spawn(patient.hold());
+    }
+    // Ten do not even wait, the others for a tenth of ten seconds.
+    for _ in 0..limits::BULKHEAD_WAITING_MAX + 10 {
+        let refused = soon("a refusal", more.join_next()).await.must("a call");
+        let status = refused.must("a task").must_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        assert_eq!((status.reason(), status.ran()), (Reason::BulkheadFull, Ran::No), "{status}");
+        assert_says(&status, &["1024", "BULKHEAD_MAX", "256", "BULKHEAD_METHOD_SHARE"]);
+    }
+    for _ in 0..100 {
+        two.client.echo("others go on".into()).await.must("an answer");
+    }
+
+    calls.abort_all();
+    until("all are gone", || two.running() == 0).await;
+    for _ in 0..100 {
+        two.client.wait(0).await.must("an answer");
+    }
+    for server in two.servers {
+        server.drained().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_finds_no_place_gets_the_one_that_is_free_first() {
+    let two = Two::new().await;
+    let patient = two.client.with(CallOptions::new().timeout(Duration::from_secs(200)));
+    let most = u64::from(limits::BULKHEAD_MAX);
+    let mut calls: Vec<_> = (0..most).map(|_| tokio::spawn(patient.hold())).collect();
+    until("as many as may are at work", || two.running() >= most - 1).await;
+    let late = tokio::spawn(patient.hold());
+    tokio::task::yield_now().await;
+    calls.pop().must("a call").abort();
+    until("the late one is at work", || {
+        two.probes.iter().map(|probe| probe.tally().begun).sum::<u64>() == most + 1
+    })
+    .await;
+    late.abort();
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
