@@ -32,6 +32,7 @@ pub mod raw;
 pub mod relay;
 pub mod scene;
 mod scratch;
+pub mod sim;
 pub mod versions;
 pub mod wait;
 

@@ -10,7 +10,7 @@
 //! - The first sample replaces the seed. An average that starts at 30 ms takes 46 s to learn that a server answers in
 //!   0.3 ms.
 //! - It forgets at the speed of the service: after 20 typical latencies, between 250 ms and 10 s.
-//! - A failure costs like a latency of 5 s: a server that fails at once would be the quickest of all.
+//! - A failure costs like a latency of 5 s until the next answer: a server that fails at once would be the quickest.
 //! - A server's own count of its calls at work replaces ours while it is fresh: others call it too.
 //!
 //! # Not here
@@ -38,20 +38,23 @@ pub struct PeakEwma {
     /// A plain average, which peaks and penalties do not move: the service's own speed.
     typical_us: f64,
     stamp: Option<Instant>,
+    /// What a failure costs, in microseconds, and since when; an answer ends it.
+    penalty: Option<(f64, Instant)>,
 }
 
 impl PeakEwma {
     /// Without a sample.
     pub const fn new() -> Self {
-        Self { cost_us: 0.0, typical_us: 0.0, stamp: None }
+        Self { cost_us: 0.0, typical_us: 0.0, stamp: None, penalty: None }
     }
 
     /// An answer took this long.
     pub fn observe(&mut self, took: Duration, now: Instant) {
         let took = micros(took);
+        self.penalty = None;
         self.typical_us =
             if self.typical_us == 0.0 { took } else { self.typical_us * 0.9 + took * 0.1 };
-        let Some(decayed) = self.cost_us(now) else {
+        let Some(decayed) = self.latency_us(now) else {
             // The first sample replaces the seed.
             self.cost_us = took;
             self.stamp = Some(now);
@@ -63,15 +66,41 @@ impl PeakEwma {
         self.stamp = Some(now);
     }
 
-    /// It costs at least this much from now on, and less and less: a failure, or a call that was given up.
-    pub fn at_least(&mut self, cost: Duration, now: Instant) {
-        let decayed = self.cost_us(now).unwrap_or(0.0);
-        self.cost_us = decayed.max(micros(cost));
+    /// No answer came for this long: it takes more than that.
+    pub fn at_least(&mut self, took: Duration, now: Instant) {
+        let decayed = self.latency_us(now).unwrap_or(0.0);
+        self.cost_us = decayed.max(micros(took));
         self.stamp = Some(now);
     }
 
-    /// Microseconds that an answer is expected to take; `None` without a sample.
+    /// It failed: until it answers it costs at least this much, and less and less, slowly.
+    pub fn penalise(&mut self, cost: Duration, now: Instant) {
+        let decayed = self.penalty_us(now).unwrap_or(0.0);
+        self.penalty = Some((decayed.max(micros(cost)), now));
+    }
+
+    /// Microseconds that stand for it in a comparison; `None` without a sample.
     pub fn cost_us(&self, now: Instant) -> Option<f64> {
+        match (self.latency_us(now), self.penalty_us(now)) {
+            (Some(latency), Some(penalty)) => Some(latency.max(penalty)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// What a failure adds, decayed.
+    pub fn penalty_us(&self, now: Instant) -> Option<f64> {
+        let (cost, since) = self.penalty?;
+        let age = now.saturating_duration_since(since).as_secs_f64();
+        Some(cost * (-age / FORGET_AFTER_MAX.as_secs_f64()).exp())
+    }
+
+    /// A failure's cost and its time, for whoever decays it himself.
+    pub const fn penalty(&self) -> Option<(f64, Instant)> {
+        self.penalty
+    }
+
+    /// Microseconds that an answer is expected to take; `None` without a sample.
+    fn latency_us(&self, now: Instant) -> Option<f64> {
         self.stamp?;
         // What has been forgotten whole is what is typical, not nothing: nobody answers in no time.
         Some((self.cost_us * self.weight(now)).max(self.typical_us.min(self.cost_us)))
@@ -148,20 +177,22 @@ pub const fn choices(n: usize) -> usize {
     if n <= PICK_ALL_UP_TO { n } else { PICK_CHOICES }
 }
 
-/// Calls `look` with distinct indices below `n`: all of them in turn from a random one, or [`PICK_CHOICES`] random ones.
-pub fn sample(n: usize, rng: &mut impl Rng, mut look: impl FnMut(usize)) {
+/// Calls `look` with distinct indices below `n`: all of them in turn from a random one where there are as many
+/// `choices`, else so many random ones, [`PICK_ALL_UP_TO`] at most.
+pub fn sample(n: usize, choices: usize, rng: &mut impl Rng, mut look: impl FnMut(usize)) {
     if n == 0 {
         return;
     }
     let first = below(rng, n as u64) as usize;
-    if n <= PICK_ALL_UP_TO {
+    let choices = choices.clamp(1, PICK_ALL_UP_TO);
+    if n <= choices {
         // From a random one on: where prices are equal the first one wins.
         (0..n).for_each(|step| look((first + step) % n));
         return;
     }
-    let mut seen = [first; PICK_CHOICES];
+    let mut seen = [first; PICK_ALL_UP_TO];
     look(first);
-    for at in 1..PICK_CHOICES {
+    for at in 1..choices {
         // Uniform among those not seen: skip over each seen one that is not larger, smallest first.
         let known = &mut seen[..at];
         known.sort_unstable();
@@ -198,10 +229,26 @@ mod tests {
         let mut ewma = PeakEwma::new();
         ewma.observe(MS, t0);
         ewma.at_least(Duration::from_secs(5), t0);
-        assert_eq!(ewma.typical_us(), Some(1000.0), "a penalty is not the service's speed");
+        assert_eq!(ewma.typical_us(), Some(1000.0), "one that was given up is not its speed");
         let later = ewma.cost_us(t0 + FORGET_AFTER_MIN).unwrap();
         assert!((1_800_000.0..1_900_000.0).contains(&later), "{later}");
         assert_eq!(ewma.cost_us(t0 + Duration::from_secs(60)), Some(1000.0));
+    }
+
+    #[test]
+    fn a_failure_is_remembered_until_an_answer_comes() {
+        let t0 = start();
+        let mut ewma = PeakEwma::new();
+        ewma.observe(MS, t0);
+        ewma.penalise(Duration::from_secs(5), t0);
+        let after = ewma.cost_us(t0 + FORGET_AFTER_MAX).unwrap();
+        assert!((1_800_000.0..1_900_000.0).contains(&after), "{after}");
+        ewma.observe(MS, t0 + FORGET_AFTER_MAX);
+        assert_eq!(ewma.cost_us(t0 + FORGET_AFTER_MAX), Some(1000.0));
+        // Without an answer ever, it is dear, and not free.
+        let mut never = PeakEwma::new();
+        never.penalise(Duration::from_secs(5), t0);
+        assert!(never.cost_us(t0 + Duration::from_secs(60)).unwrap() > 10_000.0);
     }
 
     #[test]
@@ -251,7 +298,7 @@ mod tests {
             let rounds = 3000;
             for _ in 0..rounds {
                 let mut seen = Vec::new();
-                sample(n, &mut rng, |at| seen.push(at));
+                sample(n, choices(n), &mut rng, |at| seen.push(at));
                 assert_eq!(seen.len(), choices(n).min(n));
                 seen.iter().for_each(|at| hits[*at] += 1);
                 seen.sort_unstable();

@@ -8,7 +8,8 @@
 //! ```text
 //!   deposit   +0.2 per call, once, at its start                      (overload: +0.1, in a purse of its own)
 //!   withdraw  -1 when a retry is scheduled, not when it is sent
-//!   reserve   1 per second, at most 10 saved: a client of few calls may retry too
+//!   reserve   1 per second, at most 10 saved, while fewer than 50 calls came in 10 s: a client of few calls may retry
+//!             too, and one of many adds no more than its share
 //! ```
 //!
 //! After Finagle's `RetryBudget`; its reserve is 10 per second, which a thousand clients make ten thousand.
@@ -26,6 +27,8 @@ use crate::{
 
 /// One retry, in the unit of the purses.
 const ONE: u64 = 1000;
+const LEFT: usize = 0;
+const PAID: usize = 1;
 
 /// What a retry is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +51,8 @@ pub struct Budget {
 struct Purse {
     /// Per deposit.
     share: u64,
-    window: Window<1>,
+    /// What is left of the deposits, and what they were.
+    window: Window<2>,
     reserve: u64,
     filled: Instant,
 }
@@ -70,7 +74,9 @@ impl Budget {
     /// So many calls began in this second (of [`second`](Self::second)).
     pub fn deposit(&mut self, calls: u64, second: u64, now: Instant) {
         for purse in [&mut self.any, &mut self.overload] {
-            purse.window.add_at(0, calls.saturating_mul(purse.share), second, now);
+            let paid = calls.saturating_mul(purse.share);
+            purse.window.add_at(LEFT, paid, second, now);
+            purse.window.add_at(PAID, paid, second, now);
         }
     }
 
@@ -124,21 +130,25 @@ impl Purse {
     }
 
     fn balance(&mut self, now: Instant) -> u64 {
-        let passed = now.saturating_duration_since(self.filled).as_millis();
-        let filled = u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(BUDGET_RESERVE_PER_S);
-        self.reserve = self.reserve.saturating_add(filled).min(BUDGET_RESERVE_MAX * ONE);
+        let sums = self.window.sums(now);
+        if sums[PAID] < BUDGET_RESERVE_MAX * ONE {
+            let passed = now.saturating_duration_since(self.filled).as_millis();
+            let filled =
+                u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(BUDGET_RESERVE_PER_S);
+            self.reserve = self.reserve.saturating_add(filled).min(BUDGET_RESERVE_MAX * ONE);
+        }
         self.filled = self.filled.max(now);
-        self.window.sums(now)[0].saturating_add(self.reserve)
+        sums[LEFT].saturating_add(self.reserve)
     }
 
     fn take(&mut self, now: Instant) {
         // Deposits first: they expire.
-        let missing = self.window.take(0, ONE, now);
+        let missing = self.window.take(LEFT, ONE, now);
         self.reserve = self.reserve.saturating_sub(missing);
     }
 
     fn give_back(&mut self, now: Instant) {
-        self.window.add(0, ONE, now);
+        self.window.add(LEFT, ONE, now);
     }
 }
 
@@ -190,6 +200,21 @@ mod tests {
         assert!(!budget.withdraw(Purpose::Any, t0 + Duration::from_millis(999)));
         assert!(budget.withdraw(Purpose::Any, t0 + Duration::from_millis(1000)));
         assert!(!budget.withdraw(Purpose::Any, t0 + Duration::from_millis(1900)));
+    }
+
+    #[test]
+    fn the_reserve_does_not_fill_while_calls_are_many() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        let mut retries = 0;
+        for second in 0..60 {
+            let now = t0 + Duration::from_secs(second);
+            budget.deposit(100, second, now);
+            while budget.withdraw(Purpose::Any, now) {
+                retries += 1;
+            }
+        }
+        assert_eq!(retries, 60 * 20 + BUDGET_RESERVE_MAX);
     }
 
     #[test]

@@ -71,6 +71,11 @@ impl Bulkhead {
         }
     }
 
+    /// For so many calls, of whichever methods come first: what a bulkhead without shares is worth, for comparison.
+    pub fn without_shares(limit: u32) -> Self {
+        Self { share: 0, ..Self::new(limit) }
+    }
+
     /// A place for a call of this method.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use std::{
 };
 
 use crate::{
-    limits::REPORT_FRESH,
+    limits::{FORGET_AFTER_MAX, REPORT_FRESH},
     policy::{
         balance::{PeakEwma, Price},
         breaker::{self, Breaker, Cause, Phase},
@@ -68,6 +68,8 @@ pub struct Member {
     /// The cost as an `f32` in the upper half, and the millisecond when it was that in the lower one.
     cost: AtomicU64,
     typical: AtomicU32,
+    /// What a failure costs, packed as the cost is; zero where none does.
+    penalty: AtomicU64,
     /// What the server said of its calls at work, and the millisecond when.
     report: AtomicU64,
     /// Attempts sent when it said so.
@@ -138,6 +140,7 @@ impl Member {
             calls: AtomicU64::new(0),
             cost: AtomicU64::new(0),
             typical: AtomicU32::new(0),
+            penalty: AtomicU64::new(0),
             report: AtomicU64::new(0),
             report_mark: AtomicU32::new(0),
             picked_ms: AtomicU32::new(0),
@@ -250,7 +253,7 @@ impl Member {
         let now_ms = self.ms(now);
         let calls = self.calls.load(Relaxed);
         let (sent, ours) = ((calls >> 32) as u32, calls as u32);
-        let latency_us = self.latency_us(now_ms);
+        let latency_us = self.cost_us(now_ms);
         let report = self.report.load(Relaxed);
         let age = now_ms.wrapping_sub(report as u32);
         let fresh = REPORT_FRESH.as_millis() as f64;
@@ -262,6 +265,20 @@ impl Member {
             ours
         };
         Price { latency_us, at_work, ours, weight: self.weight * self.share(now_ms) }
+    }
+
+    /// What it costs by its latency, and by its last failure if that is more.
+    fn cost_us(&self, now_ms: u32) -> Option<f64> {
+        let latency = self.latency_us(now_ms);
+        let penalty = self.penalty.load(Relaxed);
+        if penalty == 0 {
+            return latency;
+        }
+        let age_ms = now_ms.wrapping_sub(penalty as u32);
+        let age_ms = if age_ms > u32::MAX / 2 { 0 } else { age_ms };
+        let peak = f64::from(f32::from_bits((penalty >> 32) as u32));
+        let decayed = peak * (-f64::from(age_ms) / FORGET_AFTER_MAX.as_millis() as f64).exp();
+        Some(latency.map_or(decayed, |latency| latency.max(decayed)))
     }
 
     fn latency_us(&self, now_ms: u32) -> Option<f64> {
@@ -332,7 +349,7 @@ impl Member {
         match sample {
             Sample::None => {}
             Sample::Took => inner.latency.observe(took, now),
-            Sample::AtLeast(cost) => inner.latency.at_least(cost.max(took), now),
+            Sample::AtLeast(cost) => inner.latency.penalise(cost.max(took), now),
             Sample::IfRaises => {
                 let known = inner.latency.cost_us(now);
                 if known.is_some_and(|known| took.as_secs_f64() * 1e6 > known) {
@@ -392,8 +409,17 @@ impl Member {
     }
 
     fn publish_latency(&self, latency: &PeakEwma, now: Instant) {
-        let peak = (latency.peak_us() as f32).max(f32::MIN_POSITIVE);
-        self.cost.store(u64::from(peak.to_bits()) << 32 | u64::from(self.ms(now)), Relaxed);
+        let pack = |us: f64, at: Instant| {
+            let us = (us as f32).max(f32::MIN_POSITIVE);
+            u64::from(us.to_bits()) << 32 | u64::from(self.ms(at))
+        };
+        if latency.peak_us() > 0.0 {
+            self.cost.store(pack(latency.peak_us(), now), Relaxed);
+        }
+        let penalty = latency.penalty().map_or(0, |(cost, since)| pack(cost, since));
+        if penalty != self.penalty.load(Relaxed) {
+            self.penalty.store(penalty, Relaxed);
+        }
         self.typical.store((latency.typical_us().unwrap_or(0.0) as f32).to_bits(), Relaxed);
     }
 
@@ -418,7 +444,7 @@ pub enum Sample {
     None,
     /// What it took.
     Took,
-    /// At least this, and at least what it took.
+    /// A failure: it costs at least this, and what it took, until there is an answer.
     AtLeast(Duration),
     /// What it took, if that is more than is known.
     IfRaises,

@@ -78,6 +78,8 @@ pub enum Balance {
 pub struct Config {
     /// How endpoints are chosen.
     pub balance: Balance,
+    /// How many of them a pick looks at; `None`: all up to 8, three of more.
+    pub choices: Option<usize>,
     /// Endpoints that fail are left alone for a while.
     pub breakers: bool,
     /// A failure counts as a long latency.
@@ -92,6 +94,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             balance: Balance::default(),
+            choices: None,
             breakers: true,
             penalty: true,
             budget: Some(limits::BUDGET_SHARE),

@@ -46,6 +46,8 @@ enum Rank {
     Draining,
 }
 
+/// So many times longer an endpoint is left alone by calls that cannot be repeated.
+const PATIENCE: u32 = 20;
 /// How often three others are looked at before all are.
 const LOOKS: usize = 4;
 /// What an endpoint without a sample costs beside others without one.
@@ -113,7 +115,7 @@ impl ClientPlan {
             (0..n)
                 .map(|step| (first + step) % n)
                 .for_each(|at| look.in_turn(at, members[at].as_ref()));
-        } else if n <= PICK_ALL_UP_TO {
+        } else if n <= self.config.choices.unwrap_or(PICK_ALL_UP_TO) {
             look.sample(members, rng);
         } else {
             for _ in 0..LOOKS {
@@ -151,13 +153,14 @@ struct Look<'a> {
 impl Look<'_> {
     fn sample<M: AsRef<Member>>(&mut self, members: &[M], rng: &mut impl Rng) {
         let many = members.len();
-        let per_pick = choices(many).max(1);
+        let per_pick = self.plan.config.choices.unwrap_or_else(|| choices(many)).max(1);
         let too_long = PICK_UNTOUCHED.saturating_mul((many / per_pick).max(1) as u32);
-        let may_touch =
-            self.turn.idempotent && self.plan.config.balance == Balance::PeakEwma && many > 1;
+        // What cannot be repeated finds out only where nobody else does.
+        let too_long = if self.turn.idempotent { too_long } else { too_long * PATIENCE };
+        let may_touch = self.plan.config.balance == Balance::PeakEwma && many > 1;
         let mut looked = [0; PICK_ALL_UP_TO];
         let mut count = 0;
-        sample(many, rng, |at| {
+        sample(many, per_pick, rng, |at| {
             looked[count] = at;
             count += 1;
         });

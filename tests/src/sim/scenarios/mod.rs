@@ -1,0 +1,32 @@
+//! The scenarios: each a situation that is known to break naive clients, what it does to them, and to ours.
+//!
+//! The figures without a mechanism are computed here too, by switching it off: a scenario that hurts nobody shows
+//! nothing. docs/scenarios.md has the sources, and argues where a bar is not the literature's.
+
+mod balancing;
+mod breaking;
+mod budgets;
+mod calls;
+
+use super::Figure;
+
+/// A scenario: its number, and what plays it under a seed.
+pub type Scenario = (u32, fn(u64) -> Vec<Figure>);
+
+/// All of them, in order.
+pub const SCENARIOS: &[Scenario] = &[
+    (3, budgets::cap),
+    (4, budgets::layers),
+    (5, budgets::directives),
+    (6, balancing::one_slow),
+    (7, balancing::two_slow),
+    (9, balancing::sinkhole),
+    (10, breaking::caps),
+    (11, breaking::panic),
+    (12, breaking::dead_replica),
+    (13, calls::rolling_restart),
+    (14, balancing::slow_start),
+    (16, calls::shrinking_deadline),
+    (17, calls::bulkhead),
+    (21, calls::executions),
+];

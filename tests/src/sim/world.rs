@@ -1,0 +1,452 @@
+//! Clients, servers and the time between them.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    fmt,
+    time::{Duration, Instant},
+};
+
+use sinew_core::{
+    codes::{Code, Directive, Disposition, Origin, Reason},
+    limits,
+    plan::client::{ClientPlan, Config, Failed, Member, Out, Outcome, Room, Ticket, Turn, Verdict},
+    rng::{SplitMix, below, unit_f64},
+};
+
+use crate::Must as _;
+
+/// What a server does with a call that a worker takes.
+#[derive(Debug, Clone, Copy)]
+pub enum Fate {
+    /// Answers after this.
+    Answers(Duration),
+    /// Its handler returns Unavailable after this.
+    Fails(Duration),
+    /// Refuses it at once, for it has too much to do.
+    Refuses,
+    /// Refuses it at once, for it drains.
+    Drains,
+    /// Dies with it: the connection is lost.
+    Dies,
+    /// Says nothing, ever.
+    Hangs,
+}
+
+/// What becomes of a call that a worker takes at this time.
+pub type Decide = Box<dyn Fn(Duration, &mut SplitMix) -> Fate>;
+
+/// A server: its workers, and what it does with a call at a time.
+pub struct ServerSpec {
+    /// Calls at work at once; others wait in order.
+    pub workers: usize,
+    /// What becomes of a call that is taken at this time.
+    pub fate: Decide,
+}
+
+impl fmt::Debug for ServerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerSpec").field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
+/// What is simulated.
+#[derive(Debug)]
+pub struct Setup {
+    /// Which mechanisms are at work.
+    pub config: Config,
+    /// Clients, each with a plan of its own.
+    pub clients: usize,
+    /// Servers.
+    pub servers: Vec<ServerSpec>,
+    /// Calls per second of all clients together, by chance (Poisson).
+    pub rate: f64,
+    /// For how long calls come.
+    pub time: Duration,
+    /// What comes before this is not counted.
+    pub warm_up: Duration,
+    /// What a call may take.
+    pub timeout: Duration,
+    /// Attempts of a call.
+    pub attempts: u8,
+    /// Whether calls may be repeated.
+    pub idempotent: bool,
+    /// From a client to a server, or back.
+    pub one_way: Duration,
+    /// How long after a server began to drain its successor is there.
+    pub away: Duration,
+    /// Whether servers say with each answer what they have to do.
+    pub reports: bool,
+}
+
+impl Setup {
+    /// Calls that may be repeated, of clients that have every mechanism, over a network that takes no time.
+    pub fn new(servers: Vec<ServerSpec>, rate: f64, time: Duration) -> Self {
+        Self {
+            config: Config::default(),
+            clients: 1,
+            servers,
+            rate,
+            time,
+            warm_up: Duration::ZERO,
+            timeout: Duration::from_secs(10),
+            attempts: limits::ATTEMPTS,
+            idempotent: true,
+            one_way: Duration::ZERO,
+            away: Duration::from_secs(10),
+            reports: true,
+        }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Stats {
+    /// Calls that began, after the warm-up.
+    pub calls: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// Attempts that reached a server.
+    pub attempts: u64,
+    /// Attempts that failed.
+    pub failures: u64,
+    /// Attempts that nobody answered in time.
+    pub timeouts: u64,
+    /// Attempts per server.
+    pub per_server: Vec<u64>,
+    /// Handlers that began, of one call, at most.
+    pub most_runs: u32,
+    /// Microseconds of the calls that were answered.
+    latencies: Vec<f64>,
+}
+
+impl Stats {
+    /// A quantile of the time that an answered call took, in milliseconds.
+    pub fn quantile_ms(&mut self, quantile: f64) -> f64 {
+        self.latencies.sort_unstable_by(f64::total_cmp);
+        let at = (self.latencies.len() as f64 * quantile) as usize;
+        self.latencies
+            .get(at.min(self.latencies.len().saturating_sub(1)))
+            .map_or(f64::NAN, |us| us / 1e3)
+    }
+
+    /// The share of attempts that went to these servers.
+    pub fn share(&self, servers: &[usize]) -> f64 {
+        let there: u64 = servers.iter().map(|at| self.per_server[*at]).sum();
+        there as f64 / self.per_server.iter().sum::<u64>().max(1) as f64
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Arrive,
+    Again(usize),
+    Reach { call: usize, attempt: u32, server: usize },
+    Done { call: usize, attempt: u32, server: usize, ends: Ends },
+    Answer { call: usize, attempt: u32, ends: Ends, at_work: u32 },
+    Back { client: usize, server: usize },
+    Late { call: usize },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ends {
+    Well,
+    Unavailable,
+    Refused,
+    Draining,
+    Lost,
+}
+
+struct Server {
+    spec: ServerSpec,
+    busy: usize,
+    queue: VecDeque<(usize, u32)>,
+}
+
+struct Client {
+    plan: ClientPlan,
+    members: Vec<Place>,
+}
+
+/// A member that belongs to a server.
+struct Place(Member);
+
+impl AsRef<Member> for Place {
+    fn as_ref(&self) -> &Member {
+        &self.0
+    }
+}
+
+struct Call {
+    client: usize,
+    began: Duration,
+    turn: Turn,
+    attempt: u32,
+    runs: u32,
+    out: Option<(usize, Ticket)>,
+    counts: bool,
+}
+
+/// The simulation.
+pub struct World {
+    setup: Setup,
+    epoch: Instant,
+    now: Duration,
+    sequence: u64,
+    events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
+    servers: Vec<Server>,
+    clients: Vec<Client>,
+    calls: Vec<Option<Call>>,
+    free: Vec<usize>,
+    rng: SplitMix,
+    stats: Stats,
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Plays a setup to its end.
+    pub fn run(mut setup: Setup, seed: u64) -> Stats {
+        let epoch = Instant::now();
+        let servers: Vec<Server> = std::mem::take(&mut setup.servers)
+            .into_iter()
+            .map(|spec| Server { spec, busy: 0, queue: VecDeque::new() })
+            .collect();
+        let clients = (0..setup.clients)
+            .map(|_| {
+                let plan = ClientPlan::new(setup.config, epoch);
+                let member = |_| Place(plan.member(1.0, false, epoch));
+                let members: Vec<Place> = (0..servers.len()).map(member).collect();
+                members.iter().for_each(|member| member.0.set_connected(true));
+                Client { plan, members }
+            })
+            .collect();
+        let stats = Stats { per_server: vec![0; servers.len()], ..Stats::default() };
+        let mut world = Self {
+            setup,
+            epoch,
+            now: Duration::ZERO,
+            sequence: 0,
+            events: BinaryHeap::new(),
+            servers,
+            clients,
+            calls: Vec::new(),
+            free: Vec::new(),
+            rng: SplitMix::new(seed),
+            stats,
+        };
+        world.after(Duration::ZERO, Event::Arrive);
+        while let Some(Reverse((at, _, event))) = world.events.pop() {
+            world.now = at;
+            world.happens(event);
+        }
+        world.stats
+    }
+
+    fn after(&mut self, wait: Duration, event: Event) {
+        self.sequence += 1;
+        self.events.push(Reverse((self.now + wait, self.sequence, event)));
+    }
+
+    fn instant(&self) -> Instant {
+        self.epoch + self.now
+    }
+
+    fn happens(&mut self, event: Event) {
+        match event {
+            Event::Arrive => self.arrive(),
+            Event::Again(call) => self.attempt(call),
+            Event::Reach { call, attempt, server } => {
+                self.servers[server].queue.push_back((call, attempt));
+                self.work(server);
+            }
+            Event::Done { call, attempt, server, ends } => {
+                self.servers[server].busy -= 1;
+                self.answer(call, attempt, server, ends);
+                self.work(server);
+            }
+            Event::Answer { call, attempt, ends, at_work } => {
+                self.answered(call, attempt, ends, at_work);
+            }
+            Event::Back { client, server } => {
+                let member = &self.clients[client].members[server].0;
+                member.set_out(Out::Draining, false, self.instant());
+            }
+            Event::Late { call } => self.late(call),
+        }
+    }
+
+    fn arrive(&mut self) {
+        if self.now < self.setup.time {
+            let gap = -(1.0 - unit_f64(&mut self.rng)).ln() / self.setup.rate;
+            self.after(Duration::from_secs_f64(gap), Event::Arrive);
+        }
+        let client = below(&mut self.rng, self.setup.clients as u64) as usize;
+        let plan = &self.clients[client].plan;
+        let turn = plan.begin(self.setup.attempts, self.setup.idempotent, self.instant());
+        let counts = self.now >= self.setup.warm_up;
+        self.stats.calls += u64::from(counts);
+        let call = Call { client, began: self.now, turn, attempt: 0, runs: 0, out: None, counts };
+        let id = match self.free.pop() {
+            Some(id) => id,
+            None => {
+                self.calls.push(None);
+                self.calls.len() - 1
+            }
+        };
+        self.calls[id] = Some(call);
+        self.after(self.setup.timeout, Event::Late { call: id });
+        self.attempt(id);
+    }
+
+    /// Sends the next attempt of a call.
+    fn attempt(&mut self, id: usize) {
+        let now = self.instant();
+        let Some(call) = &mut self.calls[id] else { return };
+        let client = &self.clients[call.client];
+        let picked = client.plan.pick(&client.members, &mut call.turn, now, &mut self.rng);
+        let picked = picked.must("an endpoint");
+        call.attempt += 1;
+        call.out = Some((picked.at, picked.ticket));
+        let (attempt, server) = (call.attempt, picked.at);
+        if call.counts {
+            self.stats.attempts += 1;
+            self.stats.per_server[server] += 1;
+        }
+        self.after(self.setup.one_way, Event::Reach { call: id, attempt, server });
+    }
+
+    /// Gives work to the workers of a server that have none.
+    fn work(&mut self, at: usize) {
+        while self.servers[at].busy < self.servers[at].spec.workers {
+            let Some((call, attempt)) = self.servers[at].queue.pop_front() else { return };
+            // Nobody waits for it any more.
+            if self.calls[call].as_ref().is_none_or(|known| known.attempt != attempt) {
+                continue;
+            }
+            let fate = (self.servers[at].spec.fate)(self.now, &mut self.rng);
+            let runs = matches!(fate, Fate::Answers(_) | Fate::Fails(_) | Fate::Dies | Fate::Hangs);
+            if let Some(call) = &mut self.calls[call] {
+                call.runs += u32::from(runs);
+            }
+            let (takes, ends) = match fate {
+                Fate::Answers(takes) => (takes, Ends::Well),
+                Fate::Fails(takes) => (takes, Ends::Unavailable),
+                Fate::Hangs => continue,
+                Fate::Refuses => {
+                    self.answer(call, attempt, at, Ends::Refused);
+                    continue;
+                }
+                Fate::Drains => {
+                    self.answer(call, attempt, at, Ends::Draining);
+                    continue;
+                }
+                Fate::Dies => {
+                    self.answer(call, attempt, at, Ends::Lost);
+                    continue;
+                }
+            };
+            self.servers[at].busy += 1;
+            self.after(takes, Event::Done { call, attempt, server: at, ends });
+        }
+    }
+
+    fn answer(&mut self, call: usize, attempt: u32, server: usize, ends: Ends) {
+        let at_work = (self.servers[server].busy + self.servers[server].queue.len()) as u32;
+        self.after(self.setup.one_way, Event::Answer { call, attempt, ends, at_work });
+    }
+
+    fn answered(&mut self, id: usize, attempt: u32, ends: Ends, at_work: u32) {
+        let now = self.instant();
+        let Some(call) = &mut self.calls[id] else { return };
+        if call.attempt != attempt {
+            return;
+        }
+        let Some((server, ticket)) = call.out.take() else { return };
+        let client = &self.clients[call.client];
+        let member = &client.members[server].0;
+        if self.setup.reports && ends == Ends::Well {
+            member.report(at_work, now);
+        }
+        let had = Some((call.began + self.setup.timeout).saturating_sub(self.now));
+        let failed = match ends {
+            Ends::Well => {
+                let settled = (ticket, Outcome::Answered);
+                client.plan.settle(&client.members, member, settled, now, &mut self.rng);
+                return self.ends(id, true);
+            }
+            Ends::Unavailable => failure(Disposition::Processed, Code::Unavailable, Reason::None),
+            Ends::Lost => failure(Disposition::Unknown, Code::Unavailable, Reason::ConnectionLost),
+            Ends::Draining => failure(Disposition::Rejected, Code::Unavailable, Reason::Draining),
+            Ends::Refused => {
+                failure(Disposition::Rejected, Code::ResourceExhausted, Reason::Overloaded)
+            }
+        };
+        self.stats.failures += u64::from(call.counts && ends != Ends::Draining);
+        let settled = (ticket, Outcome::Failed { failed: &failed, had });
+        client.plan.settle(&client.members, member, settled, now, &mut self.rng);
+        let leaves = ends == Ends::Draining && member.set_out(Out::Draining, true, now);
+        let of = call.client;
+        let room = Room { endpoints: client.members.len(), left: had };
+        let verdict = client.plan.failed(&mut call.turn, &failed, room, now, &mut self.rng);
+        if leaves {
+            // It connects again when there is somebody to connect to.
+            self.after(self.setup.away, Event::Back { client: of, server });
+        }
+        match verdict {
+            Verdict::GiveUp(_) | Verdict::WaitForReady => self.ends(id, false),
+            Verdict::Next => self.attempt(id),
+            Verdict::NextAfter(wait) => self.after(wait, Event::Again(id)),
+        }
+    }
+
+    fn late(&mut self, id: usize) {
+        let now = self.instant();
+        let Some(call) = &mut self.calls[id] else { return };
+        // The place was given to another call meanwhile.
+        if self.now < call.began + self.setup.timeout {
+            return;
+        }
+        if let Some((server, ticket)) = call.out.take() {
+            self.stats.timeouts += u64::from(call.counts);
+            let client = &self.clients[call.client];
+            let failed = failure(Disposition::Unknown, Code::DeadlineExceeded, Reason::Expired);
+            let outcome = Outcome::Failed { failed: &failed, had: Some(self.setup.timeout) };
+            let member = &client.members[server].0;
+            client.plan.settle(&client.members, member, (ticket, outcome), now, &mut self.rng);
+        }
+        self.ends(id, false);
+    }
+
+    fn ends(&mut self, id: usize, well: bool) {
+        let Some(call) = self.calls[id].take() else { return };
+        self.free.push(id);
+        self.stats.most_runs = self.stats.most_runs.max(call.runs);
+        if !call.counts {
+            return;
+        }
+        if well {
+            self.stats.latencies.push((self.now - call.began).as_secs_f64() * 1e6);
+        } else {
+            self.stats.failed += 1;
+        }
+    }
+}
+
+const fn failure(disposition: Disposition, code: Code, reason: Reason) -> Failed {
+    let origin = match disposition {
+        Disposition::Processed => Origin::PeerHandler,
+        Disposition::Unknown => Origin::Transport,
+        Disposition::NotSent | Disposition::Rejected => Origin::PeerRuntime,
+    };
+    Failed { code, reason, disposition, directive: Directive::Default, origin }
+}
+
+/// A time around `mean` by chance, as the times between rare events are.
+pub(super) fn exponential(mean: Duration, rng: &mut SplitMix) -> Duration {
+    mean.mul_f64(-(1.0 - unit_f64(rng)).ln())
+}
