@@ -29,6 +29,7 @@ mod call;
 mod chance;
 mod client;
 mod codec;
+mod discovery;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

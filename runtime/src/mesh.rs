@@ -10,6 +10,7 @@ use sinew_core::{
 use crate::{
     call::{failure::Failure, types::Types},
     client::{Channel, ClientCore, Target},
+    discovery::{Entry, Local},
     error::Status,
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
@@ -45,6 +46,8 @@ struct Inner {
     identity: Identity,
     sockets: Arc<Sockets>,
     interceptors: Interceptors,
+    /// Where servers and clients of this user and machine find each other.
+    local: Option<Local>,
     endpoints: BTreeMap<String, Vec<String>>,
     identities: BTreeMap<String, SpiffeId>,
 }
@@ -98,12 +101,16 @@ impl Mesh {
         MeshBuilder::default()
     }
 
-    /// A client of a service whose endpoints the builder named.
+    /// A client of a service: at the endpoints that the builder named for it, else at the servers of this user that
+    /// announced themselves on this machine, as they come and go.
     ///
-    /// Never fails: a service of which no endpoint is known is what its calls say.
+    /// Never fails: a service of which no endpoint is known is what its calls say, after they have waited for one.
     pub fn client<C: ServiceClient>(&self) -> C {
-        let targets = self.0.endpoints.get(C::SERVICE).cloned().unwrap_or_default();
-        C::from_channel(self.channel(C::SERVICE, &targets))
+        let channel = match (self.0.endpoints.get(C::SERVICE), &self.0.local) {
+            (None, Some(local)) => self.found(C::SERVICE, local),
+            (targets, _) => self.channel(C::SERVICE, targets.map_or(&[], Vec::as_slice)),
+        };
+        C::from_channel(channel)
     }
 
     /// A client of a service at a target: `static:127.0.0.1:7001,127.0.0.1:7002`, tried in turn.
@@ -117,7 +124,7 @@ impl Mesh {
 
     /// A server with this identity.
     pub fn server(&self) -> ServerBuilder {
-        ServerBuilder::new(self.0.identity.clone())
+        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone())
     }
 
     /// Who this process is.
@@ -125,29 +132,40 @@ impl Mesh {
         &self.0.identity
     }
 
-    fn channel(&self, service: &str, targets: &[String]) -> Channel {
-        let expected = match self.0.identities.get(service) {
-            Some(id) => Ok(id.clone()),
-            None => SpiffeId::for_service(self.0.identity.trust_domain(), service),
+    /// Who may answer for a service. A name that is no path of an identity cannot be served either: generated code never
+    /// makes one.
+    fn expected(&self, service: &str) -> Option<SpiffeId> {
+        match self.0.identities.get(service) {
+            Some(id) => Some(id.clone()),
+            None => SpiffeId::for_service(self.0.identity.trust_domain(), service).ok(),
+        }
+    }
+
+    fn target(&self, address: &str, expected: &SpiffeId) -> Target {
+        let connector = QuicConnector {
+            target: address.to_owned(),
+            expected: expected.clone(),
+            identity: self.0.identity.clone(),
+            sockets: Arc::clone(&self.0.sockets),
         };
-        // A name that is no path of an identity cannot be served either: generated code never makes one.
-        let endpoints = expected.map_or_else(
-            |_| Vec::new(),
-            |expected| {
-                let connector = |target: &String| QuicConnector {
-                    target: target.clone(),
-                    expected: expected.clone(),
-                    identity: self.0.identity.clone(),
-                    sockets: Arc::clone(&self.0.sockets),
-                };
-                let target = |target: &String| Target {
-                    name: target.clone(),
-                    connector: Box::new(connector(target)),
-                };
-                targets.iter().map(target).collect()
-            },
-        );
-        Channel::new(ClientCore::new(service, endpoints, self.0.interceptors.clone()))
+        Target { name: address.to_owned(), connector: Box::new(connector) }
+    }
+
+    fn channel(&self, service: &str, targets: &[String]) -> Channel {
+        let expected = self.expected(service);
+        let target = |expected| move |target: &String| self.target(target, expected);
+        let targets =
+            expected.as_ref().map(|expected| targets.iter().map(target(expected)).collect());
+        let interceptors = self.0.interceptors.clone();
+        Channel::new(ClientCore::new(service, targets.unwrap_or_default(), interceptors))
+    }
+
+    fn found(&self, service: &str, local: &Local) -> Channel {
+        let Some(expected) = self.expected(service) else { return self.channel(service, &[]) };
+        let mesh = self.clone();
+        let reach = move |entry: &Entry| mesh.target(&entry.address, &expected);
+        let (look, interceptors) = (local.look(service), self.0.interceptors.clone());
+        Channel::new(ClientCore::discovered(service, look, Box::new(reach), interceptors))
     }
 }
 
@@ -159,6 +177,7 @@ pub struct MeshBuilder {
     interceptors: Interceptors,
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
+    alone: bool,
 }
 
 impl MeshBuilder {
@@ -179,6 +198,13 @@ impl MeshBuilder {
     /// It decides who may answer: discovery and DNS cannot widen it.
     pub fn server_identity(mut self, service: impl Into<String>, id: impl Into<String>) -> Self {
         self.identities.push((service.into(), id.into()));
+        self
+    }
+
+    /// Neither announces the servers of this mesh on this machine nor looks for others there. By default both happen, in
+    /// the user's runtime directory: who may answer is decided by certificates in any case.
+    pub fn without_local_discovery(mut self) -> Self {
+        self.alone = true;
         self
     }
 
@@ -228,6 +254,10 @@ impl MeshBuilder {
         };
         match (identity, problems.len()) {
             (Some(identity), 0) => Ok(Mesh(Arc::new(Inner {
+                local: identity
+                    .runtime_directory()
+                    .filter(|_| !self.alone)
+                    .map(|path| Local::in_directory(&path)),
                 identity,
                 sockets: Arc::default(),
                 interceptors: self.interceptors,

@@ -383,6 +383,23 @@ limits! {
     /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.
     count HINT_PTO: u32 = 2;
 
+    // -- discovery --
+
+    /// A server says again that it is there this often ...
+    time ANNOUNCE_EVERY: Duration = Duration::from_secs(3);
+    /// ... and is believed to be gone after this long without.
+    time ANNOUNCE_LEASE: Duration = Duration::from_secs(10);
+    /// What was left behind for so long is taken away.
+    time ANNOUNCEMENT_LEFT: Duration = Duration::from_secs(60);
+    /// The size of an announcement.
+    bytes ANNOUNCEMENT_MAX: u64 = 16 * 1024;
+    /// Announcements of one service that are read.
+    count ANNOUNCEMENTS_MAX: usize = 1024;
+    /// Whether something was announced or taken back is looked at this often ...
+    time DISCOVERY_TICK: Duration = Duration::from_millis(100);
+    /// ... and whether what is there lives, this often.
+    time DISCOVERY_LOOK: Duration = Duration::from_secs(1);
+
     // -- bulkheads --
 
     /// Calls of one client to one service that may be out.

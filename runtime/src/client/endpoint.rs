@@ -45,6 +45,8 @@ pub(crate) struct Endpoint(Arc<Shared>);
 
 struct Shared {
     name: Arc<str>,
+    /// Tells it from whatever was at the same address before.
+    id: String,
     member: Member,
     connector: Box<dyn Connector>,
     state: Mutex<State>,
@@ -87,9 +89,10 @@ impl AsRef<Member> for Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(target: Target, member: Member) -> Self {
+    pub(crate) fn new(target: Target, id: String, member: Member) -> Self {
         Self(Arc::new(Shared {
             name: Arc::from(target.name),
+            id,
             member,
             connector: target.connector,
             state: Mutex::new(State {
@@ -104,6 +107,10 @@ impl Endpoint {
 
     pub(crate) fn name(&self) -> &Arc<str> {
         &self.0.name
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.0.id
     }
 
     pub(crate) fn member(&self) -> &Member {

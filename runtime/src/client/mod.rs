@@ -6,6 +6,7 @@ mod bulkhead;
 mod call;
 mod endpoint;
 mod intercepted;
+mod members;
 mod route;
 pub(crate) mod stack;
 
@@ -17,8 +18,10 @@ use tokio::time::Instant;
 
 use bulkhead::Places;
 pub(crate) use endpoint::{Endpoint, Target};
+use members::Discovery;
+pub(crate) use members::Reach;
 
-use crate::{call::options::CallOptions, interceptor::Interceptors};
+use crate::{call::options::CallOptions, discovery::Look, interceptor::Interceptors};
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct ClientCore {
     service: String,
     plan: ClientPlan,
     endpoints: ArcSwap<Vec<Endpoint>>,
+    /// Where the endpoints come from, unless they were named.
+    discovery: Option<Discovery>,
     places: Places,
     interceptors: Interceptors,
 }
@@ -34,15 +39,29 @@ impl ClientCore {
     pub(crate) fn new(service: &str, targets: Vec<Target>, interceptors: Interceptors) -> Self {
         let now = Instant::now().into_std();
         let plan = ClientPlan::new(Config::default(), now);
-        let endpoints =
-            targets.into_iter().map(|target| Endpoint::new(target, plan.member(1.0, false, now)));
+        let endpoints = targets.into_iter().map(|target| {
+            let id = target.name.clone();
+            Endpoint::new(target, id, plan.member(1.0, false, now))
+        });
         Self {
             service: service.to_owned(),
             endpoints: ArcSwap::from_pointee(endpoints.collect()),
             plan,
+            discovery: None,
             places: Places::default(),
             interceptors,
         }
+    }
+
+    /// A client whose endpoints are looked for when it first calls.
+    pub(crate) fn discovered(
+        service: &str,
+        look: Look,
+        reach: Reach,
+        interceptors: Interceptors,
+    ) -> Self {
+        let discovery = Some(Discovery::new(look, reach));
+        Self { discovery, ..Self::new(service, Vec::new(), interceptors) }
     }
 
     pub(crate) fn service(&self) -> &str {

@@ -217,10 +217,16 @@ impl ClientCore {
             }
             return Ok(booked);
         }
+        let found = match &self.discovery {
+            Some(_) => {
+                "no server has announced itself to this user of this machine; start one, or name its address"
+            }
+            None => "name one with `MeshBuilder::endpoints`, or start a server on this machine",
+        };
         Err(Status::not_sent(
             Code::Unavailable,
             Reason::NoEndpoints,
-            format!("no endpoint of `{}` is known", self.service()),
+            format!("no endpoint of `{}` is known: {found}", self.service()),
         ))
     }
 

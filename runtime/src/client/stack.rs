@@ -184,6 +184,9 @@ impl Call {
     ) -> Result<Answer, Status> {
         let core = Arc::clone(&self.channel.core);
         let _place = core.places().enter(self).await?;
+        if !core.is_found() {
+            Box::pin(core.found(self.patience())).await;
+        }
         let mut turn = self.turn();
         loop {
             let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
@@ -208,6 +211,7 @@ impl Call {
     ) -> Result<StreamAnswer, Status> {
         let core = Arc::clone(&self.channel.core);
         let _place = core.places().enter(self).await?;
+        core.found(self.patience()).await;
         let mut turn = self.turn();
         let has_input = input.is_some();
         loop {
@@ -266,13 +270,18 @@ impl Call {
         Ok(())
     }
 
-    /// Until an endpoint may be tried again, as long as the call is willing to wait.
-    async fn wait_for_ready(&self, status: Status) -> Result<(), Status> {
+    /// How long the call is willing to wait for an endpoint that can take it.
+    fn patience(&self) -> Instant {
         let left = self.deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(self.record.started())
         });
         let wait = self.options().wait_for_ready.unwrap_or(deadline::wait_for_ready(left));
-        let until = self.record.started() + wait;
+        self.record.started() + wait
+    }
+
+    /// Until an endpoint may be tried again, as long as the call is willing to wait.
+    async fn wait_for_ready(&self, status: Status) -> Result<(), Status> {
+        let until = self.patience();
         let next = self.channel.core.endpoints().iter().filter_map(Endpoint::retry_at).min();
         match next {
             Some(next) if next >= until => Err(status),

@@ -40,7 +40,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
 
@@ -226,6 +226,22 @@ impl Identity {
     /// As [`from_files`](Self::from_files); what was in use before stays in use.
     pub fn reload(&self) -> Result<bool, IdentityError> {
         self.inner.current.reload()
+    }
+
+    /// The directory of this user on this machine, checked to be his alone; `None` where it cannot be used.
+    pub(crate) fn runtime_directory(&self) -> Option<PathBuf> {
+        match &self.inner.current.source {
+            Source::Development(directory) => Some(directory.path().to_owned()),
+            Source::Files(_) => match Directory::open_default() {
+                Ok(directory) => Some(directory.path().to_owned()),
+                Err(why) => {
+                    tracing::warn!(
+                        "servers and clients on this machine will not find each other: {why}"
+                    );
+                    None
+                }
+            },
+        }
     }
 
     /// What resets of a server with this identity are made from; the same after a restart with the same key.

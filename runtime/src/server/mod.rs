@@ -18,6 +18,7 @@ pub(crate) use dispatch::{
 
 use self::shares::Shares;
 use crate::{
+    discovery::{Announced, Local},
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
 };
@@ -33,6 +34,7 @@ pub struct ServerBuilder {
     interceptors: Chain,
     grace: Duration,
     connections: u32,
+    local: Option<Local>,
 }
 
 /// Why a server does not listen.
@@ -67,13 +69,14 @@ pub enum BindError {
 }
 
 impl ServerBuilder {
-    pub(crate) fn new(identity: Identity) -> Self {
+    pub(crate) fn new(identity: Identity, local: Option<Local>) -> Self {
         Self {
             identity,
             services: Vec::new(),
             interceptors: Chain::default(),
             grace: limits::DRAIN_GRACE,
             connections: limits::CONNECTIONS_MAX,
+            local,
         }
     }
 
@@ -127,8 +130,9 @@ impl ServerBuilder {
             .map_err(io)?;
         self.identity.allows_address(address)?;
         let core = ServerCore::new(self.services, self.interceptors)?;
-        let names: Vec<&str> = core.service_names().collect();
-        let tls = self.identity.server_config(&names)?;
+        let names: Vec<String> = core.service_names().map(str::to_owned).collect();
+        let tls =
+            self.identity.server_config(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let shares = Shares::new(self.connections);
         let accepting =
             accept::listen(address, tls, &self.identity.reset_secret(), Arc::new(core), shares)
@@ -139,7 +143,12 @@ impl ServerBuilder {
             callers = %self.identity.trust_domain(),
             "listening; every verified identity of the trust domain may call"
         );
-        Ok(Server { accepting, grace: self.grace })
+        let address = accepting.local_addr();
+        let announced = self
+            .local
+            .iter()
+            .flat_map(|local| names.iter().map(|name| local.announce(name, address)));
+        Ok(Server { announced: announced.collect(), accepting, grace: self.grace })
     }
 }
 
@@ -147,6 +156,8 @@ impl ServerBuilder {
 #[derive(Debug)]
 #[must_use = "dropping a server stops it"]
 pub struct Server {
+    /// First, so that it is taken back before anything ends.
+    announced: Vec<Announced>,
     accepting: accept::Accepting,
     grace: Duration,
 }
@@ -157,13 +168,14 @@ impl Server {
         self.accepting.local_addr()
     }
 
-    /// Serves until `shutdown` is ready, then drains: asks callers for no more calls, refuses those that come all the
+    /// Serves until `shutdown` is ready, then drains: takes its announcement back, asks callers for no more calls, refuses those that come all the
     /// same as not processed, lets the calls in flight finish for at most the grace, and closes.
     ///
     /// # Cancel safety
     /// When the future is dropped the server stops at once.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
+        drop(self.announced);
         self.accepting.drain(self.grace).await;
     }
 }
