@@ -26,6 +26,9 @@ pub trait Probe {
     async fn echo_again(&self, text: String) -> String;
     /// Sleeps.
     async fn wait(&self, millis: u64) -> u64;
+    /// As `wait`, and safe to repeat.
+    #[rpc(idempotent)]
+    async fn wait_again(&self, millis: u64) -> u64;
     /// Never ends by itself.
     async fn hold(&self);
     /// Microseconds that the handler has left; `None` without a deadline.
@@ -160,6 +163,13 @@ impl Probe for Counting {
     }
 
     async fn wait(&self, millis: u64) -> u64 {
+        let turn = self.begin();
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+        turn.end();
+        millis
+    }
+
+    async fn wait_again(&self, millis: u64) -> u64 {
         let turn = self.begin();
         tokio::time::sleep(Duration::from_millis(millis)).await;
         turn.end();

@@ -167,3 +167,28 @@ async fn a_lone_server_that_is_frozen_for_a_while_is_waited_for() {
     repeatable.must("an answer");
     other.must("an answer");
 }
+
+#[tokio::test]
+async fn a_handler_that_takes_long_is_not_taken_for_a_dead_server() {
+    let three = Three::new().await;
+    let before = three.client.clone();
+    let total = |tallies: Vec<u64>| tallies.iter().sum::<u64>();
+    let mut begun = Vec::new();
+    for server in 0..3 {
+        begun.push(three.begun(server).await);
+    }
+    let start = total(begun);
+    let mut slow = JoinSet::new();
+    for _ in 0..5 {
+        slow.spawn(before.wait_again(2500));
+        slow.spawn(before.wait(2500));
+    }
+    for answer in slow.join_all().await {
+        answer.must("an answer");
+    }
+    let mut begun = Vec::new();
+    for server in 0..3 {
+        begun.push(three.begun(server).await);
+    }
+    assert_eq!(total(begun) - start, 10, "none began twice");
+}

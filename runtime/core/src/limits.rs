@@ -374,6 +374,10 @@ limits! {
     time BREAKER_PROBE_ANY: Duration = Duration::from_secs(1);
     /// The share of endpoints that may be out for their failures; rounded up, and never the last one.
     ratio EJECTED_MAX: f64 = 0.5;
+    /// While calls are out, a peer that was not heard for this long is asked for a sign of life ...
+    time ASK_FIRST: Duration = Duration::from_millis(20);
+    /// ... and when nothing else happens, less and less often, but at least this often.
+    time ASK_MAX: Duration = Duration::from_millis(500);
     /// Silence with calls out after which an endpoint gets no new ones, and calls that may be repeated go elsewhere ...
     time SUSPECT_AFTER: Duration = Duration::from_millis(300);
     /// ... or so many probe time-outs of its connection, if they are longer.

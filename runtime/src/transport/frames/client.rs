@@ -83,6 +83,8 @@ pub(super) struct Shared {
     heard: Heard,
     /// Who is told how the session fares.
     pub(super) watcher: Watcher,
+    /// The server is to be asked for a sign of life.
+    pub(super) ask: Notify,
 }
 
 /// What the connection's lock holds.
@@ -126,6 +128,7 @@ impl ClientSession {
             late_answers: AtomicU64::new(0),
             heard: Heard::default(),
             watcher: Watcher::default(),
+            ask: Notify::new(),
         });
         let session = Arc::new(Self { shared: Arc::clone(&shared) });
         open_lane(Arc::clone(&shared)).await?;
@@ -525,8 +528,13 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
         (shared.epoch + last).elapsed() < limits::KEEP_ALIVE_AFTER_CALL
             || shared.lock().slots.waiting() > 0
     };
-    let side =
-        Side { link: &*shared.link, epoch: shared.epoch, settings: codec::settings(), phase: None };
+    let side = Side {
+        link: &*shared.link,
+        epoch: shared.epoch,
+        settings: codec::settings(),
+        phase: None,
+        ask: Some(&shared.ask),
+    };
     if let Err(error) = control::run(side, send, on_frame, alive).await {
         tracing::debug!(%error, "the control stream ended");
         shared.link.close(error.code(), &error.to_string());

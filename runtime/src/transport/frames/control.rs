@@ -18,7 +18,10 @@ use sinew_core::{
         settings::Settings,
     },
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use super::{
     io::{FrameReader, ReadError, write_all},
@@ -122,6 +125,8 @@ pub(super) struct Side<'a> {
     pub(super) settings: Settings,
     /// How far this side's goodbye is, if it ever says one.
     pub(super) phase: Option<Phase>,
+    /// When this is told, the peer is asked for a sign of life.
+    pub(super) ask: Option<&'a Notify>,
 }
 
 /// Runs both directions until the connection ends.
@@ -133,7 +138,7 @@ pub(super) async fn run(
     mut on_frame: impl FnMut(Control),
     alive: impl Fn() -> bool,
 ) -> Result<(), ControlError> {
-    let Side { link, epoch, settings, mut phase } = side;
+    let Side { link, epoch, settings, mut phase, ask } = side;
     let mut hello = Vec::new();
     StreamType::Control.put(&mut hello);
     write_all(&mut *send, Bytes::from(hello)).await?;
@@ -163,6 +168,10 @@ pub(super) async fn run(
                 nonce += 1;
                 say(&mut *send, epoch, &ConnectionFrame::Ping { nonce }).await?;
             },
+            () = told(ask) => {
+                nonce += 1;
+                say(&mut *send, epoch, &ConnectionFrame::Ping { nonce }).await?;
+            }
             Some(phase) = changed(&mut phase) => if phase > said {
                 said = phase;
                 say(&mut *send, epoch, &ConnectionFrame::GoAway { phase }).await?;
@@ -171,6 +180,13 @@ pub(super) async fn run(
                 extra?.stop(kinds::STREAM_REFUSED);
             }
         }
+    }
+}
+
+async fn told(ask: Option<&Notify>) {
+    match ask {
+        Some(ask) => ask.notified().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -282,6 +282,7 @@ async fn run_control(conn: Arc<Conn>) {
         epoch: conn.epoch,
         settings: conn.serve.settings(),
         phase: Some(conn.drain.subscribe()),
+        ask: None,
     };
     if let Err(error) = control::run(side, send, on_frame, alive).await {
         tracing::debug!(%error, peer = %conn.peer.identity, "the control stream ended");

@@ -59,7 +59,11 @@ async fn listen(shared: &Arc<Shared>, silence: &mut Silence) {
     let Some((packets, pto)) = shared.link.heard() else { return };
     let before = silence.life();
     let calls_out = shared.lock().slots.waiting() > 0;
-    let mut life = silence.look(packets, calls_out, pto, Instant::now().into_std());
+    let look = silence.look(packets, calls_out, pto, Instant::now().into_std());
+    if look.ask {
+        shared.ask.notify_one();
+    }
+    let mut life = look.life;
     if life == before {
         return;
     }
