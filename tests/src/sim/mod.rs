@@ -2,7 +2,7 @@
 //!
 //! # Why
 //! What a balancer, a breaker and a budget are worth shows only in minutes of traffic over many servers. Here the real
-//! [`ClientPlan`] decides, time is a number that jumps from event to event, and all chance comes from one seed: a minute
+//! [`ClientPlan`](sinew_core::plan::client::ClientPlan) decides, time is a number that jumps from event to event, and all chance comes from one seed: a minute
 //! of ten thousand calls per second takes a second, and every figure can be had again.
 //!
 //! ```text

@@ -19,7 +19,7 @@ pub(crate) trait Schedule {
 pub(crate) trait Fares {
     /// The price of a seat on this route.
     #[rpc(idempotent)]
-    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, NoSuchRoute>;
+    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, CallError<NoSuchRoute>>;
 }
 
 /// Flights and fares together.
@@ -66,6 +66,19 @@ pub(crate) trait Counters {
     /// The numbers so far.
     #[rpc(idempotent)]
     async fn read(&self) -> Counts;
+
+    /// How this server is to be from now on.
+    #[rpc(idempotent)]
+    async fn be(&self, mood: Mood);
+}
+
+/// How a server is: well, or otherwise on purpose.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Mood {
+    /// Milliseconds that each call takes longer.
+    pub(crate) slow_ms: u32,
+    /// Whether each call fails at once.
+    pub(crate) fails: bool,
 }
 
 /// From one airport to another, by their IATA codes.

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
-usage: airline [--seconds N] [--travellers N] [--json]
+usage: airline [--seconds N] [--travellers N] [--no-chaos] [--json]
 
-Starts an airline of five services in a process each, and sends travellers through it: they look
-for flights, and some of them book. At the end the books must balance.
+Starts an airline of five services, three servers of each but for the seats, and sends travellers
+through it: they look for flights, and some of them book. Meanwhile servers are killed, frozen,
+slowed down, made to fail and replaced. At the end the books must balance, and no call have failed
+that may be repeated or surely did not run.
 
   --seconds N      how long the travellers travel, 1 to 3600; default 20
   --travellers N   how many travel at the same time, 1 to 900; default 300
+  --no-chaos       nothing is done to the servers; nor is it in less than 10 s
   --json           the last line on stdout is one JSON object; the summary goes to stderr
   --help           this text
 
@@ -44,12 +47,11 @@ impl Role {
         }
     }
 
-    /// Whom it calls.
-    pub(crate) fn calls(self) -> &'static [Self] {
+    /// How many servers it has. The seats' books are in one place.
+    pub(crate) fn replicas(self) -> usize {
         match self {
-            Self::Schedule | Self::Fares | Self::Seats => &[],
-            Self::Search => &[Self::Schedule, Self::Fares],
-            Self::Gateway => &[Self::Search, Self::Seats],
+            Self::Seats => 1,
+            Self::Schedule | Self::Fares | Self::Search | Self::Gateway => 3,
         }
     }
 
@@ -66,17 +68,20 @@ pub(crate) struct Options {
     pub(crate) length: Duration,
     /// How many at the same time.
     pub(crate) travellers: u32,
+    /// Whether something is done to the servers.
+    pub(crate) chaos: bool,
     /// Whether to end with a line for programs.
     pub(crate) json: bool,
 }
+
+/// Less is not enough for a fault to be noticed and to pass.
+const CHAOS_FROM: Duration = Duration::from_secs(10);
 
 /// What a child is to be.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Child {
     /// What it serves.
     pub(crate) role: Role,
-    /// Where the services are that it calls.
-    pub(crate) endpoints: Vec<(String, String)>,
 }
 
 /// What this process was started for.
@@ -84,15 +89,15 @@ pub(crate) struct Child {
 pub(crate) enum Arguments {
     Help,
     Drive(Options),
-    /// `--serve SERVICE --at SERVICE=TARGET ...`, which is not for users.
+    /// `--serve SERVICE`, which is not for users.
     Serve(Child),
 }
 
 impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut options = Options { length: Duration::from_secs(20), travellers: 300, json: false };
+        let length = Duration::from_secs(20);
+        let mut options = Options { length, travellers: 300, chaos: true, json: false };
         let mut role = None;
-        let mut endpoints = Vec::new();
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -102,24 +107,21 @@ impl Arguments {
             match argument.as_str() {
                 "--help" | "-h" => return Ok(Self::Help),
                 "--json" => options.json = true,
+                "--no-chaos" => options.chaos = false,
                 "--seconds" => {
                     options.length = Duration::from_secs(number(&value()?, 3_600)?.into());
                 }
                 "--travellers" => options.travellers = number(&value()?, 900)?,
                 "--serve" => role = Some(Role::named(&value()?)?),
-                "--at" => {
-                    let value = value()?;
-                    let (service, target) = value
-                        .split_once('=')
-                        .ok_or_else(|| format!("`{value}` is not `SERVICE=TARGET`"))?;
-                    endpoints.push((service.to_owned(), target.to_owned()));
-                }
                 _ => return Err(format!("unknown argument `{argument}`")),
             }
         }
         Ok(match role {
-            Some(role) => Self::Serve(Child { role, endpoints }),
-            None => Self::Drive(options),
+            Some(role) => Self::Serve(Child { role }),
+            None => {
+                options.chaos &= options.length >= CHAOS_FROM;
+                Self::Drive(options)
+            }
         })
     }
 }
@@ -139,24 +141,19 @@ mod tests {
 
     #[test]
     fn what_a_user_says_is_understood() {
-        let options = |seconds, travellers, json| {
+        let options = |seconds, travellers, chaos, json| {
             let length = Duration::from_secs(seconds);
-            Ok(Arguments::Drive(Options { length, travellers, json }))
+            Ok(Arguments::Drive(Options { length, travellers, chaos, json }))
         };
-        assert_eq!(parse(""), options(20, 300, false));
-        assert_eq!(parse("--json --seconds 4 --travellers 7"), options(4, 7, true));
+        assert_eq!(parse(""), options(20, 300, true, false));
+        assert_eq!(parse("--no-chaos"), options(20, 300, false, false));
+        assert_eq!(parse("--json --seconds 4 --travellers 7"), options(4, 7, false, true));
         assert_eq!(parse("--seconds 4 --help"), Ok(Arguments::Help));
     }
 
     #[test]
-    fn a_child_is_told_whom_it_calls() {
-        let Ok(Arguments::Serve(child)) =
-            parse("--serve Search --at Fares=static:a:1 --at Schedule=static:b:2")
-        else {
-            panic!("no child")
-        };
-        assert_eq!(child.role, Role::Search);
-        assert_eq!(child.endpoints[1], ("Schedule".into(), "static:b:2".into()));
+    fn a_child_is_told_what_it_serves() {
+        assert_eq!(parse("--serve Search"), Ok(Arguments::Serve(Child { role: Role::Search })));
     }
 
     #[test]
@@ -169,7 +166,6 @@ mod tests {
             ("--fast", "`--fast`"),
             ("extra", "`extra`"),
             ("--serve Bar", "`Bar`"),
-            ("--at here", "`here`"),
         ] {
             let problem = parse(line).unwrap_err();
             assert!(problem.contains(word), "{line}: {problem}");

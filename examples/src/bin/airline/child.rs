@@ -26,11 +26,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Serves, and says where on the first line of stdout.
 pub(crate) async fn run(child: Child) -> Result<(), Problem> {
-    let mut mesh = Mesh::builder();
-    for (service, target) in child.endpoints {
-        mesh = mesh.endpoints(service, target);
-    }
-    let mesh = mesh.build().await?;
+    let mesh = Mesh::from_env().await?;
     let counters = Tachograph::default();
     let server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
     let server = match child.role {

@@ -1,13 +1,16 @@
 //! What each process counts of its own handlers.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use sinew::Context;
+use sinew::{Code, Context, Status};
 
-use crate::api::{Counters, Counts};
+use crate::api::{Counters, Counts, Mood};
 
 /// The numbers of this process. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +20,8 @@ pub(crate) struct Tachograph(Arc<Numbers>);
 struct Numbers {
     handlers: AtomicU64,
     late: AtomicU64,
+    slow_ms: AtomicU32,
+    fails: AtomicBool,
 }
 
 impl Tachograph {
@@ -36,7 +41,26 @@ impl Tachograph {
     }
 }
 
+impl Tachograph {
+    /// What this server was told to be: slow, or unable.
+    pub(crate) async fn mood(&self) -> Result<(), Status> {
+        if self.0.fails.load(Ordering::Relaxed) {
+            return Err(Status::new(Code::Unavailable, "the tariff is being printed"));
+        }
+        let slow_ms = self.0.slow_ms.load(Ordering::Relaxed);
+        if slow_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(slow_ms.into())).await;
+        }
+        Ok(())
+    }
+}
+
 impl Counters for Tachograph {
+    async fn be(&self, mood: Mood) {
+        self.0.slow_ms.store(mood.slow_ms, Ordering::Relaxed);
+        self.0.fails.store(mood.fails, Ordering::Relaxed);
+    }
+
     async fn read(&self) -> Counts {
         Counts {
             handlers: self.0.handlers.load(Ordering::Relaxed),

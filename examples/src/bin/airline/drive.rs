@@ -5,28 +5,19 @@ use std::{
     sync::Arc,
 };
 
-use sinew::Mesh;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    Problem,
-    api::GatewayClient,
-    arguments::{Options, Role},
-    books::Reckoning,
-    fleet::Fleet,
-    probes,
-    report::Report,
-    tally::Tally,
-    travellers,
-    world::World,
+    Problem, api::GatewayClient, arguments::Options, books::Reckoning, chaos, fleet::Fleet, probes,
+    report::Report, tally::Tally, travellers, world::World,
 };
 
 /// Runs the demo, and prints its summary.
 pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let world = Arc::new(World::load()?);
-    let fleet = Fleet::start().await?;
-    let mesh = Mesh::from_env().await?;
-    let gateway: GatewayClient = mesh.client_at(fleet.target(Role::Gateway))?;
+    let mut fleet = Fleet::start().await?;
+    let mesh = fleet.mesh().await?;
+    let gateway: GatewayClient = mesh.client();
     let tally = Tally::default();
 
     let began = Instant::now();
@@ -36,11 +27,18 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         sleep(options.length / 2).await;
         probes::follow_a_deadline(&gateway, &tally).await
     };
-    let both = async { tokio::join!(everybody, one_of_many) };
-    let ((), hop_budget_us) = tokio::select! {
-        both = both => both,
+    let raging = async {
+        match options.chaos {
+            true => chaos::rage(&mut fleet, &mesh, options.length, &tally).await,
+            false => Ok(Vec::new()),
+        }
+    };
+    let all = async { tokio::join!(everybody, one_of_many, raging) };
+    let ((), hop_budget_us, episodes) = tokio::select! {
+        all = all => all,
         () = sinew::shutdown_signal() => return Err("stopped before the end".into()),
     };
+    let episodes = episodes?;
     let seconds = began.elapsed().as_secs_f64();
     if stderr().is_terminal() {
         write!(stderr(), "\r\x1b[K")?;
@@ -56,6 +54,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         counts: fleet.counts(&mesh).await,
         numbers,
         hop_budget_us,
+        episodes,
         miss,
     };
     let stopped = fleet.stop().await;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use sinew::CallError;
+
 use crate::{
     api::{Fares, NoSuchRoute, Pricing, Quote, Route},
     counters::Tachograph,
@@ -18,10 +20,11 @@ pub(crate) struct Tariff {
 }
 
 impl Fares for Tariff {
-    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, NoSuchRoute> {
+    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, CallError<NoSuchRoute>> {
         let left_us = self.counters.begin();
+        self.counters.mood().await?;
         let Some(way) = self.world.way(&route) else {
-            return Err(NoSuchRoute(route));
+            return Err(CallError::App(NoSuchRoute(route)));
         };
         if pricing == Pricing::ByHand {
             // A caller that cannot wait that long ends this handler here: it is dropped.

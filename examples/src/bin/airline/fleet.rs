@@ -1,12 +1,12 @@
-//! The processes: this program, started again for each service.
+//! The processes: this program, started again for each server.
 //!
 //! # Invariants
 //! 1. No child outlives this process, however it ends: each reads its stdin, which ends with us.
 //! 2. A child that ends before it was told to is a fault, whatever the calls looked like.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use sinew::Mesh;
+use sinew::{Identity, Mesh};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{ChildStdout, Command},
@@ -24,9 +24,24 @@ const START: Duration = Duration::from_secs(20);
 /// From the end of its stdin to its own end: a goodbye to its callers, and the grace.
 const STOP: Duration = Duration::from_secs(10);
 
-/// The services that run.
-#[derive(Debug, Default)]
-pub(crate) struct Fleet(Vec<Running>);
+/// The servers that run, and the directory in which they find each other: their own, so that two
+/// airlines of one user do not meet.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    running: Vec<Running>,
+    directory: Directory,
+}
+
+/// A directory that goes with the fleet.
+#[derive(Debug)]
+struct Directory(PathBuf);
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What is left of it is in the temporary directory, and of no use to anybody.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
 
 #[derive(Debug)]
 struct Running {
@@ -38,47 +53,110 @@ struct Running {
 }
 
 impl Fleet {
-    /// Starts all services, each once those run that it calls.
+    /// Starts all servers. Who calls whom does not matter: a call waits until there is somebody to call.
     pub(crate) async fn start() -> Result<Self, Problem> {
-        let mut fleet = Self::default();
+        let path = std::env::temp_dir().join(format!("airline-{}", std::process::id()));
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&path)?;
+        let mut fleet = Self { running: Vec::new(), directory: Directory(path) };
         for role in Role::ALL {
-            let mut command = Command::new(std::env::current_exe()?);
-            command.args(["--serve", role.name()]);
-            for callee in role.calls() {
-                command.arg("--at").arg(format!("{}={}", callee.name(), fleet.target(*callee)));
+            for _ in 0..role.replicas() {
+                fleet.add(role).await?;
             }
-            let running = timeout(START, Running::start(role, command)).await;
-            let running = running.map_err(|_| format!("`{}` did not start", role.name()))??;
-            fleet.0.push(running);
         }
         Ok(fleet)
     }
 
-    /// How many processes there are, this one with them.
-    pub(crate) fn processes(&self) -> usize {
-        self.0.len() + 1
+    /// A mesh that finds the servers of this fleet.
+    pub(crate) async fn mesh(&self) -> Result<Mesh, Problem> {
+        let identity = Identity::development_in(self.directory.0.join("sinew"))?;
+        Ok(Mesh::builder().identity(identity).build().await?)
     }
 
-    /// Where a service is.
+    /// Starts one more server.
+    pub(crate) async fn add(&mut self, role: Role) -> Result<(), Problem> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["--serve", role.name()]).env("XDG_RUNTIME_DIR", &self.directory.0);
+        let running = timeout(START, Running::start(role, command)).await;
+        let running = running.map_err(|_| format!("`{}` did not start", role.name()))??;
+        self.running.push(running);
+        Ok(())
+    }
+
+    /// Ends one server at once, without a word.
+    pub(crate) async fn kill(&mut self, role: Role) -> Result<(), Problem> {
+        let at = self.first(role)?;
+        let mut victim = self.running.remove(at);
+        Ok(victim.process.kill().await?)
+    }
+
+    /// Sends a signal to one server.
+    pub(crate) async fn signal(&self, role: Role, signal: &str) -> Result<(), Problem> {
+        let victim = &self.running[self.first(role)?];
+        let pid = victim.process.id().ok_or("a server has ended")?.to_string();
+        let sent = Command::new("kill").args([format!("-{signal}"), pid]).status().await?;
+        if sent.success() { Ok(()) } else { Err(format!("`kill -{signal}` failed").into()) }
+    }
+
+    /// Replaces all servers of a service, one after the other; each says goodbye first.
+    pub(crate) async fn replace(&mut self, role: Role) -> Result<(), Problem> {
+        for _ in 0..role.replicas() {
+            let at = self.first(role)?;
+            let mut old = self.running.remove(at);
+            self.add(role).await?;
+            drop(old.process.stdin.take());
+            let status = timeout(STOP, old.process.wait()).await??;
+            if !status.success() {
+                return Err(format!("`{}` ended with {status}", role.name()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn first(&self, role: Role) -> Result<usize, Problem> {
+        let at = self.running.iter().position(|running| running.role == role);
+        Ok(at.ok_or_else(|| format!("no `{}` runs", role.name()))?)
+    }
+
+    /// How many processes there are, this one with them.
+    pub(crate) fn processes(&self) -> usize {
+        self.running.len() + 1
+    }
+
+    /// Where the first server of a service is.
     pub(crate) fn target(&self, role: Role) -> &str {
-        let running = self.0.iter().find(|running| running.role == role);
+        let running = self.running.iter().find(|running| running.role == role);
         running.map_or("", |running| &running.target)
     }
 
-    /// What each process has counted, or why it does not say.
+    /// What the servers of each service have counted together, or why one does not say.
     pub(crate) async fn counts(&self, mesh: &Mesh) -> Vec<(Role, Result<Counts, String>)> {
         let mut all = Vec::new();
-        for running in &self.0 {
-            all.push((running.role, running.counts(mesh).await.map_err(|why| why.to_string())));
+        for role in Role::ALL {
+            all.push((role, self.counts_of(mesh, role).await.map_err(|why| why.to_string())));
         }
         all
+    }
+
+    async fn counts_of(&self, mesh: &Mesh, role: Role) -> Result<Counts, Problem> {
+        let mut sum = Counts::default();
+        for running in self.running.iter().filter(|running| running.role == role) {
+            let counters: CountersClient = mesh.client_at(&running.target)?;
+            let Counts { handlers, late, lost_contexts } = counters.read().await?;
+            sum.handlers += handlers;
+            sum.late += late;
+            sum.lost_contexts += lost_contexts;
+        }
+        Ok(sum)
     }
 
     /// Ends all of them, and says which did not end well.
     pub(crate) async fn stop(self) -> Vec<String> {
         let mut faults = Vec::new();
         let mut stopping = Vec::new();
-        for mut running in self.0 {
+        for mut running in self.running {
             let name = running.role.name();
             if let Ok(Some(status)) = running.process.try_wait() {
                 faults.push(format!("`{name}` ended before its time ({status})"));
@@ -116,10 +194,5 @@ impl Running {
         }
         let target = format!("static:{}", address.trim());
         Ok(Self { role, target, process, _stdout: stdout })
-    }
-
-    async fn counts(&self, mesh: &Mesh) -> Result<Counts, Problem> {
-        let counters: CountersClient = mesh.client_at(&self.target)?;
-        Ok(counters.read().await?)
     }
 }

@@ -1,4 +1,4 @@
-//! A small airline in six processes: the whole library at work, with books that must balance.
+//! A small airline in fourteen processes: the whole library at work, with books that must balance.
 //!
 //! ```text
 //!   300 travellers ──> Gateway ──> Search ──┬──> Schedule   a stream of flights
@@ -6,9 +6,12 @@
 //!                         └──────> Seats                    exact books, never sold twice
 //! ```
 //!
-//! Each box is a process of its own: this program, started again with `--serve`. Every arrow is a
-//! call over QUIC with mutual TLS, and the deadline that a traveller sets is the one that all
-//! processes below keep.
+//! Each box is three processes, the seats one: this program, started again with `--serve`. They find
+//! each other by the names of their services. Every arrow is a call over QUIC with mutual TLS, and the
+//! deadline that a traveller sets is the one that all processes below keep.
+//!
+//! Meanwhile one of them is killed, one frozen, one slowed down, one made to fail, and the gateways
+//! are replaced in turn ([`chaos`]). The travellers do not notice.
 //!
 //! # What to read
 //! [`api`] has the services as traits; [`gateway`], [`search`], [`schedule`], [`fares`] and
@@ -17,6 +20,7 @@
 mod api;
 mod arguments;
 mod books;
+mod chaos;
 mod child;
 mod counters;
 mod drive;

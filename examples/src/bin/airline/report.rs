@@ -6,8 +6,9 @@ use crate::{
     api::Counts,
     arguments::Role,
     books::Reckoning,
+    chaos::Episode,
     probes::{KNOWN, Miss, TOO_SHORT},
-    tally::Numbers,
+    tally::{Mark, Numbers},
     travellers::is_falling,
 };
 
@@ -22,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) reckoning: Result<Reckoning, String>,
     pub(crate) counts: Vec<(Role, Result<Counts, String>)>,
     pub(crate) hop_budget_us: [u64; 3],
+    /// What was done to the servers, and what came of it.
+    pub(crate) episodes: Vec<Episode>,
     pub(crate) miss: Miss,
 }
 
@@ -52,10 +55,12 @@ impl Report {
     pub(crate) fn json(&self, reckoning: &Reckoning) -> String {
         let latencies = self.latencies();
         let [gateway, search, fares] = self.hop_budget_us;
+        let faults: Vec<String> = self.episodes.iter().map(Episode::json).collect();
         format!(
             "{{\"seconds\":{:.1},\"processes\":{},\"calls\":{},\"failed\":{},\"p50_us\":{},\
              \"p99_us\":{},\"hop_budget_us\":[{gateway},{search},{fares}],\"seats_sold\":{},\
-             \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{}}}",
+             \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{},\"double_sold\":{},\
+             \"faults\":[{}]}}",
             self.seconds,
             self.processes,
             self.numbers.calls(),
@@ -66,6 +71,8 @@ impl Report {
             reckoning.confirmed,
             reckoning.in_doubt,
             self.late_handlers(),
+            reckoning.books.repeated,
+            faults.join(","),
         )
     }
 
@@ -110,6 +117,7 @@ impl fmt::Display for Report {
         latency_line(f, "latency", &self.latencies())?;
         latency_line(f, "  plan", &sorted(&self.numbers.plans))?;
         latency_line(f, "  book", &sorted(&self.numbers.bookings))?;
+        self.faults_seen(f)?;
         self.deadlines(f)?;
         self.books(f)?;
         writeln!(f, "\na fare that takes 2 s was wanted within {} ms:", TOO_SHORT.as_millis())?;
@@ -123,7 +131,33 @@ impl fmt::Display for Report {
     }
 }
 
+impl Episode {
+    fn json(&self) -> String {
+        let Mark { plans, bookings, failed, p99_us } = self.seen;
+        format!(
+            "{{\"fault\":\"{}\",\"calls\":{},\"failed\":{failed},\"p99_us\":{p99_us}}}",
+            self.fault.name(),
+            plans + bookings,
+        )
+    }
+}
+
 impl Report {
+    fn faults_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Episode { fault, seen } in &self.episodes {
+            writeln!(
+                f,
+                "{:<12}{:<10}{} calls, {} failed, p99 {:.2} ms",
+                fault.name(),
+                fault.victim().name(),
+                seen.plans + seen.bookings,
+                seen.failed,
+                f64::from(seen.p99_us) / 1e3
+            )?;
+        }
+        Ok(())
+    }
+
     fn deadlines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [gateway, search, fares] = self.hop_budget_us.map(|us| us as f64 / 1e3);
         writeln!(

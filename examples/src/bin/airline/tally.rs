@@ -32,6 +32,16 @@ pub(crate) struct Numbers {
     pub(crate) in_doubt: Vec<BookingId>,
 }
 
+/// The numbers at a time, or between two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) plans: usize,
+    pub(crate) bookings: usize,
+    pub(crate) failed: u64,
+    /// Between two: 99 of 100 calls took no longer.
+    pub(crate) p99_us: u32,
+}
+
 /// Failures of one cause.
 #[derive(Debug)]
 pub(crate) struct Failures {
@@ -62,6 +72,31 @@ impl Tally {
         all.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
+    /// Where the numbers are now.
+    pub(crate) fn mark(&self) -> Mark {
+        let numbers = self.numbers();
+        Mark {
+            plans: numbers.plans.len(),
+            bookings: numbers.bookings.len(),
+            failed: numbers.failed(),
+            p99_us: 0,
+        }
+    }
+
+    /// What has come since then.
+    pub(crate) fn since(&self, mark: Mark) -> Mark {
+        let numbers = self.numbers();
+        let mut us = [&numbers.plans[mark.plans..], &numbers.bookings[mark.bookings..]].concat();
+        us.sort_unstable();
+        let rank = (us.len() as f64 * 0.99).ceil() as usize;
+        Mark {
+            plans: numbers.plans.len() - mark.plans,
+            bookings: numbers.bookings.len() - mark.bookings,
+            failed: numbers.failed() - mark.failed,
+            p99_us: us.get(rank.saturating_sub(1)).copied().unwrap_or_default(),
+        }
+    }
+
     /// A call ended without an answer.
     pub(crate) fn failed(&self, status: &Status) {
         let cause = format!("{} ({:?}, {:?})", status.code(), status.reason(), status.origin());
@@ -78,12 +113,14 @@ impl Tally {
 
     /// A booking ended without an answer: may it have run?
     pub(crate) fn booking_failed(&self, booking: BookingId, status: &Status) {
-        self.failed(status);
-        let mut numbers = self.numbers();
         match status.ran() {
-            Ran::No => numbers.not_run.push(booking),
-            // `Yes` is said of the gateway's handler: whether the seats' one ran is not known here.
-            Ran::Maybe | Ran::Yes => numbers.in_doubt.push(booking),
+            Ran::No => {
+                self.failed(status);
+                self.numbers().not_run.push(booking);
+            }
+            // `Yes` is said of the gateway's handler: whether the seats' one ran is not known here. Nobody may repeat
+            // it, and the books tell.
+            Ran::Maybe | Ran::Yes => self.numbers().in_doubt.push(booking),
         }
     }
 }

@@ -118,7 +118,7 @@ impl PeakEwma {
             .clamp(FORGET_AFTER_MIN.as_secs_f64(), FORGET_AFTER_MAX.as_secs_f64())
     }
 
-    /// Microseconds at the time of [`stamp`](Self::stamp), for whoever decays them himself.
+    /// Microseconds when it was heard last, for whoever decays them himself.
     pub fn peak_us(&self) -> f64 {
         self.cost_us
     }
