@@ -63,7 +63,7 @@ pub use crate::{
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},
     },
-    error::{CallError, Fault, Relay, Status},
+    error::{CallError, Explanation, Fault, Relay, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient},

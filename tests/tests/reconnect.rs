@@ -61,6 +61,9 @@ async fn a_call_to_nobody_ends_with_its_patience_or_its_deadline() {
     let status = soon("the call ends", impatient.echo("x".into())).await.must_err();
     assert_eq!((status.code(), status.ran()), (Code::Unavailable, Ran::No), "{status}");
     assert_says(&status, &[&address.to_string(), "not processed"]);
+    let explanation = status.explain().must("an explanation");
+    assert_eq!((explanation.known(), explanation.in_use()), (1, 0), "{explanation}");
+    assert_says(explanation, &["1 endpoints, 0 in use; 10.", "out of reach"]);
     // An attempt that is being made takes a second at most.
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }

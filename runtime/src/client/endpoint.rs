@@ -8,8 +8,8 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,7 +23,7 @@ use sinew_core::{
 };
 use tokio::{
     sync::{Notify, futures::Notified},
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
@@ -53,6 +53,8 @@ struct Shared {
     changed: Notify,
     /// What the silence of its connection says; see [`Life`].
     life: AtomicU8,
+    /// The number of the connection that took the place of one that was dead: what is on an older one is lost.
+    replaced: AtomicU64,
 }
 
 struct State {
@@ -102,6 +104,7 @@ impl Endpoint {
             }),
             changed: Notify::new(),
             life: AtomicU8::new(Life::Alive as u8),
+            replaced: AtomicU64::new(0),
         }))
     }
 
@@ -125,6 +128,16 @@ impl Endpoint {
     /// Whether it has been silent for so long that it is given up.
     pub(crate) fn is_dead(&self) -> bool {
         self.0.life.load(Ordering::Relaxed) >= Life::Dead as u8
+    }
+
+    /// The number of its connection, for [`has_replaced`](Self::has_replaced).
+    pub(crate) fn connection(&self) -> u64 {
+        self.0.replaced.load(Ordering::Acquire)
+    }
+
+    /// Whether that connection was dead, and another took its place.
+    pub(crate) fn has_replaced(&self, connection: u64) -> bool {
+        self.0.replaced.load(Ordering::Acquire) != connection
     }
 
     /// A session that takes calls, if there is one.
@@ -205,8 +218,69 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A connection that was made is the endpoint's from now on.
+    fn adopt(self: &Arc<Self>, mut state: MutexGuard<'_, State>, session: Arc<dyn Session>) {
+        state.backoff.reset();
+        state.made += 1;
+        let (made, weak) = (state.made, Arc::downgrade(self));
+        let now = Instant::now().into_std();
+        self.life.store(Life::Alive as u8, Ordering::Relaxed);
+        for out in [Out::Draining, Out::Unreachable, Out::Silent] {
+            self.member.set_out(out, false, now);
+        }
+        self.member.set_connected(true);
+        let ready = Connection::Ready(Arc::clone(&session));
+        let before = std::mem::replace(&mut state.connection, ready);
+        if let Connection::Ready(_) = before {
+            self.replaced.store(made, Ordering::Release);
+        }
+        drop(state);
+        session.observe(Box::new(move |turned| {
+            if let Some(shared) = weak.upgrade() {
+                shared.turned(made, turned);
+            }
+        }));
+        if let Connection::Ready(dead) = before {
+            dead.nudge();
+        }
+    }
+
+    /// Its connection is dead, and may only have lost its way: makes another beside it, until one of the two lives.
+    async fn connect_beside(endpoint: Weak<Self>, made: u64) {
+        while let Some(endpoint) = endpoint.upgrade() {
+            let session = timeout(limits::CONNECT_ATTEMPT, endpoint.connector.connect()).await;
+            let session = session.ok().and_then(Result::ok);
+            let Some(wait) = endpoint.take_the_place(made, session) else { return };
+            drop(endpoint);
+            sleep(wait).await;
+        }
+    }
+
+    /// A connection beside takes the place of the dead one, if it came about; else how long to wait for the next. `None`
+    /// when it is over.
+    fn take_the_place(
+        self: &Arc<Self>,
+        made: u64,
+        session: Option<Arc<dyn Session>>,
+    ) -> Option<Duration> {
+        let mut state = self.lock();
+        let dead = self.life.load(Ordering::Relaxed) >= Life::Dead as u8;
+        if state.made != made || !dead || matches!(state.connection, Connection::Making) {
+            return None;
+        }
+        match session {
+            Some(session) => {
+                tracing::info!(endpoint = %self.name, "an endpoint is reached by another connection");
+                self.adopt(state, session);
+                self.changed.notify_waiters();
+                None
+            }
+            None => Some(state.backoff.next(&mut Chance)),
+        }
+    }
+
     /// A connection says how it is.
-    fn turned(&self, made: u64, turned: Turned) {
+    fn turned(self: &Arc<Self>, made: u64, turned: Turned) {
         // Under the lock: what the next connection says comes after it.
         let mut state = self.lock();
         if state.made != made {
@@ -219,6 +293,9 @@ impl Shared {
                 let silent = life >= Life::Suspect;
                 if silent {
                     self.changed.notify_waiters();
+                }
+                if life == Life::Dead {
+                    tokio::spawn(Self::connect_beside(Arc::downgrade(self), made));
                 }
                 if self.member.set_out(Out::Silent, silent, now) {
                     tracing::info!(endpoint = %self.name, ?life, "an endpoint fell silent, or was heard again");
@@ -266,29 +343,13 @@ impl Making {
         let made = timeout(limits::CONNECT_ATTEMPT, self.shared.connector.connect()).await;
         let made = made.unwrap_or_else(|_| Err(no_answer(limits::CONNECT_ATTEMPT)));
         let shared = Arc::clone(&self.shared);
-        let now = Instant::now();
         let mut state = shared.lock();
         match made {
-            Ok(session) => {
-                state.backoff.reset();
-                state.made += 1;
-                let (made, weak) = (state.made, Arc::downgrade(&shared));
-                shared.life.store(Life::Alive as u8, Ordering::Relaxed);
-                for out in [Out::Draining, Out::Unreachable, Out::Silent] {
-                    shared.member.set_out(out, false, now.into_std());
-                }
-                shared.member.set_connected(true);
-                state.connection = Connection::Ready(Arc::clone(&session));
-                drop(state);
-                session.observe(Box::new(move |turned| {
-                    if let Some(shared) = weak.upgrade() {
-                        shared.turned(made, turned);
-                    }
-                }));
-            }
+            Ok(session) => shared.adopt(state, session),
             Err(status) => {
                 let wait = state.backoff.next(&mut Chance);
                 tracing::debug!(endpoint = %shared.name, %status, wait = %millis(wait), "could not connect");
+                let now = Instant::now();
                 shared.member.set_out(Out::Unreachable, true, now.into_std());
                 state.connection = Connection::Failed { status, until: now + wait };
                 drop(state);

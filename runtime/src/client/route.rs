@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::{ClientCore, Endpoint, bulkhead::Places};
 use crate::{
     chance::Chance,
-    error::{Status, millis},
+    error::{Explanation, Status, millis},
     transport::{Answer, Session},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Booked {
     endpoint: Endpoint,
     ticket: Option<Ticket>,
     booked_at: Instant,
+    /// The endpoint's connection then.
+    connection: u64,
     /// The time that the call had left then.
     had: Option<Duration>,
 }
@@ -43,6 +45,7 @@ impl Booked {
         if let Some(ticket) = &mut self.ticket {
             ticket.begins(Instant::now().into_std());
         }
+        self.connection = self.endpoint.connection();
         Ok(session)
     }
 
@@ -65,7 +68,7 @@ impl Booked {
     pub(super) fn failed(mut self, failed: &Failed) {
         let had = self.had;
         // Silence keeps calls away for as long as it lasts, and not a moment longer: it is no failure beside.
-        let silent = failed.reason == Reason::ConnectionLost && self.endpoint.is_suspect();
+        let silent = failed.reason == Reason::ConnectionLost && self.is_lost();
         let failed = if silent { &NEVER_SENT } else { failed };
         self.settle(Outcome::Failed { failed, had }, Instant::now().into_std());
     }
@@ -80,7 +83,7 @@ impl Booked {
     {
         let mut attempt = std::pin::pin!(attempt);
         poll_fn(|cx| match attempt.as_mut().poll(cx) {
-            Poll::Pending if self.endpoint.is_suspect() => match self.leaves(turn) {
+            Poll::Pending if self.is_lost() => match self.leaves(turn) {
                 Some(status) => Poll::Ready(Err(status)),
                 None => Poll::Pending,
             },
@@ -109,12 +112,19 @@ impl Booked {
         }
     }
 
+    /// Whether the endpoint is silent, or lives on another connection than this attempt's.
+    fn is_lost(&self) -> bool {
+        self.endpoint.is_suspect() || self.endpoint.has_replaced(self.connection)
+    }
+
     #[cold]
     fn leaves(&self, turn: &Turn) -> Option<Status> {
+        let replaced = self.endpoint.has_replaced(self.connection);
         let dead = self.endpoint.is_dead();
-        let now = Instant::now().into_std();
-        let may = dead || self.core.plan.may_repeat(turn, now);
-        (may && self.has_another()).then(|| silent(dead))
+        let another = self.has_another();
+        let may = self.core.plan.may_repeat(turn, Instant::now().into_std());
+        // What must not run twice stays where it is if there is only this endpoint: the old connection may yet speak.
+        ((dead && another) || (may && (replaced || another))).then(|| silent(dead || replaced))
     }
 
     /// Whether another endpoint could have the call now.
@@ -174,6 +184,19 @@ impl ClientCore {
         &self.plan
     }
 
+    /// What is known of the endpoints, for whoever wants to know why a call failed.
+    pub(super) fn explain(&self, now: Instant) -> Explanation {
+        let now = now.into_std();
+        let endpoints = self.endpoints.load();
+        let (budget, panics) = (self.plan.budget(now), self.plan.panics());
+        let mut explanation = Explanation::new(endpoints.len(), budget, panics);
+        for endpoint in endpoints.iter() {
+            let member = endpoint.member();
+            explanation.add(endpoint.name(), !member.is_cold(), member.view(now), now);
+        }
+        explanation
+    }
+
     pub(super) fn places(&self) -> &Places {
         &self.places
     }
@@ -205,6 +228,7 @@ impl ClientCore {
                 core: Arc::clone(self),
                 ticket: Some(picked.ticket),
                 booked_at: now,
+                connection: endpoint.connection(),
                 had,
                 endpoint,
             };

@@ -343,6 +343,10 @@ impl Call {
                 if let Some(context) = &self.context {
                     context.note_ledger(ledger.clone());
                 }
+                // What a handler answered has nothing to do with where it runs.
+                let ours = !matches!(status.origin(), Origin::PeerHandler | Origin::Relayed);
+                let explanation = ours.then(|| self.channel.core.explain(now));
+                let status = status.with_explanation(explanation);
                 Err(status.at(self.method.path(), endpoint.as_ref(), attempts).with_ledger(ledger))
             }
         }

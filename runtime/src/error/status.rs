@@ -8,6 +8,8 @@ use sinew_core::{
     wire::answer::WireStatus,
 };
 
+use super::Explanation;
+
 /// Who has to act on a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -39,6 +41,7 @@ struct Inner {
     method: Option<Arc<str>>,
     endpoint: Option<Arc<str>>,
     ledger: Option<LedgerCall>,
+    explanation: Option<Arc<Explanation>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -56,6 +59,7 @@ impl Status {
             method: None,
             endpoint: None,
             ledger: None,
+            explanation: None,
             source: None,
         }))
     }
@@ -169,6 +173,13 @@ impl Status {
         self.0.ledger.as_ref()
     }
 
+    /// What the client knew of the service's endpoints when the call failed: which there were, which were left alone
+    /// and why, and what the budget for retries held. `None` for what the service itself answered, and in a handler
+    /// that was relayed to.
+    pub fn explain(&self) -> Option<&Explanation> {
+        self.0.explanation.as_deref()
+    }
+
     /// Who has to act.
     pub fn fault(&self) -> Fault {
         match (self.0.origin, self.0.code) {
@@ -213,6 +224,11 @@ impl Status {
     /// The same, with more to say.
     pub(crate) fn noting(mut self, words: &str) -> Self {
         self.0.message = format!("{}; {words}", self.0.message).into();
+        self
+    }
+
+    pub(crate) fn with_explanation(mut self, explanation: Option<Explanation>) -> Self {
+        self.0.explanation = explanation.map(Arc::new);
         self
     }
 

@@ -131,6 +131,9 @@ pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
     /// Whether it takes another call.
     fn readiness(&self) -> Readiness;
 
+    /// Polls every call on it once: what they look at has changed.
+    fn nudge(&self);
+
     /// Who is told when the session turns for the better or worse; called once, and what has turned already is told.
     fn observe(&self, observer: Observer);
 }

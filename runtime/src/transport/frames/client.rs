@@ -213,6 +213,11 @@ impl Session for ClientSession {
         }
     }
 
+    fn nudge(&self) {
+        let wakers = self.shared.lock().slots.wake_waiting();
+        wake_all(wakers);
+    }
+
     fn observe(&self, observer: Observer) {
         self.shared.watcher.set(observer);
         match self.readiness() {
