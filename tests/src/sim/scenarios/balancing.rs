@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sinew_core::{
-    plan::client::{Balance, ClientPlan, Config, Member},
+    plan::client::{Balance, ClientPlan, Config, Member, Outcome},
     ramp::slow_start_over,
     rng::SplitMix,
 };
@@ -150,22 +150,19 @@ pub(super) fn slow_start(seed: u64) -> Vec<Figure> {
     // How many calls a new endpoint gets at the same time before it has answered one.
     let now = Instant::now();
     let plan = ClientPlan::new(Config::default(), now);
-    let members: Vec<Place> = (0..5).map(|at| Place(plan.member(1.0, at == 4, now))).collect();
     let mut rng = SplitMix::new(seed);
+    let mut members: Vec<Place> = (0..4).map(|_| Place(plan.member(1.0, false, now))).collect();
     members.iter().for_each(|member| member.0.set_connected(true));
-    for member in &members[..4] {
-        // The others are known: one answer each.
-        for _ in 0..4 {
-            let mut turn = plan.begin(1, true, now);
-            if let Some(picked) = plan.pick(&members, &mut turn, now, &mut rng) {
-                let of = members[picked.at].as_ref();
-                let settled = (picked.ticket, sinew_core::plan::client::Outcome::Answered);
-                if std::ptr::eq(of, &member.0) {
-                    plan.settle(&members, of, settled, now + MS, &mut rng);
-                }
-            }
+    // The others are known.
+    for _ in 0..100 {
+        let mut turn = plan.begin(1, true, now);
+        if let Some(picked) = plan.pick(&members, &mut turn, now, &mut rng) {
+            let settled = (picked.ticket, Outcome::Answered);
+            plan.settle(&members, &members[picked.at].0, settled, now + MS, &mut rng);
         }
     }
+    members.push(Place(plan.member(1.0, true, now)));
+    members[4].0.set_connected(true);
     for _ in 0..200 {
         let mut turn = plan.begin(1, true, now);
         let _ = plan.pick(&members, &mut turn, now + MS, &mut rng);
