@@ -8,7 +8,7 @@ use std::{
 };
 
 use sinew_core::{
-    plan::client::{ClientPlan, Config, Member, Outcome},
+    plan::client::{ClientPlan, Config, Member, Outcome, Placement},
     rng::SplitMix,
 };
 
@@ -49,7 +49,8 @@ fn best(endpoints: usize, threads: usize) -> f64 {
 fn world(endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
     let now = Instant::now();
     let plan = ClientPlan::new(Config::default(), now);
-    let members: Vec<_> = (0..endpoints).map(|_| Endpoint(plan.member(1.0, false, now))).collect();
+    let members: Vec<_> =
+        (0..endpoints).map(|_| Endpoint(plan.member(Placement::default(), false, now))).collect();
     members.iter().for_each(|member| member.0.set_connected(true));
     plan.recount(&members);
     (plan, members)

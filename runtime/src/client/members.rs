@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-use sinew_core::limits;
+use sinew_core::{limits, plan::client::Placement};
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, timeout_at},
@@ -102,7 +102,7 @@ impl ClientCore {
             .map(|entry| match kept.remove(&*entry.id) {
                 Some(endpoint) => endpoint.clone(),
                 None => {
-                    let member = self.plan.member(1.0, fresh, now);
+                    let member = self.plan.member(Placement::default(), fresh, now);
                     Endpoint::new(reach(entry), entry.id.clone(), member)
                 }
             })

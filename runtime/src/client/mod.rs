@@ -13,7 +13,7 @@ pub(crate) mod stack;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sinew_core::plan::client::{ClientPlan, Config};
+use sinew_core::plan::client::{ClientPlan, Config, Placement};
 use tokio::time::Instant;
 
 use bulkhead::Places;
@@ -41,7 +41,7 @@ impl ClientCore {
         let plan = ClientPlan::new(Config::default(), now);
         let endpoints = targets.into_iter().map(|target| {
             let id = target.name.clone();
-            Endpoint::new(target, id, plan.member(1.0, false, now))
+            Endpoint::new(target, id, plan.member(Placement::default(), false, now))
         });
         Self {
             service: service.to_owned(),

@@ -10,7 +10,9 @@ use std::{
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
-    plan::client::{ClientPlan, Config, Failed, Member, Out, Outcome, Room, Ticket, Turn, Verdict},
+    plan::client::{
+        ClientPlan, Config, Failed, Member, Out, Outcome, Placement, Room, Ticket, Turn, Verdict,
+    },
     rng::{SplitMix, below, unit_f64},
 };
 
@@ -219,7 +221,7 @@ impl World {
         let clients = (0..setup.clients)
             .map(|_| {
                 let plan = ClientPlan::new(setup.config, epoch);
-                let member = |_| Place(plan.member(1.0, false, epoch));
+                let member = |_| Place(plan.member(Placement::default(), false, epoch));
                 let members: Vec<Place> = (0..servers.len()).map(member).collect();
                 members.iter().for_each(|member| member.0.set_connected(true));
                 Client { plan, members }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sinew_core::{
-    plan::client::{Balance, ClientPlan, Config, Member, Outcome},
+    plan::client::{Balance, ClientPlan, Config, Member, Outcome, Placement},
     ramp::slow_start_over,
     rng::SplitMix,
 };
@@ -151,7 +151,8 @@ pub(super) fn slow_start(seed: u64) -> Vec<Figure> {
     let now = Instant::now();
     let plan = ClientPlan::new(Config::default(), now);
     let mut rng = SplitMix::new(seed);
-    let mut members: Vec<Place> = (0..4).map(|_| Place(plan.member(1.0, false, now))).collect();
+    let mut members: Vec<Place> =
+        (0..4).map(|_| Place(plan.member(Placement::default(), false, now))).collect();
     members.iter().for_each(|member| member.0.set_connected(true));
     // The others are known.
     for _ in 0..100 {
@@ -161,7 +162,7 @@ pub(super) fn slow_start(seed: u64) -> Vec<Figure> {
             plan.settle(&members, &members[picked.at].0, settled, now + MS, &mut rng);
         }
     }
-    members.push(Place(plan.member(1.0, true, now)));
+    members.push(Place(plan.member(Placement::default(), true, now)));
     members[4].0.set_connected(true);
     for _ in 0..200 {
         let mut turn = plan.begin(1, true, now);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sinew_core::plan::client::{Balance, ClientPlan, Config, Member, Outcome};
+use sinew_core::plan::client::{Balance, ClientPlan, Config, Member, Outcome, Placement};
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     plan::client::Failed,
@@ -33,7 +33,8 @@ const UNAVAILABLE: Failed = Failed {
 fn out_at_most(n: usize, bad: usize, seed: u64) -> usize {
     let start = std::time::Instant::now();
     let plan = ClientPlan::new(Config::default(), start);
-    let members: Vec<Place> = (0..n).map(|_| Place(plan.member(1.0, false, start))).collect();
+    let members: Vec<Place> =
+        (0..n).map(|_| Place(plan.member(Placement::default(), false, start))).collect();
     members.iter().for_each(|member| member.0.set_connected(true));
     let (mut rng, mut most) = (SplitMix::new(seed), 0);
     for at in 0..20_000 {

@@ -56,12 +56,29 @@ const COLD: u32 = 16;
 /// The bit for an open breaker whose probe is out.
 const PROBING: u32 = 32;
 
+/// What discovery says of an endpoint that a pick goes by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// Its share among its peers, 1 for all equal.
+    pub weight: f64,
+    /// Whether it is in the caller's own zone, or there are none.
+    pub near: bool,
+    /// What tells it from the others for whoever hashes calls to endpoints: the same in every client.
+    pub hash: u64,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self { weight: 1.0, near: true, hash: 0 }
+    }
+}
+
 /// One endpoint of a plan.
 pub struct Member {
     /// Its own among all of a plan, for a call that must not come again.
     id: u64,
     epoch: Instant,
-    weight: f64,
+    placement: Placement,
     flags: AtomicU32,
     /// Attempts sent so far in the upper half, those at work in the lower one.
     calls: AtomicU64,
@@ -126,16 +143,16 @@ pub struct View {
 
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").field("weight", &self.weight).finish_non_exhaustive()
+        f.debug_struct("Member").field("placement", &self.placement).finish_non_exhaustive()
     }
 }
 
 impl Member {
-    pub(super) fn new(id: u64, weight: f64, epoch: Instant, now: Instant) -> Self {
+    pub(super) fn new(id: u64, placement: Placement, epoch: Instant, now: Instant) -> Self {
         let member = Self {
             id,
             epoch,
-            weight,
+            placement,
             flags: AtomicU32::new(COLD),
             calls: AtomicU64::new(0),
             cost: AtomicU64::new(0),
@@ -264,7 +281,7 @@ impl Member {
         } else {
             ours
         };
-        Price { latency_us, at_work, ours, weight: self.weight * self.share(now_ms) }
+        Price { latency_us, at_work, ours, weight: self.placement.weight * self.share(now_ms) }
     }
 
     /// What it costs by its latency, and by its last failure if that is more.
@@ -404,7 +421,7 @@ impl Member {
             at_work: calls as u32,
             sent: (calls >> 32) as u32,
             latency: inner.latency.cost_us(now).map(|us| Duration::from_secs_f64(us / 1e6)),
-            weight: self.weight * self.share(self.ms(now)),
+            weight: self.placement.weight * self.share(self.ms(now)),
         }
     }
 

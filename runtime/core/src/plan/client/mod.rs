@@ -39,7 +39,7 @@ use std::{
 
 pub use self::{
     effects::{Effects, Outcome, ThrottleEffect, effects},
-    member::{Member, Out, Sample, Ticket, View},
+    member::{Member, Out, Placement, Sample, Ticket, View},
     pick::Picked,
 };
 pub use crate::policy::{
@@ -217,11 +217,10 @@ impl ClientPlan {
         }
     }
 
-    /// An endpoint, new to this plan. `weight` is its share among its peers, 1 for all equal; a `fresh` one, that joins
-    /// others, begins with a tenth of it.
-    pub fn member(&self, weight: f64, fresh: bool, now: Instant) -> Member {
+    /// An endpoint, new to this plan. A `fresh` one, that joins others, begins with a tenth of its share.
+    pub fn member(&self, placement: Placement, fresh: bool, now: Instant) -> Member {
         let id = self.members.fetch_add(1, Relaxed) + 1;
-        let member = Member::new(id, weight, self.epoch, now);
+        let member = Member::new(id, placement, self.epoch, now);
         if fresh {
             member.come_back(now);
         }

@@ -51,8 +51,9 @@ impl World {
     fn with(config: Config, endpoints: usize) -> Self {
         let now = start();
         let plan = ClientPlan::new(config, now);
-        let members: Vec<_> =
-            (0..endpoints).map(|_| Arc::new(plan.member(1.0, false, now))).collect();
+        let members: Vec<_> = (0..endpoints)
+            .map(|_| Arc::new(plan.member(Placement::default(), false, now)))
+            .collect();
         members.iter().for_each(|member| member.set_connected(true));
         Self { plan, members, now, rng: SplitMix::new(1) }
     }
