@@ -42,6 +42,7 @@ pub mod private;
 mod schema;
 mod server;
 mod signal;
+mod stripe;
 pub mod test;
 mod transport;
 

@@ -48,7 +48,7 @@ fn best(endpoints: usize, threads: usize) -> f64 {
 
 fn world(endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
     let now = Instant::now();
-    let plan = ClientPlan::new(Config::default(), now);
+    let plan = ClientPlan::new(Config { stripes: 2, ..Config::default() }, now);
     let members: Vec<_> =
         (0..endpoints).map(|_| Endpoint(plan.member(Placement::default(), false, now))).collect();
     members.iter().for_each(|member| member.0.set_connected(true));
@@ -63,7 +63,7 @@ fn round(endpoints: usize, threads: usize) -> f64 {
             .map(|seed| {
                 scope.spawn({
                     let (plan, members) = (&plan, &members);
-                    move || calls(plan, members, seed as u64)
+                    move || calls(plan, members, seed)
                 })
             })
             .collect();
@@ -72,12 +72,12 @@ fn round(endpoints: usize, threads: usize) -> f64 {
     took.as_nanos() as f64 / CALLS as f64
 }
 
-fn calls(plan: &ClientPlan, members: &[Endpoint], seed: u64) -> Duration {
-    let mut rng = SplitMix::new(seed);
+fn calls(plan: &ClientPlan, members: &[Endpoint], stripe: usize) -> Duration {
+    let mut rng = SplitMix::new(stripe as u64);
     let began = Instant::now();
     let mut now = began;
     for _ in 0..CALLS {
-        let mut turn = plan.begin(3, true, now);
+        let mut turn = plan.begin(stripe, 3, true, now);
         let Some(picked) = plan.pick(members, &mut turn, now, &mut rng) else { continue };
         // An answer after 200 us, by a clock that costs nothing: reading one is the transport's cost.
         let later = now + Duration::from_micros(200);

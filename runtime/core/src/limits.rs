@@ -343,6 +343,8 @@ limits! {
     time FORGET_AFTER_MAX: Duration = Duration::from_secs(10);
     /// What a server reports of its load counts for at least so long.
     time REPORT_FRESH: Duration = Duration::from_millis(100);
+    /// Successes are counted apart, thread by thread, and put together so often: 4 % of the shortest memory.
+    time GATHER_EVERY: Duration = Duration::from_millis(10);
     /// A new endpoint, or one that came back, has its whole share after this.
     time SLOW_START: Duration = Duration::from_secs(10);
     /// Its share at first.

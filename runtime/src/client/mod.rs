@@ -21,7 +21,7 @@ pub(crate) use endpoint::{Endpoint, Target};
 use members::Discovery;
 pub(crate) use members::Reach;
 
-use crate::{call::options::CallOptions, discovery::Look, interceptor::Interceptors};
+use crate::{call::options::CallOptions, discovery::Look, interceptor::Interceptors, stripe};
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
@@ -38,7 +38,8 @@ pub(crate) struct ClientCore {
 impl ClientCore {
     pub(crate) fn new(service: &str, targets: Vec<Target>, interceptors: Interceptors) -> Self {
         let now = Instant::now().into_std();
-        let plan = ClientPlan::new(Config::default(), now);
+        let config = Config { stripes: stripe::count(), ..Config::default() };
+        let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let id = target.name.clone();
             Endpoint::new(target, id, plan.member(Placement::default(), false, now))

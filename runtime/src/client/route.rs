@@ -18,6 +18,7 @@ use super::{ClientCore, Endpoint, bulkhead::Places};
 use crate::{
     chance::Chance,
     error::{Explanation, Status, millis},
+    stripe,
     transport::{Answer, Session},
 };
 
@@ -54,7 +55,8 @@ impl Booked {
         let now = answer.at.unwrap_or_else(Instant::now).into_std();
         if let Some(load) = &answer.head.load {
             // This call is over now.
-            self.endpoint.member().report(load.in_flight.saturating_sub(1), now);
+            let at_work = load.in_flight.saturating_sub(1);
+            self.endpoint.member().report(stripe::own(), at_work, now);
         }
         self.settle(Outcome::Answered, now);
     }

@@ -48,6 +48,7 @@ use crate::{
     codec::{Arguments, Encode},
     error::{Status, millis},
     interceptor::Response,
+    stripe,
     transport::{Answer, StreamAnswer},
 };
 
@@ -246,7 +247,7 @@ impl Call {
             self.options().attempts.unwrap_or(limits::ATTEMPTS)
         };
         let now = self.record.started().into_std();
-        self.channel.core.plan().begin(attempts, self.head.idempotent, now)
+        self.channel.core.plan().begin(stripe::own(), attempts, self.head.idempotent, now)
     }
 
     /// Waits as the plan says before the next attempt; the failure itself if there is none.

@@ -289,7 +289,7 @@ impl World {
         }
         let client = below(&mut self.rng, self.setup.clients as u64) as usize;
         let plan = &self.clients[client].plan;
-        let turn = plan.begin(self.setup.attempts, self.setup.idempotent, self.instant());
+        let turn = plan.begin(0, self.setup.attempts, self.setup.idempotent, self.instant());
         let counts = self.now >= self.setup.warm_up;
         self.stats.calls += u64::from(counts);
         let call = Call { client, began: self.now, turn, attempt: 0, runs: 0, out: None, counts };
@@ -372,7 +372,7 @@ impl World {
         let client = &self.clients[call.client];
         let member = &client.members[server].0;
         if self.setup.reports && ends == Ends::Well {
-            member.report(at_work, now);
+            member.report(0, at_work, now);
         }
         let had = Some((call.began + self.setup.timeout).saturating_sub(self.now));
         let failed = match ends {

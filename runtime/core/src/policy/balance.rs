@@ -66,6 +66,18 @@ impl PeakEwma {
         self.stamp = Some(now);
     }
 
+    /// So many answers took this long in the mean, none of them more than is known, the last of them then.
+    ///
+    /// What lies between them is short beside what it takes to forget, so that the mean stands for all of them.
+    pub fn observe_many(&mut self, mean: Duration, answers: u64, at: Instant) {
+        let before = self.typical_us;
+        self.observe(mean, self.stamp.map_or(at, |known| known.max(at)));
+        if before > 0.0 {
+            let weight = 0.9_f64.powi(i32::try_from(answers).unwrap_or(i32::MAX));
+            self.typical_us = before * weight + micros(mean) * (1.0 - weight);
+        }
+    }
+
     /// No answer came for this long: it takes more than that.
     pub fn at_least(&mut self, took: Duration, now: Instant) {
         let decayed = self.latency_us(now).unwrap_or(0.0);

@@ -83,6 +83,16 @@ impl Ticket {
     pub const fn is_probe(self) -> bool {
         self.probe
     }
+
+    /// What a closed breaker of this epoch lets through.
+    pub const fn of_epoch(epoch: u32) -> Self {
+        Self { epoch, probe: false }
+    }
+
+    /// Whether it was let through in this epoch.
+    pub const fn is_of_epoch(self, epoch: u32) -> bool {
+        self.epoch == epoch
+    }
 }
 
 /// Where a breaker stands, for those who look.
@@ -167,7 +177,23 @@ impl Breaker {
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket { epoch: self.epoch, probe: false }
+        Ticket::of_epoch(self.epoch)
+    }
+
+    /// How often its state has changed.
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Whether it is closed and has nothing to forget: one more success changes no decision of its, now or later, but
+    /// by its count.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.state, State::Closed) && self.in_a_row == 0 && self.relapses == 0
+    }
+
+    /// So many attempts were successes while it [was plain](Self::is_plain), the last of them then.
+    pub fn succeeded(&mut self, attempts: u64, at: Instant) {
+        self.window.add_at(GOOD, attempts, self.window.second(at), at);
     }
 
     /// What became of an attempt. A cause means: it asks to be opened, by [`open`](Self::open). For its success rate it

@@ -156,7 +156,7 @@ pub(super) fn slow_start(seed: u64) -> Vec<Figure> {
     members.iter().for_each(|member| member.0.set_connected(true));
     // The others are known.
     for _ in 0..100 {
-        let mut turn = plan.begin(1, true, now);
+        let mut turn = plan.begin(0, 1, true, now);
         if let Some(picked) = plan.pick(&members, &mut turn, now, &mut rng) {
             let settled = (picked.ticket, Outcome::Answered);
             plan.settle(&members, &members[picked.at].0, settled, now + MS, &mut rng);
@@ -165,7 +165,7 @@ pub(super) fn slow_start(seed: u64) -> Vec<Figure> {
     members.push(Place(plan.member(Placement::default(), true, now)));
     members[4].0.set_connected(true);
     for _ in 0..200 {
-        let mut turn = plan.begin(1, true, now);
+        let mut turn = plan.begin(0, 1, true, now);
         let _ = plan.pick(&members, &mut turn, now + MS, &mut rng);
     }
     let at_once = members[4].0.view(now).at_work;

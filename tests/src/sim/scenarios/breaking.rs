@@ -39,7 +39,7 @@ fn out_at_most(n: usize, bad: usize, seed: u64) -> usize {
     let (mut rng, mut most) = (SplitMix::new(seed), 0);
     for at in 0..20_000 {
         let now = start + MS * at;
-        let mut turn = plan.begin(1, true, now);
+        let mut turn = plan.begin(0, 1, true, now);
         let Some(picked) = plan.pick(&members, &mut turn, now, &mut rng) else { continue };
         let outcome = if picked.at < bad {
             Outcome::Failed { failed: &UNAVAILABLE, had: None }

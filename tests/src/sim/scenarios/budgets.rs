@@ -25,7 +25,7 @@ fn retries(budget: Option<f64>, seed: u64) -> f64 {
     let mut rng = SplitMix::new(seed);
     let mut retries = 0;
     for _ in 0..10_000 {
-        let mut turn = plan.begin(3, true, now);
+        let mut turn = plan.begin(0, 3, true, now);
         let room = Room { endpoints: 3, left: None };
         while !matches!(plan.failed(&mut turn, &LOST, room, now, &mut rng), Verdict::GiveUp(_)) {
             retries += 1;
@@ -79,7 +79,7 @@ impl Chain {
             return true;
         }
         let attempts = if is_retry && self.told { 1 } else { self.attempts };
-        let mut turn = self.layers[depth].plan.begin(attempts, true, self.now);
+        let mut turn = self.layers[depth].plan.begin(0, attempts, true, self.now);
         let mut made = 0;
         loop {
             let may = self.call(depth + 1, made > 0 || (is_retry && self.told));
@@ -152,7 +152,7 @@ pub(super) fn directives(seed: u64) -> Vec<Figure> {
     // The reserve alone: ten, then a tenth of the calls that come.
     let mut free = 0;
     for _ in 0..100 {
-        let mut turn = plan.begin(2, false, now);
+        let mut turn = plan.begin(0, 2, false, now);
         let verdict = plan.failed(&mut turn, &full, room, now, &mut rng);
         free += u32::from(!matches!(verdict, Verdict::GiveUp(_)));
     }
@@ -161,12 +161,12 @@ pub(super) fn directives(seed: u64) -> Vec<Figure> {
     let mut never = 0;
     for at in 0..100_u64 {
         let now = now + Duration::from_secs(20 + 10 * at);
-        let mut turn = plan.begin(2, true, now);
+        let mut turn = plan.begin(0, 2, true, now);
         let wait = Failed { directive: Directive::RetryAfter(told), ..full };
         if let Verdict::NextAfter(wait) = plan.failed(&mut turn, &wait, room, now, &mut rng) {
             waits.push(wait);
         }
-        let mut turn = plan.begin(2, true, now);
+        let mut turn = plan.begin(0, 2, true, now);
         let stop = Failed { directive: Directive::DoNotRetry, ..full };
         let verdict = plan.failed(&mut turn, &stop, room, now, &mut rng);
         never += u32::from(!matches!(verdict, Verdict::GiveUp(_)));

@@ -5,9 +5,14 @@
 //! that whoever learns something publishes, and the machines behind them ([`PeakEwma`], [`Breaker`]) have a lock of
 //! their own per endpoint, held for some ten nanoseconds. Nothing here waits or allocates.
 //!
+//! Two cores that write to one cache line take it from each other, at the price of a whole pick. So a call that succeeds
+//! writes only to the stripe of its thread (`stripe.rs`): what it took waits there, and is put into the machines every
+//! 10 ms, or at once where it says something new: a first sample, a peak, or anything while the breaker counts failures.
+//!
 //! # Invariants
 //! 1. What is published is what the machines said last: both change under the lock.
 //! 2. A ticket is settled exactly once; the calls at work are those not settled.
+//! 3. Whatever looks at the machines puts in first what waits in the stripes.
 
 use std::{
     fmt,
@@ -18,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::stripe::{Kept, Stripe};
 use crate::{
     limits::{FORGET_AFTER_MAX, REPORT_FRESH},
     policy::{
@@ -55,6 +61,8 @@ const OPEN: u32 = 8;
 const COLD: u32 = 16;
 /// The bit for an open breaker whose probe is out.
 const PROBING: u32 = 32;
+/// The bit for an endpoint of which even a success is news: its breaker has failures to forget.
+const WATCHED: u32 = 64;
 
 /// What discovery says of an endpoint that a pick goes by.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,23 +88,20 @@ pub struct Member {
     epoch: Instant,
     placement: Placement,
     flags: AtomicU32,
-    /// Attempts sent so far in the upper half, those at work in the lower one.
-    calls: AtomicU64,
+    /// The epoch of the breaker.
+    breaker_epoch: AtomicU32,
     /// The cost as an `f32` in the upper half, and the millisecond when it was that in the lower one.
     cost: AtomicU64,
     typical: AtomicU32,
     /// What a failure costs, packed as the cost is; zero where none does.
     penalty: AtomicU64,
-    /// What the server said of its calls at work, and the millisecond when.
-    report: AtomicU64,
-    /// Attempts sent when it said so.
-    report_mark: AtomicU32,
     picked_ms: AtomicU32,
     /// The millisecond from which its share grows, plus one; zero where it is whole.
     back_ms: AtomicU32,
     /// The millisecond from which a probe may go.
     probe_ms: AtomicU32,
     inner: Mutex<Inner>,
+    stripes: Box<[Stripe]>,
 }
 
 struct Inner {
@@ -109,6 +114,7 @@ struct Inner {
 #[must_use = "what was let through must be settled"]
 pub struct Ticket {
     pub(super) breaker: breaker::Ticket,
+    stripe: usize,
     pub(super) sent: Instant,
 }
 
@@ -148,22 +154,27 @@ impl fmt::Debug for Member {
 }
 
 impl Member {
-    pub(super) fn new(id: u64, placement: Placement, epoch: Instant, now: Instant) -> Self {
+    pub(super) fn new(
+        id: u64,
+        placement: Placement,
+        stripes: usize,
+        epoch: Instant,
+        now: Instant,
+    ) -> Self {
         let member = Self {
             id,
             epoch,
             placement,
             flags: AtomicU32::new(COLD),
-            calls: AtomicU64::new(0),
+            breaker_epoch: AtomicU32::new(0),
             cost: AtomicU64::new(0),
             typical: AtomicU32::new(0),
             penalty: AtomicU64::new(0),
-            report: AtomicU64::new(0),
-            report_mark: AtomicU32::new(0),
             picked_ms: AtomicU32::new(0),
             back_ms: AtomicU32::new(0),
             probe_ms: AtomicU32::new(0),
             inner: Mutex::new(Inner { latency: PeakEwma::new(), breaker: Breaker::new(now) }),
+            stripes: (0..stripes.max(1)).map(|_| Stripe::default()).collect(),
         };
         member.picked_ms.store(member.ms(now), Relaxed);
         member
@@ -207,11 +218,26 @@ impl Member {
         news
     }
 
-    /// What the server says of its calls at work, everybody's.
-    pub fn report(&self, in_flight: u32, now: Instant) {
-        let sent = (self.calls.load(Relaxed) >> 32) as u32;
-        self.report_mark.store(sent, Relaxed);
-        self.report.store(u64::from(in_flight) << 32 | u64::from(self.ms(now)), Relaxed);
+    /// What the server says of its calls at work, everybody's, to whoever calls from that stripe.
+    pub fn report(&self, stripe: usize, in_flight: u32, now: Instant) {
+        let now_ms = self.ms(now);
+        let (sent, _) = self.calls(stripe, now_ms);
+        self.stripe(stripe).report(in_flight, sent, now_ms);
+    }
+
+    fn stripe(&self, stripe: usize) -> &Stripe {
+        &self.stripes[stripe % self.stripes.len()]
+    }
+
+    /// Attempts sent so far and those at work; what other stripes count, as it was within this millisecond.
+    fn calls(&self, stripe: usize, now_ms: u32) -> (u32, u32) {
+        let own = self.stripe(stripe);
+        if self.stripes.len() == 1 {
+            return own.calls();
+        }
+        own.calls_with(now_ms, || {
+            self.stripes.iter().filter(|other| !std::ptr::eq(*other, own)).map(Stripe::calls)
+        })
     }
 
     // -- what a pick asks --
@@ -259,28 +285,19 @@ impl Member {
         due.then(|| self.probe_ms.load(Relaxed))
     }
 
-    /// How long ago it was picked last.
-    pub(super) fn untouched(&self, now: Instant) -> Duration {
-        let over = self.ms(now).wrapping_sub(self.picked_ms.load(Relaxed));
-        Duration::from_millis(u64::from(if over < u32::MAX / 2 { over } else { 0 }))
+    /// How many milliseconds ago it was picked last.
+    pub(super) fn untouched_ms(&self, now_ms: u32) -> u32 {
+        let over = now_ms.wrapping_sub(self.picked_ms.load(Relaxed));
+        if over < u32::MAX / 2 { over } else { 0 }
     }
 
-    /// What it costs now.
-    pub(super) fn price(&self, now: Instant) -> Price {
-        let now_ms = self.ms(now);
-        let calls = self.calls.load(Relaxed);
-        let (sent, ours) = ((calls >> 32) as u32, calls as u32);
+    /// What it costs in this millisecond of the plan.
+    pub(super) fn price(&self, stripe: usize, now_ms: u32) -> Price {
+        let (sent, ours) = self.calls(stripe, now_ms);
         let latency_us = self.cost_us(now_ms);
-        let report = self.report.load(Relaxed);
-        let age = now_ms.wrapping_sub(report as u32);
         let fresh = REPORT_FRESH.as_millis() as f64;
         let fresh = fresh.max(latency_us.unwrap_or(0.0) / 200.0);
-        let at_work = if report != 0 && f64::from(age) < fresh {
-            let since = sent.wrapping_sub(self.report_mark.load(Relaxed));
-            ((report >> 32) as u32).saturating_add(since)
-        } else {
-            ours
-        };
+        let at_work = self.stripe(stripe).reported(sent, fresh, now_ms).unwrap_or(ours);
         Price { latency_us, at_work, ours, weight: self.placement.weight * self.share(now_ms) }
     }
 
@@ -310,7 +327,10 @@ impl Member {
             return Some(peak);
         }
         let forget_ms = PeakEwma::forget_after_s(typical) * 1e3;
-        Some((peak * (-f64::from(age_ms) / forget_ms).exp()).max(typical.min(peak)))
+        let ages = f64::from(age_ms) / forget_ms;
+        // Most were heard just now; their share of the error is below 0.01 %.
+        let left = if ages < 0.05 { 1.0 - ages + ages * ages / 2.0 } else { (-ages).exp() };
+        Some((peak * left).max(typical.min(peak)))
     }
 
     fn share(&self, now_ms: u32) -> f64 {
@@ -334,22 +354,26 @@ impl Member {
     // -- an attempt --
 
     /// Lets an attempt through: a probe where one is due. `None` where the breaker refuses; in a `panic` it is not asked.
-    pub(super) fn admit(&self, panic: bool, now: Instant) -> Option<Ticket> {
-        // Closed, as good as always: no need to ask the machine for more than its epoch.
-        let breaker = {
+    pub(super) fn admit(&self, stripe: usize, panic: bool, now: Instant) -> Option<Ticket> {
+        let breaker = if self.flags.load(Relaxed) & (OPEN | PROBING) == 0 {
+            // Closed: there is nothing to ask the machine but its epoch.
+            breaker::Ticket::of_epoch(self.breaker_epoch.load(Relaxed))
+        } else {
             let mut inner = self.lock();
             let admitted = match inner.breaker.admit(now) {
                 None if panic => Some(inner.breaker.admit_in_panic()),
                 admitted => admitted,
             };
-            if self.is_open() {
-                self.publish_breaker(&inner.breaker);
-            }
+            self.publish_breaker(&inner);
             admitted?
         };
-        self.calls.fetch_add(1 << 32 | 1, Relaxed);
-        self.picked_ms.store(self.ms(now), Relaxed);
-        Some(Ticket { breaker, sent: now })
+        self.stripe(stripe).began();
+        // Written once in a millisecond, whoever comes first.
+        let since = self.ms(now).wrapping_sub(self.picked_ms.load(Relaxed));
+        if (1..u32::MAX / 2).contains(&since) {
+            self.picked_ms.store(self.ms(now), Relaxed);
+        }
+        Some(Ticket { breaker, stripe, sent: now })
     }
 
     /// An attempt is over. What it means for the latency is `sample`; an opening that the breaker asks for is given.
@@ -360,9 +384,16 @@ impl Member {
         sample: Sample,
         now: Instant,
     ) -> Option<Cause> {
-        self.calls.fetch_sub(1, Relaxed);
-        let mut inner = self.lock();
+        self.stripe(ticket.stripe).ended();
         let took = now.saturating_duration_since(ticket.sent);
+        if verdict == breaker::Verdict::Success
+            && sample == Sample::Took
+            && self.is_nothing_new(ticket, took, now)
+        {
+            return None;
+        }
+        let mut inner = self.lock();
+        self.gather(&mut inner);
         match sample {
             Sample::None => {}
             Sample::Took => inner.latency.observe(took, now),
@@ -378,31 +409,53 @@ impl Member {
             self.publish_latency(&inner.latency, now);
         }
         let cause = inner.breaker.settle(ticket.breaker, verdict, now);
-        if self.is_open() {
-            self.publish_breaker(&inner.breaker);
-            if !self.is_open() {
-                self.come_back(now);
-            }
+        let was_open = self.is_open();
+        self.publish_breaker(&inner);
+        if was_open && !self.is_open() {
+            self.come_back(now);
         }
         cause
+    }
+
+    /// Leaves a success for later where the machines would make nothing new of it.
+    fn is_nothing_new(&self, ticket: Ticket, took: Duration, now: Instant) -> bool {
+        let cost = self.cost.load(Relaxed);
+        let peak_us = f64::from(f32::from_bits((cost >> 32) as u32));
+        let took_us = took.as_secs_f64() * 1e6;
+        let new = cost == 0
+            || took_us > peak_us
+            || self.flags.load(Relaxed) & (OPEN | PROBING | WATCHED) != 0
+            || !ticket.breaker.is_of_epoch(self.breaker_epoch.load(Relaxed));
+        !new && self.stripe(ticket.stripe).keep(took, self.ms(now))
+    }
+
+    /// Puts what waits in the stripes into the machines, all of it as one: what it weighs is the time that it spans.
+    fn gather(&self, inner: &mut Inner) {
+        if let Some(kept) = self.stripes.iter().filter_map(Stripe::take).reduce(Kept::and) {
+            let at = self.epoch + Duration::from_millis(u64::from(kept.last_ms));
+            inner.latency.observe_many(kept.mean(), kept.count, at);
+            inner.breaker.succeeded(kept.count, at);
+        }
     }
 
     pub(super) fn open(&self, cause: Cause, now: Instant, rng: &mut impl Rng) -> Instant {
         let mut inner = self.lock();
         let until = inner.breaker.open(cause, now, rng);
-        self.publish_breaker(&inner.breaker);
+        self.publish_breaker(&inner);
         until
     }
 
     pub(super) fn stay(&self, now: Instant) {
         let mut inner = self.lock();
         inner.breaker.stay(now);
-        self.publish_breaker(&inner.breaker);
+        self.publish_breaker(&inner);
     }
 
     /// Its share of successes lately.
     pub(super) fn success_rate(&self, now: Instant) -> Option<f64> {
-        self.lock().breaker.success_rate(now)
+        let mut inner = self.lock();
+        self.gather(&mut inner);
+        inner.breaker.success_rate(now)
     }
 
     /// The service's own speed here.
@@ -413,13 +466,17 @@ impl Member {
 
     /// For people.
     pub fn view(&self, now: Instant) -> View {
-        let inner = self.lock();
-        let calls = self.calls.load(Relaxed);
+        let mut inner = self.lock();
+        self.gather(&mut inner);
+        let add = |(sent, at_work): (u32, u32), (more_sent, more): (u32, u32)| {
+            (sent.wrapping_add(more_sent), at_work + more)
+        };
+        let (sent, at_work) = self.stripes.iter().map(Stripe::calls).fold((0, 0), add);
         View {
             out: self.out(),
             breaker: inner.breaker.phase(),
-            at_work: calls as u32,
-            sent: (calls >> 32) as u32,
+            at_work,
+            sent,
             latency: inner.latency.cost_us(now).map(|us| Duration::from_secs_f64(us / 1e6)),
             weight: self.placement.weight * self.share(self.ms(now)),
         }
@@ -440,16 +497,25 @@ impl Member {
         self.typical.store((latency.typical_us().unwrap_or(0.0) as f32).to_bits(), Relaxed);
     }
 
-    fn publish_breaker(&self, breaker: &Breaker) {
-        match breaker.phase() {
-            Phase::Closed | Phase::Ramp => _ = self.flags.fetch_and(!(OPEN | PROBING), Relaxed),
+    fn publish_breaker(&self, inner: &Inner) {
+        let breaker = &inner.breaker;
+        let mut flags = match breaker.phase() {
+            Phase::Closed | Phase::Ramp => 0,
             Phase::Open { until, .. } => {
                 // A probe that goes a millisecond late is refused by nobody; one that goes early is.
                 self.probe_ms.store(self.ms(until).wrapping_add(1), Relaxed);
-                self.flags.fetch_and(!PROBING, Relaxed);
-                self.flags.fetch_or(OPEN, Relaxed);
+                OPEN
             }
-            Phase::Probing => _ = self.flags.fetch_or(OPEN | PROBING, Relaxed),
+            Phase::Probing => OPEN | PROBING,
+        };
+        if !breaker.is_plain() || inner.latency.penalty().is_some() {
+            flags |= WATCHED;
+        }
+        self.breaker_epoch.store(breaker.epoch(), Relaxed);
+        let known = self.flags.load(Relaxed);
+        if known & (OPEN | PROBING | WATCHED) != flags {
+            self.flags.fetch_or(flags, Relaxed);
+            self.flags.fetch_and(!(OPEN | PROBING | WATCHED) | flags, Relaxed);
         }
     }
 }

@@ -21,11 +21,13 @@
 //!
 //! # Locks
 //! One per endpoint and one for what the service's calls share, all held for some ten nanoseconds and never two at a
-//! time, except while an opening is decided ([`ClientPlan::settle`]), which is rare.
+//! time, except while an opening is decided ([`ClientPlan::settle`]), which is rare. A call that succeeds takes none:
+//! it counts in its thread's own stripe, and what is counted there is looked at every 10 ms ([`Member`]).
 
 mod effects;
 mod member;
 mod pick;
+mod stripe;
 #[cfg(test)]
 mod tests;
 
@@ -88,6 +90,8 @@ pub struct Config {
     pub budget: Option<f64>,
     /// A client holds back while servers refuse.
     pub throttle: bool,
+    /// Threads that call at the same time without getting into each other's way.
+    pub stripes: usize,
 }
 
 impl Default for Config {
@@ -99,6 +103,7 @@ impl Default for Config {
             penalty: true,
             budget: Some(limits::BUDGET_SHARE),
             throttle: true,
+            stripes: 1,
         }
     }
 }
@@ -108,8 +113,8 @@ impl Default for Config {
 pub struct ClientPlan {
     config: Config,
     epoch: Instant,
-    /// The second in the upper half, and the calls that began in it in the lower one: what is not in the budget yet.
-    deposits: AtomicU64,
+    /// What each stripe has not put into the budget yet.
+    deposits: Box<[Deposits]>,
     shared: Mutex<Shared>,
     /// There were refusals lately: the throttle counts.
     refused: AtomicBool,
@@ -123,6 +128,11 @@ pub struct ClientPlan {
     cursor: AtomicU64,
 }
 
+/// The second in the upper half, and the calls that began in it in the lower one.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Deposits(AtomicU64);
+
 #[derive(Debug)]
 struct Shared {
     budget: Budget,
@@ -133,6 +143,7 @@ struct Shared {
 /// Where one call stands.
 #[derive(Debug, Clone)]
 pub struct Turn {
+    stripe: usize,
     attempts_left: u8,
     past: Past,
     idempotent: bool,
@@ -202,7 +213,7 @@ impl ClientPlan {
         Self {
             config,
             epoch: now,
-            deposits: AtomicU64::new(0),
+            deposits: (0..config.stripes.max(1)).map(|_| Deposits::default()).collect(),
             shared: Mutex::new(Shared {
                 budget: Budget::with_share(config.budget.unwrap_or(0.0), now),
                 throttle: Throttle::new(now),
@@ -220,7 +231,7 @@ impl ClientPlan {
     /// An endpoint, new to this plan. A `fresh` one, that joins others, begins with a tenth of its share.
     pub fn member(&self, placement: Placement, fresh: bool, now: Instant) -> Member {
         let id = self.members.fetch_add(1, Relaxed) + 1;
-        let member = Member::new(id, placement, self.epoch, now);
+        let member = Member::new(id, placement, self.config.stripes, self.epoch, now);
         if fresh {
             member.come_back(now);
         }
@@ -235,12 +246,14 @@ impl ClientPlan {
         now.saturating_duration_since(self.epoch).as_millis() as u32
     }
 
-    /// Begins a call with at most `attempts` of them. It pays into the budget, once.
-    pub fn begin(&self, attempts: u8, idempotent: bool, now: Instant) -> Turn {
+    /// Begins a call with at most `attempts` of them. It pays into the budget, once. The `stripe` is the number of the
+    /// thread: calls of threads with different numbers share no counter, as long as there are enough stripes.
+    pub fn begin(&self, stripe: usize, attempts: u8, idempotent: bool, now: Instant) -> Turn {
         if self.config.budget.is_some() {
-            self.deposit(now);
+            self.deposit(stripe, now);
         }
         Turn {
+            stripe,
             attempts_left: attempts.clamp(1, limits::ATTEMPTS_MAX),
             past: Past { attempts: 0, drained: false },
             idempotent,
@@ -251,23 +264,19 @@ impl ClientPlan {
     }
 
     /// One addition per call; what a second brought is put in its place when the next one begins, or when somebody asks.
-    fn deposit(&self, now: Instant) {
+    fn deposit(&self, stripe: usize, now: Instant) {
         let second = now.saturating_duration_since(self.epoch).as_secs();
-        let known = self.deposits.load(Relaxed);
-        if known >> 32 == second & 0xffff_ffff {
-            self.deposits.fetch_add(1, Relaxed);
-            return;
+        let deposits = &self.deposits[stripe % self.deposits.len()];
+        if deposits.0.load(Relaxed) >> 32 != second & 0xffff_ffff {
+            let mut shared = self.shared();
+            deposits.fold(&mut shared.budget, second, now);
         }
-        let mut shared = self.shared();
-        self.fold(&mut shared.budget, now);
-        self.deposits.fetch_add(1, Relaxed);
+        deposits.0.fetch_add(1, Relaxed);
     }
 
-    /// Puts what was paid in where it belongs. Who adds to the second that is just over adds to the new one.
     fn fold(&self, budget: &mut Budget, now: Instant) {
         let second = now.saturating_duration_since(self.epoch).as_secs();
-        let known = self.deposits.swap((second & 0xffff_ffff) << 32, Relaxed);
-        budget.deposit(known & 0xffff_ffff, known >> 32, now);
+        self.deposits.iter().for_each(|deposits| deposits.fold(budget, second, now));
     }
 
     /// What became of an attempt; each ticket exactly once. `members` are all endpoints as they are now, `of` the one
@@ -414,6 +423,14 @@ impl ClientPlan {
     /// Whether so many breakers are open that none counts.
     pub fn panics(&self) -> bool {
         self.panic.load(Relaxed)
+    }
+}
+
+impl Deposits {
+    /// Puts what was paid in where it belongs. Who adds to the second that is just over adds to the new one.
+    fn fold(&self, budget: &mut Budget, second: u64, now: Instant) {
+        let known = self.0.swap((second & 0xffff_ffff) << 32, Relaxed);
+        budget.deposit(known & 0xffff_ffff, known >> 32, now);
     }
 }
 

@@ -91,7 +91,7 @@ impl ClientPlan {
                 && member.probe_due(now).is_some_and(|overdue| overdue >= patience)
         };
         let at = members.iter().position(|member| fit(member.as_ref()))?;
-        let ticket = members[at].as_ref().admit(false, now)?;
+        let ticket = members[at].as_ref().admit(turn.stripe, false, now)?;
         self.recount(members);
         Some(Picked { at, ticket, cold: None })
     }
@@ -108,8 +108,15 @@ impl ClientPlan {
         if n == 0 {
             return None;
         }
-        let mut look =
-            Look { plan: self, turn, now, panic, best: None, untouched: None, cold: None };
+        let mut look = Look {
+            plan: self,
+            turn,
+            now_ms: self.ms(now),
+            panic,
+            best: None,
+            untouched: None,
+            cold: None,
+        };
         if self.config.balance == Balance::RoundRobin {
             let first = self.cursor.fetch_add(1, Relaxed) as usize % n;
             (0..n)
@@ -133,7 +140,7 @@ impl ClientPlan {
         let best = look.best?;
         let at = look.untouched.filter(|_| best.rank == Rank::Fit).unwrap_or(best.at);
         // What is asked although its breaker is open, is asked in spite of it.
-        let ticket = members[at].as_ref().admit(true, now)?;
+        let ticket = members[at].as_ref().admit(turn.stripe, true, now)?;
         Some(Picked { at, ticket, cold: look.cold.filter(|cold| *cold != at) })
     }
 }
@@ -142,7 +149,7 @@ impl ClientPlan {
 struct Look<'a> {
     plan: &'a ClientPlan,
     turn: &'a Turn,
-    now: Instant,
+    now_ms: u32,
     panic: bool,
     best: Option<Best>,
     /// One that nobody has asked for too long.
@@ -154,9 +161,11 @@ impl Look<'_> {
     fn sample<M: AsRef<Member>>(&mut self, members: &[M], rng: &mut impl Rng) {
         let many = members.len();
         let per_pick = self.plan.config.choices.unwrap_or_else(|| choices(many)).max(1);
-        let too_long = PICK_UNTOUCHED.saturating_mul((many / per_pick).max(1) as u32);
+        let too_long =
+            (PICK_UNTOUCHED.as_millis() as u32).saturating_mul((many / per_pick).max(1) as u32);
         // What cannot be repeated finds out only where nobody else does.
-        let too_long = if self.turn.idempotent { too_long } else { too_long * PATIENCE };
+        let too_long =
+            if self.turn.idempotent { too_long } else { too_long.saturating_mul(PATIENCE) };
         let may_touch = self.plan.config.balance == Balance::PeakEwma && many > 1;
         let mut looked = [0; PICK_ALL_UP_TO];
         let mut count = 0;
@@ -167,7 +176,7 @@ impl Look<'_> {
         for at in &looked[..count] {
             let member = members[*at].as_ref();
             let rank = self.at(*at, member, rng);
-            if may_touch && rank == Rank::Fit && member.untouched(self.now) >= too_long {
+            if may_touch && rank == Rank::Fit && member.untouched_ms(self.now_ms) >= too_long {
                 self.untouched = Some(*at);
             }
         }
@@ -182,7 +191,7 @@ impl Look<'_> {
         if member.is_cold() {
             self.cold = Some(at);
         }
-        let mut price = member.price(self.now);
+        let mut price = member.price(self.turn.stripe, self.now_ms);
         if self.plan.config.balance != Balance::PeakEwma {
             price.latency_us = Some(1.0);
         }
@@ -208,7 +217,7 @@ impl Look<'_> {
             self.cold = Some(at);
         }
         if self.best.as_ref().is_none_or(|best| rank < best.rank) {
-            let price = member.price(self.now);
+            let price = member.price(self.turn.stripe, self.now_ms);
             self.best = Some(Best { rank, price, score: 0.0, at, weight: 0.0 });
         }
     }

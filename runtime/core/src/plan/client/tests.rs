@@ -59,7 +59,7 @@ impl World {
     }
 
     fn turn(&self, idempotent: bool) -> Turn {
-        self.plan.begin(limits::ATTEMPTS, idempotent, self.now)
+        self.plan.begin(0, limits::ATTEMPTS, idempotent, self.now)
     }
 
     fn pick(&mut self, turn: &mut Turn) -> Picked {
@@ -287,7 +287,7 @@ fn endpoints_out_of_reach_cost_nothing_and_each_is_tried_before_the_call_waits()
     let mut world = World::new(3);
     let unreachable = failed(Disposition::NotSent, Code::Unavailable);
     let before = world.plan.budget(world.now);
-    let mut turn = world.plan.begin(1, false, world.now);
+    let mut turn = world.plan.begin(0, 1, false, world.now);
     let verdicts: Vec<Verdict> = (0..6)
         .map(|_| {
             world.plan.failed(&mut turn, &unreachable, room(3, None), world.now, &mut world.rng)
@@ -297,7 +297,7 @@ fn endpoints_out_of_reach_cost_nothing_and_each_is_tried_before_the_call_waits()
     assert_eq!(verdicts, [round, round].concat());
     assert_eq!(world.plan.budget(world.now), before + 200, "only the deposit");
     let wrong = Failed { reason: Reason::WrongIdentity, ..unreachable };
-    let mut turn = world.plan.begin(1, false, world.now);
+    let mut turn = world.plan.begin(0, 1, false, world.now);
     let verdict = world.plan.failed(&mut turn, &wrong, room(1, None), world.now, &mut world.rng);
     assert_eq!(verdict, Verdict::GiveUp(Why::Final));
 }
@@ -347,7 +347,7 @@ fn a_report_of_the_server_counts_in_place_of_our_own_calls_while_it_is_fresh() {
     for _ in 0..50 {
         world.call(true, |_| true);
     }
-    world.members[0].report(40, world.now);
+    world.members[0].report(0, 40, world.now);
     let (mut turn, mut hits) = (world.turn(true), [0; 2]);
     for _ in 0..20 {
         let picked = world.pick(&mut turn);
@@ -428,12 +428,12 @@ fn under_any_interleaving_the_books_balance() {
 fn the_machine_and_what_is_published_say_the_same() {
     let mut world = World::new(1);
     let member = Arc::clone(&world.members[0]);
-    let ticket = member.admit(false, world.now).unwrap();
+    let ticket = member.admit(0, false, world.now).unwrap();
     world.now += 3 * MS;
     member.settle(ticket, breaker::Verdict::Success, Sample::Took, world.now);
     for later in [0, 10, 100, 1000, 10_000] {
         let now = world.now + later * MS;
-        let published = member.price(now).latency_us.unwrap();
+        let published = member.price(0, world.plan.ms(now)).latency_us.unwrap();
         let said = member.view(now).latency.unwrap().as_secs_f64() * 1e6;
         assert!((published / said - 1.0).abs() < 0.01, "{later} ms: {published} and {said}");
     }
