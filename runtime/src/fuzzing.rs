@@ -86,7 +86,11 @@ impl Server {
 /// connection that it makes.
 pub fn client(service: &str) -> (Channel, Ends) {
     let ends = Ends::default();
-    let target = Target { name: "by hand".to_owned(), connector: Box::new(ends.clone()) };
+    let target = Target {
+        name: "by hand".to_owned(),
+        connector: Box::new(ends.clone()),
+        age: sinew_core::limits::CONNECTION_AGE,
+    };
     (Channel::new(ClientCore::new(service, vec![target], Interceptors::default())), ends)
 }
 

@@ -68,6 +68,6 @@ pub use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient},
-    server::{BindError, Server, ServerBuilder},
+    server::{BindError, Health, Server, ServerBuilder, UnknownService},
     signal::shutdown_signal,
 };

@@ -1,9 +1,10 @@
 //! Who this process is and whom it calls: the one value that a program makes first.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use sinew_core::{
     codes::{Code, Reason},
+    limits,
     spiffe::{SpiffeError, SpiffeId},
 };
 
@@ -50,6 +51,7 @@ struct Inner {
     local: Option<Local>,
     endpoints: BTreeMap<String, Vec<String>>,
     identities: BTreeMap<String, SpiffeId>,
+    connection_age: Duration,
 }
 
 /// Why a mesh cannot be made, or a service not be named so.
@@ -148,7 +150,11 @@ impl Mesh {
             identity: self.0.identity.clone(),
             sockets: Arc::clone(&self.0.sockets),
         };
-        Target { name: address.to_owned(), connector: Box::new(connector) }
+        Target {
+            name: address.to_owned(),
+            connector: Box::new(connector),
+            age: self.0.connection_age,
+        }
     }
 
     fn channel(&self, service: &str, targets: &[String]) -> Channel {
@@ -178,6 +184,7 @@ pub struct MeshBuilder {
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
     alone: bool,
+    connection_age: Option<Duration>,
 }
 
 impl MeshBuilder {
@@ -205,6 +212,15 @@ impl MeshBuilder {
     /// the user's runtime directory: who may answer is decided by certificates in any case.
     pub fn without_local_discovery(mut self) -> Self {
         self.alone = true;
+        self
+    }
+
+    /// How old a connection becomes before calls move to a new one, give or take a tenth; calls in flight end where they
+    /// are. From 1 s to 24 h, default 1 h: long enough to cost nothing, short enough that a new certificate, or a new
+    /// server behind an address, is used the same day. Shorter and longer ones are taken for these bounds.
+    pub fn connection_age(mut self, age: Duration) -> Self {
+        self.connection_age =
+            Some(age.clamp(limits::CONNECTION_AGE_MIN, limits::CONNECTION_AGE_MAX));
         self
     }
 
@@ -263,6 +279,7 @@ impl MeshBuilder {
                 interceptors: self.interceptors,
                 endpoints,
                 identities,
+                connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
             }))),
             (_, 1) => Err(problems.remove(0)),
             _ => Err(MeshError::Several(problems)),
@@ -303,7 +320,11 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         Failure::Status(Status::not_sent(Code::Internal, Reason::None, error.to_string()))
     })?;
     let connector = LocalConnector { serve: core, client: id("caller")?, server: id(name)? };
-    let target = Target { name: "in process".to_owned(), connector: Box::new(connector) };
+    let target = Target {
+        name: "in process".to_owned(),
+        connector: Box::new(connector),
+        age: limits::CONNECTION_AGE,
+    };
     Ok(Channel::new(ClientCore::new(name, vec![target], Interceptors::default())))
 }
 

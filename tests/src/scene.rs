@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use sinew::{Identity, Mesh, MeshBuilder, Server, ServerBuilder, ServiceClient};
+use sinew::{Health, Identity, Mesh, MeshBuilder, Server, ServerBuilder, ServiceClient};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::{Must as _, scratch::Scratch, wait::soon};
@@ -93,6 +93,7 @@ pub fn client_at<C: ServiceClient>(mesh: &Mesh, servers: &[SocketAddr]) -> C {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    health: Health,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -101,19 +102,24 @@ impl Running {
     /// Runs a server that listens.
     pub fn new(server: Server) -> Self {
         let (stop, stopped) = oneshot::channel::<()>();
-        let address = server.local_addr();
+        let (address, health) = (server.local_addr(), server.health());
         let task = tokio::spawn(server.run_until(async move {
             // An error is a dropped handle: the task is aborted then.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }
         }));
-        Self { address, stop: Some(stop), task }
+        Self { address, health, stop: Some(stop), task }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What it says of its health.
+    pub fn health(&self) -> &Health {
+        &self.health
     }
 
     /// Asks it to stop, and does not wait for that.

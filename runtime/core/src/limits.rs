@@ -241,6 +241,18 @@ limits! {
     time SETTINGS_WAIT: Duration = Duration::from_secs(1);
     /// One attempt to connect takes at most this.
     time CONNECT_ATTEMPT: Duration = Duration::from_secs(1);
+    /// Calls move to a new connection when theirs is so old ...
+    time CONNECTION_AGE: Duration = Duration::from_secs(60 * 60);
+    /// ... which may be set from this ...
+    time CONNECTION_AGE_MIN: Duration = Duration::from_secs(1);
+    /// ... to this ...
+    time CONNECTION_AGE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+    /// ... give or take this share of it.
+    ratio CONNECTION_AGE_JITTER: f64 = 0.1;
+    /// A second connection to an endpoint is made when this share of what the first may carry is out ...
+    ratio CROWDED: f64 = 0.8;
+    /// ... and kept until the first had room for so long.
+    time SECOND_CONNECTION_KEPT: Duration = Duration::from_secs(30);
     /// How long a sample of the clocks' offset counts, roughly; see [`age`](crate::age).
     time AGE_WINDOW: Duration = Duration::from_secs(60);
     /// A drain's announcement counts as heard after this, acknowledged or not.

@@ -5,6 +5,8 @@
 //! 2. After a failure the next attempt waits for its backoff; a call that comes meanwhile is told so at once.
 //! 3. What the plan is told of the endpoint (connected, out of reach, silent, leaving) is said by its latest connection.
 
+mod beside;
+
 use std::{
     fmt,
     sync::{
@@ -26,6 +28,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
+use self::beside::{Renewal, Second};
 use crate::{
     chance::Chance,
     error::{Status, millis},
@@ -37,6 +40,8 @@ use crate::{
 pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) connector: Box<dyn Connector>,
+    /// How old a connection becomes before another takes its place.
+    pub(crate) age: Duration,
 }
 
 /// An address of a service, and the connection to it if there is one. Cheap to clone.
@@ -44,11 +49,13 @@ pub(crate) struct Target {
 pub(crate) struct Endpoint(Arc<Shared>);
 
 struct Shared {
+    service: Arc<str>,
     name: Arc<str>,
     /// Tells it from whatever was at the same address before.
     id: String,
     member: Member,
     connector: Box<dyn Connector>,
+    age: Duration,
     state: Mutex<State>,
     changed: Notify,
     /// What the silence of its connection says; see [`Life`].
@@ -62,6 +69,9 @@ struct State {
     /// Counts connections, so that an old one does not speak for a new one.
     made: u64,
     backoff: Backoff,
+    second: Second,
+    seconds: u64,
+    renewal: Option<Renewal>,
 }
 
 enum Connection {
@@ -91,16 +101,21 @@ impl AsRef<Member> for Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(target: Target, id: String, member: Member) -> Self {
+    pub(crate) fn new(service: &str, target: Target, id: String, member: Member) -> Self {
         Self(Arc::new(Shared {
+            service: Arc::from(service),
             name: Arc::from(target.name),
             id,
             member,
             connector: target.connector,
+            age: target.age,
             state: Mutex::new(State {
                 connection: Connection::None,
                 made: 0,
                 backoff: Backoff::new(),
+                second: Second::None,
+                seconds: 0,
+                renewal: None,
             }),
             changed: Notify::new(),
             life: AtomicU8::new(Life::Alive as u8),
@@ -142,12 +157,14 @@ impl Endpoint {
 
     /// A session that takes calls, if there is one.
     pub(crate) fn ready(&self) -> Option<Arc<dyn Session>> {
-        match &self.0.lock().connection {
+        let mut state = self.0.lock();
+        let session = match &state.connection {
             Connection::Ready(session) if session.readiness() == Readiness::Ready => {
-                Some(Arc::clone(session))
+                Arc::clone(session)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(if session.is_crowded() { self.0.beside(&mut state, &session) } else { session })
     }
 
     /// A session that takes calls; connects if need be.
@@ -218,8 +235,20 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection that was made is the endpoint's from now on.
+    /// A connection that was made is the endpoint's from now on. What is on the one before it, if any, is lost.
     fn adopt(self: &Arc<Self>, mut state: MutexGuard<'_, State>, session: Arc<dyn Session>) {
+        let before = std::mem::replace(&mut state.connection, Connection::None);
+        if let Connection::Ready(_) = before {
+            self.replaced.store(state.made + 1, Ordering::Release);
+        }
+        self.succeed(state, session);
+        if let Connection::Ready(dead) = before {
+            dead.nudge();
+        }
+    }
+
+    /// A connection that was made is the endpoint's from now on. What is on the one before it ends there.
+    fn succeed(self: &Arc<Self>, mut state: MutexGuard<'_, State>, session: Arc<dyn Session>) {
         state.backoff.reset();
         state.made += 1;
         let (made, weak) = (state.made, Arc::downgrade(self));
@@ -228,21 +257,18 @@ impl Shared {
         for out in [Out::Draining, Out::Unreachable, Out::Silent] {
             self.member.set_out(out, false, now);
         }
+        self.member.set_out(Out::NotServing, !session.serves(&self.service), now);
         self.member.set_connected(true);
         let ready = Connection::Ready(Arc::clone(&session));
         let before = std::mem::replace(&mut state.connection, ready);
-        if let Connection::Ready(_) = before {
-            self.replaced.store(made, Ordering::Release);
-        }
+        self.renew_in_time(&mut state);
         drop(state);
+        drop(before);
         session.observe(Box::new(move |turned| {
             if let Some(shared) = weak.upgrade() {
                 shared.turned(made, turned);
             }
         }));
-        if let Connection::Ready(dead) = before {
-            dead.nudge();
-        }
     }
 
     /// Its connection is dead, and may only have lost its way: makes another beside it, until one of the two lives.
@@ -321,6 +347,13 @@ impl Shared {
                 self.member.set_connected(false);
                 if self.member.set_out(Out::Draining, true, now) {
                     tracing::debug!(endpoint = %self.name, "an endpoint takes no more calls");
+                }
+            }
+            Turned::Health => {
+                let Connection::Ready(session) = &state.connection else { return };
+                let serves = session.serves(&self.service);
+                if self.member.set_out(Out::NotServing, !serves, now) {
+                    tracing::info!(endpoint = %self.name, service = %self.service, serves, "an endpoint says how it is");
                 }
             }
             Turned::Gone => {

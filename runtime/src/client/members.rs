@@ -103,7 +103,7 @@ impl ClientCore {
                 Some(endpoint) => endpoint.clone(),
                 None => {
                     let member = self.plan.member(Placement::default(), fresh, now);
-                    Endpoint::new(reach(entry), entry.id.clone(), member)
+                    Endpoint::new(&self.service, reach(entry), entry.id.clone(), member)
                 }
             })
             .collect();

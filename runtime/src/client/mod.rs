@@ -42,7 +42,7 @@ impl ClientCore {
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let id = target.name.clone();
-            Endpoint::new(target, id, plan.member(Placement::default(), false, now))
+            Endpoint::new(service, target, id, plan.member(Placement::default(), false, now))
         });
         Self {
             service: service.to_owned(),

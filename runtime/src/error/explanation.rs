@@ -83,6 +83,7 @@ impl fmt::Display for Known {
             Some(Out::Draining) => return f.write_str("shuts down"),
             Some(Out::Unreachable) => return f.write_str("out of reach"),
             Some(Out::Silent) => return f.write_str("silent while calls were out"),
+            Some(Out::NotServing) => return f.write_str("says that it cannot serve"),
             None => {}
         }
         match self.view.breaker {

@@ -2,6 +2,7 @@
 
 mod accept;
 mod dispatch;
+mod health;
 mod shares;
 pub(crate) mod stack;
 
@@ -15,6 +16,7 @@ pub use dispatch::{Handler, Service};
 pub(crate) use dispatch::{
     bidirectional_handler, client_streaming_handler, server_streaming_handler, unary_handler,
 };
+pub use health::{Health, UnknownService};
 
 use self::shares::Shares;
 use crate::{
@@ -130,13 +132,14 @@ impl ServerBuilder {
             .map_err(io)?;
         self.identity.allows_address(address)?;
         let core = ServerCore::new(self.services, self.interceptors)?;
+        let core = Arc::new(core);
+        let health = core.health().clone();
         let names: Vec<String> = core.service_names().map(str::to_owned).collect();
         let tls =
             self.identity.server_config(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let shares = Shares::new(self.connections);
-        let accepting =
-            accept::listen(address, tls, &self.identity.reset_secret(), Arc::new(core), shares)
-                .map_err(io)?;
+        let accepting = accept::listen(address, tls, &self.identity.reset_secret(), core, shares)
+            .map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),
@@ -148,7 +151,7 @@ impl ServerBuilder {
             .local
             .iter()
             .flat_map(|local| names.iter().map(|name| local.announce(name, address)));
-        Ok(Server { announced: announced.collect(), accepting, grace: self.grace })
+        Ok(Server { announced: announced.collect(), accepting, grace: self.grace, health })
     }
 }
 
@@ -160,12 +163,18 @@ pub struct Server {
     announced: Vec<Announced>,
     accepting: accept::Accepting,
     grace: Duration,
+    health: Health,
 }
 
 impl Server {
     /// Where it listens: the port that the system chose, if it was asked for port 0.
     pub fn local_addr(&self) -> SocketAddr {
         self.accepting.local_addr()
+    }
+
+    /// Says to callers which of its services can do their work; lives on while the server does.
+    pub fn health(&self) -> Health {
+        self.health.clone()
     }
 
     /// Serves until `shutdown` is ready, then drains: takes its announcement back, asks callers for no more calls, refuses those that come all the

@@ -17,7 +17,7 @@
 
 use std::sync::Arc;
 
-use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table};
+use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table, health::Health};
 use crate::{
     call::{
         context::{Context, Inherited},
@@ -26,12 +26,13 @@ use crate::{
     codec,
     error::{Status, millis},
     interceptor::{Chain, Outcome, Request, Response},
-    transport::{Begun, BoxFuture, Incoming, Reply, Serve},
+    transport::{Begun, BoxFuture, Incoming, Reply, Serve, Unwell},
 };
 use sinew_core::{
     codes::{Code, Reason},
     wire::{request::RequestHead, settings::Settings},
 };
+use tokio::sync::watch;
 
 /// What all connections of one server share.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(crate) struct ServerCore {
     services: Vec<Service>,
     table: Table,
     interceptors: Chain,
+    health: Health,
 }
 
 impl ServerCore {
@@ -47,11 +49,16 @@ impl ServerCore {
             return Err(BindError::NoService);
         }
         let table = Table::new(&services)?;
-        Ok(Self { services, table, interceptors })
+        let health = Health::new(services.iter().map(|service| service.name().to_owned()));
+        Ok(Self { services, table, interceptors, health })
     }
 
     pub(crate) fn service_names(&self) -> impl Iterator<Item = &'static str> {
         self.services.iter().map(Service::name)
+    }
+
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// 6 and 7: what is run once the request has its turn.
@@ -148,6 +155,10 @@ impl Serve for ServerCore {
             fingerprints: self.table.fingerprints(),
             ..codec::settings()
         }
+    }
+
+    fn health(&self) -> watch::Receiver<Unwell> {
+        self.health.subscribe()
     }
 }
 

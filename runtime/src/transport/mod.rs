@@ -15,6 +15,7 @@ pub(crate) mod memory;
 pub(crate) mod quic;
 
 use std::{
+    collections::BTreeSet,
     fmt,
     future::Future,
     pin::Pin,
@@ -30,7 +31,7 @@ use sinew_core::{
     policy::silence::Life,
     wire::{answer::AnswerHead, frame::TimeLeft, request::RequestHead, settings::Settings},
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     call::{
@@ -128,8 +129,14 @@ pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
     /// Waits until the other side has said what it knows of types. Cancel safe.
     fn settled(&self) -> BoxFuture<'_, ()>;
 
+    /// Whether the other side says that this service of it can do its work.
+    fn serves(&self, service: &str) -> bool;
+
     /// Whether it takes another call.
     fn readiness(&self) -> Readiness;
+
+    /// Whether so many calls are out that another connection pays: four fifths of what the other side takes.
+    fn is_crowded(&self) -> bool;
 
     /// Polls every call on it once: what they look at has changed.
     fn nudge(&self);
@@ -150,6 +157,8 @@ pub(crate) enum Turned {
     Refused,
     /// It takes no more calls.
     Draining,
+    /// The other side said something of its health: [`Session::serves`].
+    Health,
     /// It is over.
     Gone,
 }
@@ -229,6 +238,9 @@ pub(crate) enum Reply {
     Stream { codec: u8, items: Box<dyn EncodeItems> },
 }
 
+/// Services that cannot do their work now, by name; the empty name stands for all of them.
+pub(crate) type Unwell = Arc<BTreeSet<String>>;
+
 /// The server behind a connection, as its transport sees it.
 pub(crate) trait Serve: Send + Sync + fmt::Debug + 'static {
     /// Admits one request or says why not; nothing of the handler runs here.
@@ -236,4 +248,7 @@ pub(crate) trait Serve: Send + Sync + fmt::Debug + 'static {
 
     /// What this side says of itself when a connection opens.
     fn settings(&self) -> Settings;
+
+    /// Which of its services cannot do their work, as that changes.
+    fn health(&self) -> watch::Receiver<Unwell>;
 }

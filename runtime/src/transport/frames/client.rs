@@ -75,11 +75,13 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Neither draining nor closed: what is asked before every call, without the lock.
     usable: AtomicBool,
+    /// So many calls are out that another connection pays; looked at when one more is begun.
+    crowded: AtomicBool,
     /// Microseconds after `epoch` of the last call, for the keep-alive rule.
     last_call_us: AtomicU64,
     /// Answers that came after their call was over: honest, and counted.
     late_answers: AtomicU64,
-    /// What the server says of its types.
+    /// What the server says of its types, and of its health.
     heard: Heard,
     /// Who is told how the session fares.
     pub(super) watcher: Watcher,
@@ -124,6 +126,7 @@ impl ClientSession {
                 nudger: None,
             }),
             usable: AtomicBool::new(true),
+            crowded: AtomicBool::new(false),
             last_call_us: AtomicU64::new(0),
             late_answers: AtomicU64::new(0),
             heard: Heard::default(),
@@ -201,6 +204,10 @@ impl Session for ClientSession {
         Box::pin(self.shared.heard.settled())
     }
 
+    fn serves(&self, service: &str) -> bool {
+        self.shared.heard.serves(service)
+    }
+
     fn readiness(&self) -> Readiness {
         if self.shared.usable.load(Ordering::Acquire) {
             return Readiness::Ready;
@@ -211,6 +218,10 @@ impl Session for ClientSession {
             (None, true) => Readiness::Draining,
             (None, false) => Readiness::Ready,
         }
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.shared.crowded.load(Ordering::Relaxed)
     }
 
     fn nudge(&self) {
@@ -302,8 +313,10 @@ impl Shared {
             return Submitted::NoLane;
         }
         let Some(id) = state.slots.insert(lane.id, lane.outbox.batch()) else {
+            self.note_crowd(true);
             return Submitted::Refused(Box::new(state.slots.exhausted()));
         };
+        self.note_crowd(state.slots.is_crowded());
         let writer = lane.outbox.push(CallKind::Request, id, deadline, rest);
         Submitted::Sent { id, writer, nudger: state.nudger.take() }
     }
@@ -317,9 +330,14 @@ impl Shared {
         if state.draining {
             return Err(leaving());
         }
-        match state.slots.insert(NO_LANE, 0) {
-            Some(id) => Ok(id),
-            None => Err(state.slots.exhausted()),
+        let inserted = state.slots.insert(NO_LANE, 0);
+        self.note_crowd(inserted.is_none() || state.slots.is_crowded());
+        inserted.ok_or_else(|| state.slots.exhausted())
+    }
+
+    fn note_crowd(&self, crowded: bool) {
+        if self.crowded.load(Ordering::Relaxed) != crowded {
+            self.crowded.store(crowded, Ordering::Relaxed);
         }
     }
 
@@ -526,6 +544,10 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
             shared.lock().slots.limit(settings.max_in_flight);
             shared.heard.settings(&settings.fingerprints);
         }
+        Control::Health { service, serving } => {
+            shared.heard.health(service, serving);
+            shared.watcher.tell(Turned::Health);
+        }
         Control::GoAwayAck { .. } | Control::Stamp { .. } => {}
     };
     let alive = || {
@@ -538,6 +560,7 @@ async fn run_control(shared: Arc<Shared>, send: Box<dyn LinkSend>) {
         epoch: shared.epoch,
         settings: codec::settings(),
         phase: None,
+        health: None,
         ask: Some(&shared.ask),
     };
     if let Err(error) = control::run(side, send, on_frame, alive).await {

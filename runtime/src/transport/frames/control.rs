@@ -5,7 +5,7 @@
 //! And a connection that ends must say so before it refuses: GOAWAY 1 asks for no more calls, its acknowledgement or a
 //! second of patience makes the refusal that follows (GOAWAY 2) one that no call runs into.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use sinew_core::{
@@ -27,7 +27,10 @@ use super::{
     io::{FrameReader, ReadError, write_all},
     outbox::micros_between,
 };
-use crate::transport::link::{Link, LinkError, LinkSend};
+use crate::transport::{
+    Unwell,
+    link::{Link, LinkError, LinkSend},
+};
 
 /// What the peer says that concerns the connection as a whole.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub(super) enum Control {
         /// Of which goodbye.
         phase: u8,
     },
+    /// Whether one of its services can do its work; all of them where there is no name.
+    Health { service: String, serving: bool },
     /// A sample of its clock: sent, and read, each in microseconds of its side's connection.
     Stamp { sent_at_us: u64, read_at_us: u64 },
 }
@@ -125,6 +130,8 @@ pub(super) struct Side<'a> {
     pub(super) settings: Settings,
     /// How far this side's goodbye is, if it ever says one.
     pub(super) phase: Option<Phase>,
+    /// Which of this side's services cannot do their work, if it has any.
+    pub(super) health: Option<watch::Receiver<Unwell>>,
     /// When this is told, the peer is asked for a sign of life.
     pub(super) ask: Option<&'a Notify>,
 }
@@ -138,7 +145,8 @@ pub(super) async fn run(
     mut on_frame: impl FnMut(Control),
     alive: impl Fn() -> bool,
 ) -> Result<(), ControlError> {
-    let Side { link, epoch, settings, mut phase, ask } = side;
+    let Side { link, epoch, settings, mut phase, health, ask } = side;
+    let mut health = Health::new(health);
     let mut hello = Vec::new();
     StreamType::Control.put(&mut hello);
     write_all(&mut *send, Bytes::from(hello)).await?;
@@ -176,10 +184,61 @@ pub(super) async fn run(
                 said = phase;
                 say(&mut *send, epoch, &ConnectionFrame::GoAway { phase }).await?;
             },
+            frames = health.changed() => for frame in &frames {
+                say(&mut *send, epoch, frame).await?;
+            },
             extra = link.accept_uni() => {
                 extra?.stop(kinds::STREAM_REFUSED);
             }
         }
+    }
+}
+
+/// What this side says of its services' health, and what it has said of it on this connection.
+struct Health {
+    now: Option<watch::Receiver<Unwell>>,
+    said: BTreeSet<String>,
+    /// When the rest of what is too much to be said at once is said.
+    rest_at: Option<Instant>,
+}
+
+/// Frames about health in a second: the peer takes more than [`limits::IDLE_FRAMES_PER_SECOND`] for a flood.
+const HEALTH_AT_ONCE: usize = 200;
+
+impl Health {
+    fn new(mut now: Option<watch::Receiver<Unwell>>) -> Self {
+        // What is the case already is said first.
+        now.iter_mut().for_each(watch::Receiver::mark_changed);
+        Self { now, said: BTreeSet::new(), rest_at: None }
+    }
+
+    /// What is to be said, once that is something. Cancel safe.
+    async fn changed(&mut self) -> Vec<ConnectionFrame> {
+        let Some(now) = &mut self.now else { return std::future::pending().await };
+        match self.rest_at {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None if now.changed().await.is_err() => {
+                self.now = None;
+                return Vec::new();
+            }
+            None => {}
+        }
+        let now = Arc::clone(&now.borrow_and_update());
+        // Better news first: that all are well takes back what was said of each.
+        let better = self.said.difference(&now).map(|service| (service.clone(), true));
+        let worse = now.difference(&self.said).map(|service| (service.clone(), false));
+        let changes: Vec<_> = better.chain(worse).take(HEALTH_AT_ONCE).collect();
+        self.rest_at =
+            (changes.len() == HEALTH_AT_ONCE).then(|| Instant::now() + Duration::from_secs(1));
+        let said = changes.into_iter().map(|(service, serving)| {
+            if serving {
+                self.said.remove(&service)
+            } else {
+                self.said.insert(service.clone())
+            };
+            ConnectionFrame::Health { service, serving }
+        });
+        said.collect()
     }
 }
 
@@ -258,7 +317,11 @@ fn understand(
             None
         }
         ConnectionFrame::Ping { nonce } => Some(ConnectionFrame::Pong { nonce }),
-        ConnectionFrame::Pong { .. } | ConnectionFrame::Health { .. } => None,
+        ConnectionFrame::Health { service, serving } => {
+            on_frame(Control::Health { service, serving });
+            None
+        }
+        ConnectionFrame::Pong { .. } => None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the server of a connection has said of its methods' types.
+//! What the server of a connection has said: of its methods' types, and of its services' health.
 //!
 //! # Why
 //! Which codec a call may use is decided for the connection that it goes over. The server's settings say it for all of
@@ -6,12 +6,18 @@
 //! fingerprint and may hear that another codec is wanted.
 //!
 //! # Invariants
-//! 1. It is bounded: by the settings, and by the methods that this process calls.
+//! 1. It is bounded: by the settings, by the methods that this process calls, and by [`limits::SERVICES_MAX`].
 //! 2. A server that refused bincode for a method is not asked again, unless it sends other settings.
 
-use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{PoisonError, RwLock, RwLockWriteGuard},
+};
 
-use sinew_core::ids::{Fingerprint, MethodId};
+use sinew_core::{
+    ids::{Fingerprint, MethodId},
+    limits,
+};
 use tokio::sync::Notify;
 
 use crate::transport::Theirs;
@@ -29,6 +35,8 @@ struct Table {
     settled: bool,
     /// In order of the ids.
     known: Vec<(MethodId, Theirs)>,
+    /// Services that cannot do their work; the empty name stands for all of them.
+    unwell: BTreeSet<String>,
 }
 
 impl Heard {
@@ -64,6 +72,26 @@ impl Heard {
             Ok(at) => table.known[at].1 = Theirs::Named,
             Err(at) => table.known.insert(at, (method, Theirs::Named)),
         }
+    }
+
+    /// The server said whether a service can do its work; all of them where it has no name.
+    pub(super) fn health(&self, service: String, serving: bool) {
+        let mut table = self.write();
+        match (serving, service.is_empty()) {
+            (true, true) => table.unwell.clear(),
+            (true, false) => _ = table.unwell.remove(&service),
+            (false, _) if table.unwell.len() < limits::SERVICES_MAX => {
+                table.unwell.insert(service);
+            }
+            // More services than any server has: what cannot be remembered counts as well.
+            (false, _) => {}
+        }
+    }
+
+    /// Whether a service can do its work, as far as the server says.
+    pub(super) fn serves(&self, service: &str) -> bool {
+        let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+        !table.unwell.contains("") && !table.unwell.contains(service)
     }
 
     /// Waits for the settings. Cancel safe.
@@ -113,6 +141,25 @@ mod tests {
         assert_eq!(heard.of(A), Theirs::Known(Fingerprint(8)), "now it is known why");
         heard.refused(B);
         assert_eq!(heard.of(B), Theirs::Named, "it refuses what it says itself");
+    }
+
+    #[test]
+    fn a_service_is_well_until_the_server_says_otherwise() {
+        let heard = Heard::default();
+        assert!(heard.serves("a"));
+        heard.health("a".to_owned(), false);
+        assert!(!heard.serves("a") && heard.serves("b"));
+        heard.health(String::new(), false);
+        assert!(!heard.serves("b"));
+        heard.health(String::new(), true);
+        assert!(heard.serves("a"));
+    }
+
+    #[test]
+    fn a_server_that_names_no_end_of_services_fills_no_memory() {
+        let heard = Heard::default();
+        (0..10_000).for_each(|n| heard.health(format!("s{n}"), false));
+        assert_eq!(heard.write().unwell.len(), limits::SERVICES_MAX);
     }
 
     #[tokio::test]

@@ -271,7 +271,7 @@ async fn run_control(conn: Arc<Conn>) {
             let mut ages = conn.ages.lock().unwrap_or_else(PoisonError::into_inner);
             ages.observe(read_at_us, sent_at_us);
         }
-        Control::GoAway | Control::Settings(_) => {}
+        Control::GoAway | Control::Settings(_) | Control::Health { .. } => {}
     };
     let alive = || {
         conn.sample_rtt();
@@ -282,6 +282,7 @@ async fn run_control(conn: Arc<Conn>) {
         epoch: conn.epoch,
         settings: conn.serve.settings(),
         phase: Some(conn.drain.subscribe()),
+        health: Some(conn.serve.health()),
         ask: None,
     };
     if let Err(error) = control::run(side, send, on_frame, alive).await {

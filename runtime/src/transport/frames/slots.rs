@@ -135,6 +135,11 @@ impl Slots {
         self.waiting
     }
 
+    /// Whether so many wait that another connection pays.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.waiting as f64 > self.limit as f64 * limits::CROWDED
+    }
+
     fn entry(&mut self, id: u64) -> Option<&mut Entry> {
         let entry = self.entries.get_mut(usize::try_from(id % SLOTS).ok()?)?;
         (entry.generation == id / SLOTS).then_some(entry)

@@ -43,6 +43,8 @@ pub enum Out {
     Unreachable,
     /// Nothing was heard from it while calls were out.
     Silent,
+    /// It says that the service cannot do its work there.
+    NotServing,
 }
 
 impl Out {
@@ -51,10 +53,13 @@ impl Out {
             Self::Draining => 1,
             Self::Unreachable => 2,
             Self::Silent => 4,
+            Self::NotServing => 128,
         }
     }
 }
 
+/// The bits of all of them.
+const OUT: u32 = 1 | 2 | 4 | 128;
 /// The bit for an open breaker.
 const OPEN: u32 = 8;
 /// The bit for an endpoint without a connection.
@@ -244,12 +249,12 @@ impl Member {
 
     /// Whether it may be asked like any other.
     pub(super) fn is_usable(&self) -> bool {
-        self.flags.load(Relaxed) & (OPEN | 7) == 0
+        self.flags.load(Relaxed) & (OPEN | OUT) == 0
     }
 
     /// Whether only its breaker is in the way.
     pub(super) fn is_open_only(&self) -> bool {
-        self.flags.load(Relaxed) & (OPEN | 7) == OPEN
+        self.flags.load(Relaxed) & (OPEN | OUT) == OPEN
     }
 
     /// Whether its breaker is open, whatever else.
@@ -260,7 +265,7 @@ impl Member {
     /// Why it is out, its breaker apart.
     pub fn out(&self) -> Option<Out> {
         let flags = self.flags.load(Relaxed);
-        [Out::Draining, Out::Silent, Out::Unreachable]
+        [Out::Draining, Out::Unreachable, Out::Silent, Out::NotServing]
             .into_iter()
             .find(|out| flags & out.bit() != 0)
     }
@@ -272,7 +277,7 @@ impl Member {
 
     /// For how long a probe has been due; `None` where none is.
     pub(super) fn probe_due(&self, now: Instant) -> Option<Duration> {
-        if self.flags.load(Relaxed) & (OPEN | PROBING | 7) != OPEN {
+        if self.flags.load(Relaxed) & (OPEN | PROBING | OUT) != OPEN {
             return None;
         }
         let over = self.ms(now).wrapping_sub(self.probe_ms.load(Relaxed));
@@ -281,7 +286,7 @@ impl Member {
 
     /// When its probe is due, in milliseconds of the plan; `None` where none is.
     pub(super) fn probe_at_ms(&self) -> Option<u32> {
-        let due = self.flags.load(Relaxed) & (OPEN | PROBING | 7) == OPEN;
+        let due = self.flags.load(Relaxed) & (OPEN | PROBING | OUT) == OPEN;
         due.then(|| self.probe_ms.load(Relaxed))
     }
 

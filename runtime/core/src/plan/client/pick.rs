@@ -5,7 +5,7 @@
 //!   2  one that was not asked for a second is asked, whatever it costs: it may have got better
 //!   3  the cheapest of those looked at: all up to 8, else 3 random ones; by weight among those that cost about the same
 //!   4  where none of these can be asked, the best of all: connected before not, untried before tried,
-//!      then with an open breaker, silent, out of reach, draining
+//!      then with an open breaker, not serving, silent, out of reach, draining
 //! ```
 
 use std::{
@@ -41,6 +41,7 @@ enum Rank {
     Cold,
     Tried,
     Open,
+    NotServing,
     Silent,
     Unreachable,
     Draining,
@@ -227,6 +228,7 @@ impl Look<'_> {
             Some(Out::Draining) => return Rank::Draining,
             Some(Out::Unreachable) => return Rank::Unreachable,
             Some(Out::Silent) => return Rank::Silent,
+            Some(Out::NotServing) => return Rank::NotServing,
             None => {}
         }
         if member.is_open() && !self.panic {

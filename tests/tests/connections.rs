@@ -1,0 +1,42 @@
+//! An endpoint's connections: a second one before the first is full.
+
+use std::time::Duration;
+
+use sinew::CallOptions;
+use sinew_core::limits;
+use sinew_tests::{
+    Must as _,
+    probe::{Counting, ProbeClient},
+    scene::Scene,
+    wait::until,
+};
+use tokio::task::JoinSet;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_method_that_hangs_at_the_only_server_leaves_the_others_a_connection() {
+    let scene = Scene::new();
+    let probe = Counting::new();
+    let server = scene.serve(|server| server.serve(probe.server())).await;
+    let client: ProbeClient = scene.client(&server).await;
+    let patient = client.with(CallOptions::new().timeout(Duration::from_secs(200)));
+    let most = u64::from(limits::BULKHEAD_MAX);
+    assert_eq!(most, u64::from(limits::IN_FLIGHT_MAX), "as many as one connection carries");
+    let mut calls = JoinSet::new();
+    // The last ones when a second connection had the time to come about.
+    for _ in 0..most * 9 / 10 {
+        calls.spawn(patient.hold());
+    }
+    until("most are at work", || probe.tally().running() == most * 9 / 10).await;
+    client.echo("a second one is wanted".into()).await.must("an answer");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in most * 9 / 10..most {
+        calls.spawn(patient.hold());
+    }
+    until("as many as may are at work", || probe.tally().running() == most).await;
+    for _ in 0..200 {
+        client.echo("others go on".into()).await.must("an answer");
+    }
+    calls.abort_all();
+    until("all are gone", || probe.tally().running() == 0).await;
+    server.drained().await;
+}
