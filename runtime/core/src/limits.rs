@@ -452,6 +452,10 @@ limits! {
     ratio HEDGE_EXTRA: f64 = 0.05;
     /// A first attempt is waited for alone at least this long.
     time HEDGE_MIN: Duration = Duration::from_millis(1);
+    /// The lowest percentile that a hedge can wait for: below it more are slow than may be hedged ...
+    count HEDGE_PERCENT_MIN: u8 = 95;
+    /// ... and the highest.
+    count HEDGE_PERCENT_MAX: u8 = 99;
     /// Hedges that a method of few calls may have saved; one of many saves what ten seconds bring.
     count HEDGE_SAVED_MAX: u64 = 10;
     /// Answers from which the time that most of them take is known ...

@@ -14,7 +14,8 @@ const LEVELS: &[(&str, &[&str])] = &[
     (
         "facts",
         &[
-            "age", "backoff", "deadline", "digest", "ledger", "metadata", "ramp", "spiffe", "window", "wire",
+            "age", "backoff", "deadline", "digest", "ledger", "metadata", "ramp", "spiffe",
+            "window", "wire",
         ],
     ),
     ("policies", &["policy"]),

@@ -7,10 +7,11 @@
 //! there is one: every call earns a twentieth of a hedge, and what is not earned is not sent.
 //!
 //! ```text
-//!   a call:   alone ---- wake: due, and earned ----> hedged ---- settle ----> the first or the hedge answered: one
-//!               |  \                                   |                      of them was for nothing
-//!               |   +--- wake: not earned --> alone    +---- unsent -------> alone, paid back
-//!               +------- settle
+//!   alone ---- wake: due, and earned ----> hedged ---- settle: one answered, the other was for nothing
+//!     |                                      |
+//!     +------- wake: due, not earned ---+    +---- unsent (paid back), one failed
+//!     |                                 v    v
+//!     +------- settle                   single ------- settle
 //! ```
 //!
 //! # What differs from Finagle's `BackupRequestFilter`
@@ -64,7 +65,7 @@ pub struct Counts {
     pub calls: u64,
     /// Hedges that were sent.
     pub sent: u64,
-    /// Those that answered first.
+    /// Those that gave the answer.
     pub won: u64,
     /// Attempts, first ones or hedges, that were given up because the other one had answered.
     pub wasted: u64,
@@ -84,8 +85,8 @@ pub struct Ticket {
 enum State {
     /// Its hedge is to come.
     Alone,
-    /// It has none and gets none.
-    Left,
+    /// One attempt is out, and no other comes.
+    Single,
     /// Both are out.
     Hedged,
 }
@@ -108,7 +109,7 @@ impl Ticket {
     pub fn next_wakeup(&self) -> Option<Instant> {
         match self.state {
             State::Alone => self.after.map(|after| self.sent + after),
-            State::Left | State::Hedged => None,
+            State::Single | State::Hedged => None,
         }
     }
 }
@@ -150,7 +151,7 @@ impl Hedge {
             None => Some(self.earned),
             Some(_) => self.earned.checked_sub(ONE),
         };
-        ticket.state = if paid.is_some() { State::Hedged } else { State::Left };
+        ticket.state = if paid.is_some() { State::Hedged } else { State::Single };
         let Some(left) = paid else { return false };
         self.earned = left;
         self.counts.sent += 1;
@@ -160,11 +161,18 @@ impl Hedge {
     /// The hedge did not go out after all.
     pub fn unsent(&mut self, ticket: &mut Ticket) {
         if ticket.state == State::Hedged {
-            ticket.state = State::Left;
+            ticket.state = State::Single;
             self.counts.sent -= 1;
             if self.share.is_some() {
                 self.earned += ONE;
             }
+        }
+    }
+
+    /// One of the two failed: the other goes on.
+    pub fn one_failed(&mut self, ticket: &mut Ticket) {
+        if ticket.state == State::Hedged {
+            ticket.state = State::Single;
         }
     }
 
@@ -179,10 +187,9 @@ impl Hedge {
             End::Hedge | End::Abandoned if slow => self.took.add(took, now),
             End::Hedge | End::Abandoned | End::Failed => {}
         }
-        if ticket.state == State::Hedged {
-            self.counts.won += u64::from(end == End::Hedge);
-            self.counts.wasted += u64::from(matches!(end, End::First | End::Hedge));
-        }
+        self.counts.won += u64::from(end == End::Hedge);
+        let lost = ticket.state == State::Hedged && matches!(end, End::First | End::Hedge);
+        self.counts.wasted += u64::from(lost);
     }
 
     /// How many there were.
@@ -202,6 +209,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
     const P95: After = After::Percentile(95);
+    const EVENTS: [&str; 8] =
+        ["wake early", "wake", "unsent", "one failed", "first", "hedge", "failed", "abandoned"];
 
     /// One that knows that answers take 10 ms, and has earned as much as can be saved.
     fn known(now: Instant) -> Hedge {
@@ -223,9 +232,9 @@ mod tests {
                 assert!(hedge.wake(&mut ticket, now));
                 ticket
             }
-            "left" => {
+            "single" => {
                 let mut ticket = in_state(hedge, "hedged", now);
-                hedge.unsent(&mut ticket);
+                hedge.one_failed(&mut ticket);
                 ticket
             }
             other => unreachable!("{other}"),
@@ -237,18 +246,19 @@ mod tests {
     fn every_state_under_every_event() {
         let now = start() + 1000 * MS;
         let mut table = Vec::new();
-        for state in ["unknown", "alone", "hedged", "left"] {
-            for event in ["wake early", "wake", "unsent", "first", "hedge", "failed", "abandoned"] {
+        for state in ["unknown", "alone", "hedged", "single"] {
+            for event in EVENTS {
                 let mut hedge = known(now);
                 let mut ticket = in_state(&mut hedge, state, now);
                 let (before, samples) = (hedge.counts(), hedge.took.samples());
                 let later = now + 20 * MS;
                 let state_after = match event {
-                    "wake early" | "wake" | "unsent" => {
+                    "wake early" | "wake" | "unsent" | "one failed" => {
                         match event {
                             "wake early" => _ = hedge.wake(&mut ticket, now + MS),
                             "wake" => _ = hedge.wake(&mut ticket, later),
-                            _ => hedge.unsent(&mut ticket),
+                            "unsent" => hedge.unsent(&mut ticket),
+                            _ => hedge.one_failed(&mut ticket),
                         }
                         format!("{:?}", ticket.state)
                     }
@@ -279,31 +289,35 @@ mod tests {
                 "unknown, wake early: Alone, sent 0, won 0, wasted 0, samples 0",
                 "unknown, wake: Alone, sent 0, won 0, wasted 0, samples 0",
                 "unknown, unsent: Alone, sent 0, won 0, wasted 0, samples 0",
+                "unknown, one failed: Alone, sent 0, won 0, wasted 0, samples 0",
                 "unknown, first: over, sent 0, won 0, wasted 0, samples 1",
-                "unknown, hedge: over, sent 0, won 0, wasted 0, samples 0",
+                "unknown, hedge: over, sent 0, won 1, wasted 0, samples 0",
                 "unknown, failed: over, sent 0, won 0, wasted 0, samples 0",
                 "unknown, abandoned: over, sent 0, won 0, wasted 0, samples 0",
                 "alone, wake early: Alone, sent 0, won 0, wasted 0, samples 0",
                 "alone, wake: Hedged, sent 1, won 0, wasted 0, samples 0",
                 "alone, unsent: Alone, sent 0, won 0, wasted 0, samples 0",
+                "alone, one failed: Alone, sent 0, won 0, wasted 0, samples 0",
                 "alone, first: over, sent 0, won 0, wasted 0, samples 1",
-                "alone, hedge: over, sent 0, won 0, wasted 0, samples 1",
+                "alone, hedge: over, sent 0, won 1, wasted 0, samples 1",
                 "alone, failed: over, sent 0, won 0, wasted 0, samples 0",
                 "alone, abandoned: over, sent 0, won 0, wasted 0, samples 1",
                 "hedged, wake early: Hedged, sent 0, won 0, wasted 0, samples 0",
                 "hedged, wake: Hedged, sent 0, won 0, wasted 0, samples 0",
-                "hedged, unsent: Left, sent -1, won 0, wasted 0, samples 0",
+                "hedged, unsent: Single, sent -1, won 0, wasted 0, samples 0",
+                "hedged, one failed: Single, sent 0, won 0, wasted 0, samples 0",
                 "hedged, first: over, sent 0, won 0, wasted 1, samples 1",
                 "hedged, hedge: over, sent 0, won 1, wasted 1, samples 1",
                 "hedged, failed: over, sent 0, won 0, wasted 0, samples 0",
                 "hedged, abandoned: over, sent 0, won 0, wasted 0, samples 1",
-                "left, wake early: Left, sent 0, won 0, wasted 0, samples 0",
-                "left, wake: Left, sent 0, won 0, wasted 0, samples 0",
-                "left, unsent: Left, sent 0, won 0, wasted 0, samples 0",
-                "left, first: over, sent 0, won 0, wasted 0, samples 1",
-                "left, hedge: over, sent 0, won 0, wasted 0, samples 1",
-                "left, failed: over, sent 0, won 0, wasted 0, samples 0",
-                "left, abandoned: over, sent 0, won 0, wasted 0, samples 1",
+                "single, wake early: Single, sent 0, won 0, wasted 0, samples 0",
+                "single, wake: Single, sent 0, won 0, wasted 0, samples 0",
+                "single, unsent: Single, sent 0, won 0, wasted 0, samples 0",
+                "single, one failed: Single, sent 0, won 0, wasted 0, samples 0",
+                "single, first: over, sent 0, won 0, wasted 0, samples 1",
+                "single, hedge: over, sent 0, won 1, wasted 0, samples 1",
+                "single, failed: over, sent 0, won 0, wasted 0, samples 0",
+                "single, abandoned: over, sent 0, won 0, wasted 0, samples 1",
             ]
         );
     }

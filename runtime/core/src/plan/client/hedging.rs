@@ -143,6 +143,13 @@ impl ClientPlan {
         }
     }
 
+    /// One of the two failed: the other goes on.
+    pub fn hedge_one_failed(&self, hedging: &mut Hedging) {
+        if let Some(hedge) = self.hedges().get_mut(&hedging.method) {
+            hedge.one_failed(&mut hedging.ticket);
+        }
+    }
+
     fn not_sent(&self, hedging: &mut Hedging) {
         if let Some(hedge) = self.hedges().get_mut(&hedging.method) {
             hedge.unsent(&mut hedging.ticket);
