@@ -368,20 +368,24 @@ mod tests {
                         let after = if below(&mut rng, 2) == 0 { P95 } else { After::Delay(MS) };
                         out.push(hedge.admit(after, now));
                     }
-                    2 => {
-                        for ticket in &mut out {
-                            hedge.wake(ticket, now);
-                        }
+                    2 if !out.is_empty() => {
+                        let at = below(&mut rng, out.len() as u64) as usize;
+                        hedge.wake(&mut out[at], now);
                     }
                     _ if out.is_empty() || unit_f64(&mut rng) < slow => {}
                     _ => {
                         let at = below(&mut rng, out.len() as u64) as usize;
                         let mut ticket = out.swap_remove(at);
-                        let ends = [End::First, End::Hedge, End::Failed, End::Abandoned];
                         if below(&mut rng, 8) == 0 {
                             hedge.unsent(&mut ticket);
                         }
-                        hedge.settle(ticket, ends[below(&mut rng, 4) as usize], now);
+                        let end = match below(&mut rng, 4) {
+                            0 if ticket.state == State::Hedged => End::Hedge,
+                            1 => End::Failed,
+                            2 => End::Abandoned,
+                            _ => End::First,
+                        };
+                        hedge.settle(ticket, end, now);
                     }
                 }
                 let Counts { calls, sent, won, wasted } = hedge.counts();
