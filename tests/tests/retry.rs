@@ -7,7 +7,7 @@ use std::sync::{
 
 use sinew::{CallOptions, Code, Directive, Relay as _, Status};
 use sinew_tests::{
-    Must as _, MustFail as _,
+    MustFail as _,
     scene::{Running, Scene},
 };
 
