@@ -128,9 +128,9 @@ fn each_reason_not_to_hedge_is_one_alone() {
         .map(|(name, spoil)| {
             let mut world = known(3);
             // The first attempt goes to the first endpoint.
-            world.members[1..].iter().for_each(|other| other.report(100, world.now));
+            world.members[1..].iter().for_each(|other| other.report(0, 100, world.now));
             let (idempotent, attempts, left) = spoil(&mut world);
-            let mut turn = world.plan.begin(attempts, idempotent, world.now);
+            let mut turn = world.plan.begin(0, attempts, idempotent, world.now);
             let (first, second) = slow(&mut world, &mut turn, left);
             assert_eq!(first, 0, "{name}");
             format!("{name}: {:?}", second.map(|_| ()))
