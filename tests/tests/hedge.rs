@@ -125,7 +125,7 @@ impl Three {
         let client = client.with(patient());
         let mut seen = [false; 3];
         let mut made = 0;
-        while made < 200 || seen != [true; 3] {
+        while made < 400 || seen != [true; 3] {
             let mut calls = JoinSet::new();
             for _ in 0..10 {
                 calls.spawn(client.read(What::Answer));
