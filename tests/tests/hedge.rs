@@ -237,7 +237,7 @@ enum Told {
 struct Two {
     /// The next request is not answered.
     hold: Arc<AtomicBool>,
-    told: mpsc::UnboundedReceiver<(usize, Told)>,
+    told: mpsc::Receiver<(usize, Told)>,
     client: ProbeClient,
     _hands: JoinSet<()>,
 }
@@ -249,11 +249,13 @@ impl Two {
         let mesh = mesh_of(authority.identity(&id("web")), |builder| builder).await;
         let addresses: Vec<_> = servers.iter().map(RawServer::address).collect();
         let client: ProbeClient = client_at(&mesh, &addresses);
-        let (hold, (tell, told)) = (Arc::new(AtomicBool::new(false)), mpsc::unbounded_channel());
+        let (hold, (tell, told)) = (Arc::new(AtomicBool::new(false)), mpsc::channel(1024));
         let mut hands = JoinSet::new();
         for (at, server) in servers.into_iter().enumerate() {
             let (hold, tell) = (Arc::clone(&hold), tell.clone());
-            hands.spawn(serve(server, hold, move |what| _ = tell.send((at, what))));
+            hands.spawn(serve(server, hold, move |what| {
+                tell.try_send((at, what)).must("room for it");
+            }));
         }
         Self { hold, told, client, _hands: hands }
     }
