@@ -4,7 +4,7 @@
 
 use crate::{
     messages,
-    model::{ArgumentKind, Extent, Method, Service, Value, WireName},
+    model::{ArgumentKind, Extent, Hedge, Method, Service, Value, WireName},
     report::{Report, Spot},
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn service(service: &mut Service, report: &mut Report) {
         reserved(method, report);
         arguments(method, report);
         raw(method, report);
+        hedge(method, report);
     }
     same_names(&mut service.methods, report);
 }
@@ -88,6 +89,27 @@ fn raw(method: &mut Method, report: &mut Report) {
         report.push(at, messages::RAW);
         method.options.raw = None;
     }
+}
+
+fn hedge(method: &mut Method, report: &mut Report) {
+    let Some((hedge, at)) = method.options.hedge else { return };
+    let streams =
+        method.input_stream().is_some() || matches!(method.output.value, Value::Stream { .. });
+    let late = match (hedge, method.options.timeout_us) {
+        (Hedge::AfterUs(after), Some(timeout)) => after >= timeout,
+        _ => false,
+    };
+    let message = if streams {
+        messages::HEDGED_STREAM
+    } else if !method.options.idempotent {
+        messages::HEDGE_NOT_IDEMPOTENT
+    } else if late {
+        messages::HEDGE_TOO_LATE
+    } else {
+        return;
+    };
+    report.push(at, message);
+    method.options.hedge = None;
 }
 
 /// Two methods of one name, unless conditional compilation may be what keeps them apart: then the

@@ -267,6 +267,41 @@ pub(crate) fn unknown_criticality(written: &str, nearest: Option<&str>, known: &
     message(format!("unknown criticality `{written}`"), hint)
 }
 
+pub(crate) fn bad_hedge(written: &str) -> Message {
+    message(
+        format!("`{written}` does not say when a hedge goes out"),
+        "write the time in which most calls are answered, `hedge = \"p95\"`, or one of your own, `hedge = \"20ms\"`",
+    )
+}
+
+pub(crate) fn hedge_percentile(written: &str) -> Message {
+    message(
+        format!("`{written}` is not between `p95` and `p99`"),
+        "write `hedge = \"p95\"`: no more than 5 of 100 calls are hedged, so that a slow service does not get twice \
+         the load",
+    )
+}
+
+pub(crate) const HEDGE_TOO_SOON: Message = fixed(
+    "the hedge would go out after less than 1 ms",
+    "write at least `hedge = \"1ms\"`, or `hedge = \"p95\"` for a time that fits the method",
+);
+
+pub(crate) const HEDGE_TOO_LATE: Message = fixed(
+    "the hedge would go out when the call is over: after its timeout",
+    "write a time below `timeout`, or `hedge = \"p95\"`",
+);
+
+pub(crate) const HEDGE_NOT_IDEMPOTENT: Message = fixed(
+    "a hedge runs the call twice, and nothing says that this is harmless",
+    "where running it twice is as good as once, write `#[rpc(idempotent, hedge = \"..\")]`; else remove `hedge`",
+);
+
+pub(crate) const HEDGED_STREAM: Message = fixed(
+    "a method that streams cannot be hedged",
+    "remove `hedge`: what was read of a stream cannot be read again, and two answers cannot be one",
+);
+
 pub(crate) const BAD_PATH: Message = fixed(
     "this is not the path of a crate",
     "write the name that Cargo.toml gives to sinew: `crate = \"rpc\"`",

@@ -109,6 +109,8 @@ pub(crate) struct Options {
     pub(crate) idempotent: bool,
     pub(crate) timeout_us: Option<u64>,
     pub(crate) criticality: Option<Criticality>,
+    /// When a hedge goes out, and where that stands.
+    pub(crate) hedge: Option<(Hedge, Spot)>,
     /// The types are vouched for.
     pub(crate) trust_layout: bool,
     /// Where `raw` stands.
@@ -122,6 +124,15 @@ pub(crate) enum Criticality {
     Critical,
     SheddablePlus,
     Sheddable,
+}
+
+/// When a second attempt goes beside a first that is slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hedge {
+    /// After the time in which so many of a hundred answers came.
+    AfterPercentile(u8),
+    /// After so many microseconds.
+    AfterUs(u64),
 }
 
 /// One argument after `&self`.

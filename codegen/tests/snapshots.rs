@@ -46,7 +46,7 @@ fn a_unary_method_with_all_its_attributes() {
             ///
             /// Safe to repeat.
             #[rpc(idempotent, timeout = "500ms")]
-            #[rpc(criticality = "sheddable_plus", name = "stock-level")]
+            #[rpc(criticality = "sheddable_plus", name = "stock-level", hedge = "p95")]
             #[deprecated = "use `levels`"]
             #[must_use]
             async fn stock(&self, sku: Sku) -> Result<u32, StockError>;

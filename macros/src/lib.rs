@@ -79,9 +79,10 @@ use proc_macro::TokenStream;
 /// # `#[rpc(..)]` on a method
 /// | attribute | meaning | default |
 /// |---|---|---|
-/// | `idempotent` | running it twice is as good as once: it is repeated and hedged even where it may have run | it is repeated only where it provably did not run |
+/// | `idempotent` | running it twice is as good as once: it is repeated even where it may have run, and may be hedged | it is repeated only where it provably did not run |
 /// | `timeout = "500ms"` | how long a call may take in all; a whole number of `ns`, `us`, `ms`, `s` or `m`, from 1 ms to 5 min | policy's, which is 10 s by default |
 /// | `criticality = "sheddable"` | who is refused first when there is too much: `critical_plus`, `critical`, `sheddable_plus`, `sheddable` | inherited from the call that is being served, else `critical` |
+/// | `hedge = "p95"` | a call that is not answered in the time in which 95 % of them are is sent to another endpoint as well, and the first answer counts; `p95` to `p99`, or a time such as `"20ms"`. With `idempotent` only, not with streams; at most 5 % of the calls | not hedged |
 /// | `name = "wire_name"` | the method everywhere outside of this program | the identifier, without `r#` |
 /// | `trust_layout` | you vouch that the types are fit for bincode and the same in every build: nothing is compared | the structure of the types is compared |
 /// | `raw` | one `Bytes` argument and a `Bytes` result go over the wire as they are | values are encoded |

@@ -59,7 +59,7 @@ pub use crate::{
     call::{
         context::{Context, Peer, lost_contexts},
         method::{Method, Shape},
-        options::{AnswerMetadata, CallOptions},
+        options::{AnswerMetadata, CallOptions, Hedge},
         streaming::{ReaderGone, StreamWriter, Streaming},
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},

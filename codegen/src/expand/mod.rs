@@ -15,7 +15,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use self::types::{Shape, Types};
-use crate::model::{Criticality, Extent, Method, Service};
+use crate::model::{Criticality, Extent, Hedge, Method, Service};
 
 /// Prints the service as Rust.
 ///
@@ -140,7 +140,11 @@ fn options(service: &Service, method: &Method) -> TokenStream {
     let raw = options.raw.map(|_| quote!(.raw()));
     let version = service.version.map(|version| quote!(.with_version(#version)));
     let trusted = options.trust_layout.then(|| quote!(.trust_layout()));
-    quote!(#idempotent #timeout #criticality #raw #version #trusted)
+    let hedge = options.hedge.map(|(hedge, _)| match hedge {
+        Hedge::AfterPercentile(percent) => quote!(.hedge_after_percentile(#percent)),
+        Hedge::AfterUs(us) => quote!(.hedge_after_us(#us)),
+    });
+    quote!(#idempotent #timeout #criticality #hedge #raw #version #trusted)
 }
 
 /// Method ids are hashes of names, and calls find their handler by them.

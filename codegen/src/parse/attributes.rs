@@ -28,6 +28,7 @@ enum RpcKey {
     Timeout,
     Name,
     Criticality,
+    Hedge,
     Raw,
     TrustLayout,
 }
@@ -42,6 +43,7 @@ const RPC_KEYS: &Words<RpcKey> = &[
     ("timeout", RpcKey::Timeout),
     ("name", RpcKey::Name),
     ("criticality", RpcKey::Criticality),
+    ("hedge", RpcKey::Hedge),
     ("raw", RpcKey::Raw),
     ("trust_layout", RpcKey::TrustLayout),
 ];
@@ -52,8 +54,14 @@ const CRITICALITIES: &Words<Criticality> = &[
     ("sheddable", Criticality::Sheddable),
 ];
 /// Other words for our keys, from frameworks that use them.
-const SYNONYMS: &[(&str, &str)] =
-    &[("deadline", "timeout"), ("rename", "name"), ("priority", "criticality"), ("bytes", "raw")];
+const SYNONYMS: &[(&str, &str)] = &[
+    ("deadline", "timeout"),
+    ("rename", "name"),
+    ("priority", "criticality"),
+    ("bytes", "raw"),
+    ("retry", "idempotent"),
+    ("backup", "hedge"),
+];
 
 /// What `#[service(..)]` says.
 pub(super) struct ServiceArgs {
@@ -152,6 +160,11 @@ fn rpc_entry(method: &mut MethodAttributes, seen: &mut Seen, entry: &Meta, repor
         Some(RpcKey::Criticality) => {
             options.criticality = text("criticality", "sheddable", entry, report)
                 .and_then(|text| valid(&text, criticality(&text.value()), report));
+        }
+        Some(RpcKey::Hedge) => {
+            options.hedge = text("hedge", "p95", entry, report)
+                .and_then(|text| valid(&text, time::hedge(&text.value()), report))
+                .map(|hedge| (hedge, Spot::of(entry)));
         }
     }
 }

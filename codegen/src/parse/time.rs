@@ -1,6 +1,11 @@
-//! Lengths of time as users write them: `500ms`.
+//! Lengths of time as users write them: `500ms`, and `p95` for what most calls take.
 
-use crate::messages::{self, Message};
+use std::ops::RangeInclusive;
+
+use crate::{
+    messages::{self, Message},
+    model::Hedge,
+};
 
 const UNITS: &[(&str, u64)] =
     &[("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000)];
@@ -10,28 +15,49 @@ const SHORTEST_US: u64 = 1_000;
 /// No call gets more: five minutes.
 const LONGEST_US: u64 = 300_000_000;
 
-/// Reads a timeout, in microseconds. Nanoseconds are rounded up.
+/// Percentiles that a hedge can wait for: below, more calls are slow than may be hedged.
+const PERCENTILES: RangeInclusive<u8> = 95..=99;
+
+/// Reads a timeout, in microseconds.
 pub(super) fn timeout_us(written: &str) -> Result<u64, Message> {
-    let digits = written.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = &written[digits.len()..];
-    let Some((_, unit_ns)) = UNITS.iter().find(|(name, _)| *name == unit) else {
-        return Err(messages::bad_time(written));
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(messages::bad_time(written));
-    }
-    // Too many digits for the type are too many for the limit as well.
-    let number: u64 = digits.parse().unwrap_or(u64::MAX);
-    match number.saturating_mul(*unit_ns).div_ceil(1_000) {
+    match micros(written).ok_or_else(|| messages::bad_time(written))? {
         ..SHORTEST_US => Err(messages::TIME_TOO_SHORT),
         us @ SHORTEST_US..=LONGEST_US => Ok(us),
         _ => Err(messages::TIME_TOO_LONG),
     }
 }
 
+/// Reads when a hedge goes out.
+pub(super) fn hedge(written: &str) -> Result<Hedge, Message> {
+    if let Some(percent) = written.strip_prefix('p').filter(|digits| is_number(digits)) {
+        let percent = percent.parse().ok().filter(|percent| PERCENTILES.contains(percent));
+        return percent
+            .map(Hedge::AfterPercentile)
+            .ok_or_else(|| messages::hedge_percentile(written));
+    }
+    match micros(written).ok_or_else(|| messages::bad_hedge(written))? {
+        ..SHORTEST_US => Err(messages::HEDGE_TOO_SOON),
+        us => Ok(Hedge::AfterUs(us)),
+    }
+}
+
+/// Microseconds; nanoseconds are rounded up.
+fn micros(written: &str) -> Option<u64> {
+    let digits = written.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let unit = &written[digits.len()..];
+    let (_, unit_ns) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    // Too many digits for the type are too many for the limit as well.
+    let number: u64 = is_number(digits).then(|| digits.parse().unwrap_or(u64::MAX))?;
+    Some(number.saturating_mul(*unit_ns).div_ceil(1_000))
+}
+
+fn is_number(written: &str) -> bool {
+    !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{messages, timeout_us};
+    use super::{Hedge, hedge, messages, timeout_us};
 
     #[test]
     fn a_number_and_a_unit_are_a_time() {
@@ -62,6 +88,24 @@ mod tests {
         }
         for written in ["6m", "301s", "300000001us", "99999999999999999999999s"] {
             assert_eq!(timeout_us(written), Err(messages::TIME_TOO_LONG), "{written}");
+        }
+    }
+
+    #[test]
+    fn a_hedge_is_a_percentile_or_a_time() {
+        for (written, expected) in [
+            ("p95", Ok(Hedge::AfterPercentile(95))),
+            ("p99", Ok(Hedge::AfterPercentile(99))),
+            ("20ms", Ok(Hedge::AfterUs(20_000))),
+            ("p94", Err(messages::hedge_percentile("p94"))),
+            ("p100", Err(messages::hedge_percentile("p100"))),
+            ("p999999", Err(messages::hedge_percentile("p999999"))),
+            ("999us", Err(messages::HEDGE_TOO_SOON)),
+        ] {
+            assert_eq!(hedge(written), expected, "{written}");
+        }
+        for written in ["", "p", "95", "p9.5", "P95", "95%", "max"] {
+            assert_eq!(hedge(written), Err(messages::bad_hedge(written)), "{written}");
         }
     }
 }

@@ -8,7 +8,7 @@
 //!     ///
 //!     /// Safe to repeat.
 //!     #[rpc(idempotent, timeout = "500ms")]
-//!     #[rpc(criticality = "sheddable_plus", name = "stock-level")]
+//!     #[rpc(criticality = "sheddable_plus", name = "stock-level", hedge = "p95")]
 //!     #[deprecated = "use `levels`"]
 //!     #[must_use]
 //!     async fn stock(&self, sku: Sku) -> Result<u32, StockError>;
@@ -70,6 +70,7 @@ const _: () = {
             .idempotent()
             .timeout_us(500000u64)
             .criticality(::sinew::Criticality::SheddablePlus)
+            .hedge_after_percentile(95u8)
             .arguments(&["sku"])
             .doc("Units on hand.\n\nSafe to repeat.");
         fn cell() -> &'static ::sinew::private::TypesCell {

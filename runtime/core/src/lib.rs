@@ -10,7 +10,8 @@
 //! ```text
 //!   rng, sha256, ids, codes, limits      words: they name things and do nothing
 //!   wire::{varint, malformed, read}      numbers and texts as bytes
-//!   deadline, age, backoff, ramp, window arithmetic of time
+//!   deadline, age, backoff, ramp         arithmetic of time
+//!   window, digest                       what happened lately
 //!   spiffe, metadata, ledger             who calls, what travels along, where the time went
 //!   wire                                 frames and heads, as docs/wire.md specifies them
 //!   policy                               each decides one thing and knows no other
@@ -27,6 +28,7 @@ pub mod age;
 pub mod backoff;
 pub mod codes;
 pub mod deadline;
+pub mod digest;
 pub mod ids;
 pub mod ledger;
 pub mod limits;

@@ -460,6 +460,20 @@ limits! {
     count BUDGET_RESERVE_PER_S: u64 = 1;
     /// The most of those that are saved.
     count BUDGET_RESERVE_MAX: u64 = 10;
+    /// Hedges, as a share of the calls of their method.
+    ratio HEDGE_EXTRA: f64 = 0.05;
+    /// A first attempt is waited for alone at least this long.
+    time HEDGE_MIN: Duration = Duration::from_millis(1);
+    /// The lowest percentile that a hedge can wait for: below it more are slow than may be hedged ...
+    count HEDGE_PERCENT_MIN: u8 = 95;
+    /// ... and the highest.
+    count HEDGE_PERCENT_MAX: u8 = 99;
+    /// Hedges that a method of few calls may have saved; one of many saves what ten seconds bring.
+    count HEDGE_SAVED_MAX: u64 = 10;
+    /// Answers from which the time that most of them take is known ...
+    count DIGEST_SAMPLES: u32 = 100;
+    /// ... and after which, if there are as many, older ones begin to be forgotten.
+    time DIGEST_AGE: Duration = Duration::from_secs(10);
     /// How long answers may take to be acknowledged when a connection is closed.
     time DRAIN_FLUSH: Duration = Duration::from_secs(1);
     /// How often a drain looks whether it is done.

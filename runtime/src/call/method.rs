@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sinew_core::{codes::Criticality, ids::MethodId};
 
+use super::options::Hedge;
+
 /// Which sides of a method stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
@@ -41,6 +43,7 @@ pub struct Method {
     trusted: bool,
     timeout: Option<Duration>,
     criticality: Option<Criticality>,
+    hedge: Option<Hedge>,
     arguments: &'static [&'static str],
     doc: &'static str,
 }
@@ -67,6 +70,7 @@ impl Method {
             trusted: false,
             timeout: None,
             criticality: None,
+            hedge: None,
             arguments: &[],
             doc: "",
         }
@@ -105,6 +109,18 @@ impl Method {
     /// How much a call matters when nobody says otherwise.
     pub const fn criticality(mut self, criticality: Criticality) -> Self {
         self.criticality = Some(criticality);
+        self
+    }
+
+    /// When a second attempt goes beside a slow first when nobody says otherwise: after so many microseconds.
+    pub const fn hedge_after_us(mut self, us: u64) -> Self {
+        self.hedge = Some(Hedge::After(Duration::from_micros(us)));
+        self
+    }
+
+    /// The same: after the time that so many of a hundred answers took lately.
+    pub const fn hedge_after_percentile(mut self, percent: u8) -> Self {
+        self.hedge = Some(Hedge::AfterPercentile(percent));
         self
     }
 
@@ -168,6 +184,11 @@ impl Method {
     /// The timeout that the trait names.
     pub const fn timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    /// The hedge that the trait names.
+    pub const fn hedge(&self) -> Option<Hedge> {
+        self.hedge
     }
 
     /// The criticality that the trait names.

@@ -22,10 +22,32 @@ pub struct CallOptions {
     pub(crate) criticality: Option<Criticality>,
     pub(crate) wait_for_ready: Option<Duration>,
     pub(crate) attempts: Option<u8>,
+    pub(crate) hedge: Option<Hedge>,
     pub(crate) shed_key: Option<u16>,
     pub(crate) no_retry: bool,
     pub(crate) metadata: Metadata,
     pub(crate) answer: Option<AnswerMetadata>,
+}
+
+/// When a second attempt goes beside a first that is slow.
+///
+/// Only what is idempotent and no stream can be hedged. A hedge goes to another endpoint, is one of the attempts that a
+/// call may make, is paid from the budget of retries, and at most 5 % of a method's calls have one (`HEDGE_EXTRA`).
+/// While a breaker is open or that budget is below half, nothing is hedged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hedge {
+    /// Never; the default.
+    Off,
+    /// After the time that so many of a hundred answers took lately, once 100 are known. Accepted 95 to 99, others are
+    /// clamped: below 95 more calls would be slow than may be hedged.
+    AfterPercentile(u8),
+    /// After this long, at least 1 ms.
+    After(Duration),
+}
+
+impl Hedge {
+    /// After the time in which 95 % were answered: at most 5 % more load.
+    pub const P95: Self = Self::AfterPercentile(95);
 }
 
 /// Where the metadata of an answer goes: hand one to [`CallOptions::answer_metadata`], look into it afterwards.
@@ -97,10 +119,22 @@ impl CallOptions {
         self
     }
 
-    /// How many attempts at most, the first included. Default 3; accepted 1 to 5, others are clamped.
+    /// How many attempts at most, the first and a hedge included. Default 3; accepted 1 to 5, others are clamped.
+    ///
+    /// It is a bound, not a wish: what is not `#[rpc(idempotent)]` is still only repeated where it provably did not run.
     #[must_use]
     pub fn attempts(mut self, attempts: u8) -> Self {
         self.attempts = Some(attempts);
+        self
+    }
+
+    /// When a second attempt goes beside a first that is slow. Default: as the method says, else [`Hedge::Off`].
+    ///
+    /// A method that is not `#[rpc(idempotent)]`, or streams, cannot be hedged: its calls fail with
+    /// [`Code::InvalidArgument`](crate::Code::InvalidArgument), not sent.
+    #[must_use]
+    pub fn hedge(mut self, hedge: Hedge) -> Self {
+        self.hedge = Some(hedge);
         self
     }
 

@@ -90,15 +90,36 @@ impl Record {
         }
     }
 
+    /// Two attempts are out: what is noted from here on is of the one that went to this endpoint.
+    pub(crate) fn resume(&mut self, endpoint: &Arc<str>) {
+        let (Some(first), more) = (&mut self.first, &mut self.more) else { return };
+        let Some(last) = more.len().checked_sub(1) else { return };
+        let of = |note: &AttemptNote| Arc::ptr_eq(&note.endpoint, endpoint);
+        match more.iter().rposition(of) {
+            Some(at) => more.swap(at, last),
+            None if of(first) => std::mem::swap(first, &mut more[last]),
+            None => {}
+        }
+    }
+
+    /// The attempt at this endpoint was given up, for another one answered.
+    pub(crate) fn attempt_lost(&mut self, endpoint: &Arc<str>, now: Instant) {
+        self.resume(endpoint);
+        self.attempt_ended(Code::Cancelled, None, now);
+    }
+
+    fn all(&self) -> impl Iterator<Item = &AttemptNote> {
+        self.first.iter().chain(&self.more)
+    }
+
     /// Whether an attempt is on its way: it may have run.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.more.last().or(self.first.as_ref()).is_some_and(|last| last.took.is_none())
+        self.all().any(|note| note.took.is_none())
     }
 
     /// How many attempts went out.
     pub(crate) fn attempts(&self) -> u8 {
-        let count = usize::from(self.first.is_some()) + self.more.len();
-        u8::try_from(count).unwrap_or(u8::MAX)
+        u8::try_from(self.all().count()).unwrap_or(u8::MAX)
     }
 
     /// The endpoint of the last attempt.
@@ -111,8 +132,9 @@ impl Record {
         self.total = now.saturating_duration_since(self.started);
         self.code = code;
         self.unfinished = false;
-        if self.is_under_way() {
-            self.attempt_ended(code, None, now);
+        for note in self.first.iter_mut().chain(&mut self.more).filter(|note| note.took.is_none()) {
+            note.took = Some(now.saturating_duration_since(note.began));
+            note.code = code;
         }
     }
 
@@ -127,8 +149,10 @@ impl Record {
         }
         let started = self.started;
         let total = self.total;
-        let began = self.first.as_ref().map_or(started + total, |first| first.began);
-        let attempts = self.first.into_iter().chain(self.more).map(|note| LedgerAttempt {
+        let began = self.all().map(|note| note.began).min().unwrap_or(started + total);
+        let mut notes: Vec<AttemptNote> = self.first.into_iter().chain(self.more).collect();
+        notes.sort_by_key(|note| note.began);
+        let attempts = notes.into_iter().map(|note| LedgerAttempt {
             endpoint: note.endpoint.to_string(),
             started_us: micros(note.began.saturating_duration_since(started)),
             took_us: micros(note.took.unwrap_or(now.saturating_duration_since(note.began))),

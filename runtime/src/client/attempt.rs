@@ -17,7 +17,12 @@ use sinew_core::{
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{Endpoint, call::Call, route::Booked};
+use super::{
+    Endpoint,
+    call::{Call, Spoken},
+    route::Booked,
+    stack::facts,
+};
 use crate::{
     call::{
         record::ServerNote,
@@ -51,7 +56,7 @@ pub(super) async fn unary(
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
-        let answer = Box::pin(intercepted(call, endpoint, session, chain, arguments));
+        let answer = intercepted(call, endpoint, session, &chain, arguments);
         let answer = booked.unless_silent_alone(answer, turn);
         let answer = answer.instrument(span.unwrap_or_else(tracing::Span::none)).await;
         let answer = classify(call, endpoint, answer);
@@ -73,18 +78,23 @@ pub(super) async fn unary(
 }
 
 /// The same inside of the interceptors around each attempt.
-async fn intercepted(
+fn intercepted(
     call: &Call,
     endpoint: &Endpoint,
     session: Arc<dyn Session>,
-    chain: Chain,
+    chain: &Chain,
     arguments: &mut dyn Encode,
-) -> Result<Answer, Status> {
+) -> BoxFuture<'static, Result<Answer, Status>> {
     let mut head = call.head().clone();
     let deadline = call.deadline();
-    let mut encoded = Encoded::once(head.codec, arguments).map_err(|error| {
-        Status::not_sent(Code::InvalidArgument, Reason::Malformed, error.to_string())
-    })?;
+    let mut encoded = match Encoded::once(head.codec, arguments) {
+        Ok(encoded) => encoded,
+        Err(error) => {
+            let why = error.to_string();
+            let status = Status::not_sent(Code::InvalidArgument, Reason::Malformed, why);
+            return Box::pin(std::future::ready(Err(status)));
+        }
+    };
     let request = call.request(&encoded, Some(endpoint));
     let last = move |request: Request| -> BoxFuture<'static, Response> {
         Box::pin(async move {
@@ -96,7 +106,68 @@ async fn intercepted(
             }
         })
     };
-    chain.run(request, last).await.into_answer()
+    let response = chain.run(request, last);
+    Box::pin(async move { response.await.into_answer() })
+}
+
+/// An attempt on its way that owns what it needs, so that another can go beside it.
+pub(super) struct Flight {
+    pub(super) endpoint: Endpoint,
+    spoken: Spoken,
+    /// What becomes of it; dropped, it is given up.
+    pub(super) landing: BoxFuture<'static, (Booked, Result<Answer, Status>)>,
+}
+
+/// Sends one unary attempt.
+pub(super) fn launch(
+    call: &mut Call,
+    booked: Booked,
+    session: Arc<dyn Session>,
+    turn: &Turn,
+    arguments: &mut dyn Encode,
+) -> Result<Flight, Status> {
+    let endpoint = booked.endpoint().clone();
+    if let Err(status) = call.speak(&*session, true) {
+        booked.failed(&facts(&status));
+        return Err(status.tried_at(endpoint.name()));
+    }
+    let span = begin(call, &endpoint).unwrap_or_else(tracing::Span::none);
+    let chain = call.attempt_interceptors();
+    let answer: BoxFuture<'static, Result<Answer, Status>> = if chain.is_empty() {
+        let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+        let pending = session.call(outgoing);
+        Box::pin(async move { pending.await.and_then(take_apart) })
+    } else {
+        intercepted(call, &endpoint, session, &chain, arguments)
+    };
+    let turn = turn.clone();
+    let landing = async move {
+        let answer = booked.unless_silent_alone(answer, &turn).await;
+        (booked, answer)
+    };
+    let landing = Box::pin(landing.instrument(span));
+    Ok(Flight { endpoint, spoken: call.spoken(), landing })
+}
+
+/// What such an attempt came to, told to whoever is to know.
+pub(super) fn landed(
+    call: &mut Call,
+    flight: &Flight,
+    (booked, answer): (Booked, Result<Answer, Status>),
+) -> Result<Answer, Status> {
+    call.speaks(flight.spoken);
+    call.record().resume(flight.endpoint.name());
+    match classify(call, &flight.endpoint, answer) {
+        Ok(answer) => {
+            booked.answered(&answer);
+            Ok(answer)
+        }
+        Err(status) => {
+            note_refusal(call, &flight.endpoint, &status);
+            booked.failed(&facts(&status));
+            Err(status)
+        }
+    }
 }
 
 /// One streaming attempt at one endpoint. Interceptors run around the call only: a stream has one attempt.

@@ -45,6 +45,14 @@ pub(crate) struct Call {
     named: bool,
 }
 
+/// What an attempt goes out in, and what its server had said of the types then.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spoken {
+    codec: u8,
+    fingerprint: Option<Fingerprint>,
+    theirs: Option<Fingerprint>,
+}
+
 impl Call {
     /// 1: what the call inherits, and what it asks for.
     pub(super) fn begin(channel: Channel, types: &'static Types, context: Option<Context>) -> Self {
@@ -187,6 +195,16 @@ impl Call {
         self.types.can_be_named().map_err(|why| {
             Status::not_sent(Code::FailedPrecondition, Reason::WrongFingerprint, why)
         })
+    }
+
+    pub(super) fn spoken(&self) -> Spoken {
+        let RequestHead { codec, fingerprint, .. } = self.head;
+        Spoken { codec, fingerprint, theirs: self.theirs }
+    }
+
+    /// It is this attempt's turn to be looked at.
+    pub(super) fn speaks(&mut self, Spoken { codec, fingerprint, theirs }: Spoken) {
+        (self.head.codec, self.head.fingerprint, self.theirs) = (codec, fingerprint, theirs);
     }
 
     /// Whether a failed attempt goes again at once, in the codec that carries names: the server's types differ, or

@@ -5,6 +5,7 @@ mod attempt;
 mod bulkhead;
 mod call;
 mod endpoint;
+mod hedged;
 mod intercepted;
 mod members;
 mod route;

@@ -10,7 +10,7 @@ use std::{
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
-    plan::client::{ClientPlan, Event, Failed, Outcome, Ticket, Turn},
+    plan::client::{ClientPlan, Event, Failed, Hedging, Outcome, Picked, Ticket, Turn, Unhedged},
 };
 use tokio::time::Instant;
 
@@ -224,16 +224,8 @@ impl ClientCore {
             if let Some(cold) = picked.cold {
                 endpoints[cold].warm();
             }
-            let endpoint = endpoints[picked.at].clone();
             let had = deadline.map(|deadline| deadline.saturating_duration_since(now));
-            let mut booked = Booked {
-                core: Arc::clone(self),
-                ticket: Some(picked.ticket),
-                booked_at: now,
-                connection: endpoint.connection(),
-                had,
-                endpoint,
-            };
+            let mut booked = self.booked(&endpoints, &picked, (now, had));
             // It lost its connection and nobody has noticed: another may have one.
             if left > 0 && !booked.endpoint.member().is_cold() && booked.endpoint.ready().is_none()
             {
@@ -254,6 +246,36 @@ impl ClientCore {
             Reason::NoEndpoints,
             format!("no endpoint of `{}` is known: {found}", self.service()),
         ))
+    }
+
+    /// Books another endpoint for a second attempt beside one that is slow.
+    pub(super) fn book_hedge(
+        self: &Arc<Self>,
+        call: (&mut Turn, &mut Hedging),
+        now: Instant,
+        deadline: Option<Instant>,
+    ) -> Result<Booked, Unhedged> {
+        let endpoints = self.endpoints.load();
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let picked = self.plan.hedge_wake(&endpoints, call, left, now.into_std(), &mut Chance)?;
+        Ok(self.booked(&endpoints, &picked, (now, left)))
+    }
+
+    fn booked(
+        self: &Arc<Self>,
+        endpoints: &[Endpoint],
+        picked: &Picked,
+        (now, had): (Instant, Option<Duration>),
+    ) -> Booked {
+        let endpoint = endpoints[picked.at].clone();
+        Booked {
+            core: Arc::clone(self),
+            ticket: Some(picked.ticket),
+            booked_at: now,
+            connection: endpoint.connection(),
+            had,
+            endpoint,
+        }
     }
 
     fn held_back(&self) -> Status {

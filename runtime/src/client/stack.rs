@@ -7,7 +7,8 @@
 //!   4  interceptors per call: `intercepted.rs`
 //!   5  bulkhead     a place among the calls that are out, held across attempts: `bulkhead.rs`
 //!   6  plan         which endpoint, and what follows a failure: `route.rs` asks `sinew_core::plan::client`
-//!   7  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`
+//!   7  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`; where the method is hedged,
+//!                   another beside a slow one: `hedged.rs`
 //!   8  ledger       where the time went: to the caller's context, and into the status if there is one
 //!   9  decode       the value, or the method's own error: `answer.rs`
 //! ```
@@ -141,6 +142,7 @@ impl Call {
 
     /// 3: what could not be answered in time is not sent.
     fn worth_sending(&self) -> Result<(), Status> {
+        self.may_be_hedged()?;
         if self.limit == Some(Duration::ZERO) {
             return Err(Status::not_sent(
                 Code::InvalidArgument,
@@ -189,6 +191,9 @@ impl Call {
             Box::pin(core.found(self.patience())).await;
         }
         let mut turn = self.turn();
+        if let Some(after) = self.hedge() {
+            return Box::pin(self.attempts_hedged(turn, after, arguments)).await;
+        }
         loop {
             let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
             let status = match attempt::unary(self, &mut booked, &turn, arguments, nudged).await {
@@ -236,7 +241,7 @@ impl Call {
     }
 
     /// When the next attempt begins: with the call, unless it had to wait. One look at the clock fewer.
-    fn now(&self) -> Instant {
+    pub(super) fn now(&self) -> Instant {
         if self.waited { Instant::now() } else { self.record.started() }
     }
 
@@ -251,7 +256,11 @@ impl Call {
     }
 
     /// Waits as the plan says before the next attempt; the failure itself if there is none.
-    async fn may_follow(&mut self, turn: &mut Turn, status: Status) -> Result<(), Status> {
+    pub(super) async fn may_follow(
+        &mut self,
+        turn: &mut Turn,
+        status: Status,
+    ) -> Result<(), Status> {
         self.waited = true;
         let failed = facts(&status);
         let now = Instant::now();
@@ -355,7 +364,7 @@ impl Call {
 }
 
 /// What the plan has to know of a failure.
-fn facts(status: &Status) -> Failed {
+pub(super) fn facts(status: &Status) -> Failed {
     Failed {
         code: status.code(),
         reason: status.reason(),

@@ -9,6 +9,7 @@
 //! Which endpoint, how often, for how long: the client's stack decides. Which handler: the server's.
 
 pub(crate) mod connect;
+pub(crate) mod dropped;
 pub(crate) mod frames;
 pub(crate) mod link;
 pub(crate) mod memory;

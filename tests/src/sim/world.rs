@@ -11,7 +11,8 @@ use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
     plan::client::{
-        ClientPlan, Config, Failed, Member, Out, Outcome, Placement, Room, Ticket, Turn, Verdict,
+        After, ClientPlan, Config, End, Failed, Hedging, Member, Out, Outcome, Placement, Room,
+        Ticket, Turn, Verdict, is_answer,
     },
     rng::{SplitMix, below, unit_f64},
 };
@@ -79,6 +80,8 @@ pub struct Setup {
     pub away: Duration,
     /// Whether servers say with each answer what they have to do.
     pub reports: bool,
+    /// When a second attempt goes beside a slow first.
+    pub hedge: Option<After>,
 }
 
 impl Setup {
@@ -97,6 +100,7 @@ impl Setup {
             one_way: Duration::ZERO,
             away: Duration::from_secs(10),
             reports: true,
+            hedge: None,
         }
     }
 }
@@ -118,6 +122,8 @@ pub struct Stats {
     pub per_server: Vec<u64>,
     /// Handlers that began, of one call, at most.
     pub most_runs: u32,
+    /// Second attempts beside a slow first.
+    pub hedges: u64,
     /// Microseconds of the calls that were answered.
     latencies: Vec<f64>,
 }
@@ -132,6 +138,14 @@ impl Stats {
             .map_or(f64::NAN, |us| us / 1e3)
     }
 
+    /// The share of groups of so many answered calls, in the order of their ends, of which one took longer than this.
+    pub fn slow_groups(&self, of: usize, than_ms: f64) -> f64 {
+        // Before a quantile is asked for: that sorts them.
+        let slow = |group: &[f64]| group.iter().any(|us| *us > than_ms * 1e3);
+        let slow = self.latencies.chunks_exact(of).filter(|group| slow(group)).count();
+        slow as f64 / (self.latencies.len() / of) as f64
+    }
+
     /// The share of attempts that went to these servers.
     pub fn share(&self, servers: &[usize]) -> f64 {
         let there: u64 = servers.iter().map(|at| self.per_server[*at]).sum();
@@ -143,9 +157,10 @@ impl Stats {
 enum Event {
     Arrive,
     Again(usize),
-    Reach { call: usize, attempt: u32, server: usize },
-    Done { call: usize, attempt: u32, server: usize, ends: Ends },
-    Answer { call: usize, attempt: u32, ends: Ends, at_work: u32 },
+    Hedge { call: usize, attempt: u64 },
+    Reach { call: usize, attempt: u64, server: usize },
+    Done { call: usize, attempt: u64, server: usize, ends: Ends },
+    Answer { call: usize, attempt: u64, ends: Ends, at_work: u32 },
     Back { client: usize, server: usize },
     Late { call: usize },
 }
@@ -162,7 +177,7 @@ enum Ends {
 struct Server {
     spec: ServerSpec,
     busy: usize,
-    queue: VecDeque<(usize, u32)>,
+    queue: VecDeque<(usize, u64)>,
 }
 
 struct Client {
@@ -183,10 +198,26 @@ struct Call {
     client: usize,
     began: Duration,
     turn: Turn,
-    attempt: u32,
+    attempts: u32,
     runs: u32,
-    out: Option<(usize, Ticket)>,
+    /// One, or two where a hedge is out.
+    out: Vec<Sent>,
+    hedging: Option<Hedging>,
     counts: bool,
+}
+
+/// An attempt that is out.
+struct Sent {
+    attempt: u64,
+    server: usize,
+    ticket: Ticket,
+    is_hedge: bool,
+}
+
+impl Call {
+    fn waits_for(&self, attempt: u64) -> Option<usize> {
+        self.out.iter().position(|sent| sent.attempt == attempt)
+    }
 }
 
 /// The simulation.
@@ -195,6 +226,8 @@ pub struct World {
     epoch: Instant,
     now: Duration,
     sequence: u64,
+    /// Attempts so far.
+    sent: u64,
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     servers: Vec<Server>,
     clients: Vec<Client>,
@@ -233,6 +266,7 @@ impl World {
             epoch,
             now: Duration::ZERO,
             sequence: 0,
+            sent: 0,
             events: BinaryHeap::new(),
             servers,
             clients,
@@ -262,6 +296,7 @@ impl World {
         match event {
             Event::Arrive => self.arrive(),
             Event::Again(call) => self.attempt(call),
+            Event::Hedge { call, attempt } => self.hedge(call, attempt),
             Event::Reach { call, attempt, server } => {
                 self.servers[server].queue.push_back((call, attempt));
                 self.work(server);
@@ -292,7 +327,16 @@ impl World {
         let turn = plan.begin(0, self.setup.attempts, self.setup.idempotent, self.instant());
         let counts = self.now >= self.setup.warm_up;
         self.stats.calls += u64::from(counts);
-        let call = Call { client, began: self.now, turn, attempt: 0, runs: 0, out: None, counts };
+        let call = Call {
+            client,
+            began: self.now,
+            turn,
+            attempts: 0,
+            runs: 0,
+            out: Vec::new(),
+            hedging: None,
+            counts,
+        };
         let id = match self.free.pop() {
             Some(id) => id,
             None => {
@@ -312,14 +356,63 @@ impl World {
         let client = &self.clients[call.client];
         let picked = client.plan.pick(&client.members, &mut call.turn, now, &mut self.rng);
         let picked = picked.must("an endpoint");
-        call.attempt += 1;
-        call.out = Some((picked.at, picked.ticket));
-        let (attempt, server) = (call.attempt, picked.at);
-        if call.counts {
-            self.stats.attempts += 1;
-            self.stats.per_server[server] += 1;
+        let hedging = match (self.setup.hedge, call.attempts) {
+            (Some(after), 0) => Some(client.plan.hedge_admit(1, after, now)),
+            _ => None,
+        };
+        let due = hedging.as_ref().and_then(Hedging::next_wakeup);
+        call.hedging = hedging;
+        let attempt = self.send(id, picked.at, picked.ticket, false);
+        if let Some(due) = due {
+            self.after(due - now, Event::Hedge { call: id, attempt });
+        }
+    }
+
+    /// Sends an attempt: its number, of all that were ever sent, so that what comes late is not taken for another's.
+    fn send(&mut self, id: usize, server: usize, ticket: Ticket, is_hedge: bool) -> u64 {
+        self.sent += 1;
+        let attempt = self.sent;
+        if let Some(call) = &mut self.calls[id] {
+            call.attempts += 1;
+            call.out.push(Sent { attempt, server, ticket, is_hedge });
+            if call.counts {
+                self.stats.attempts += 1;
+                self.stats.hedges += u64::from(is_hedge);
+                self.stats.per_server[server] += 1;
+            }
         }
         self.after(self.setup.one_way, Event::Reach { call: id, attempt, server });
+        attempt
+    }
+
+    /// The first attempt is slow: sends a second, if the plan has one.
+    fn hedge(&mut self, id: usize, attempt: u64) {
+        let now = self.instant();
+        let Some(call) = &mut self.calls[id] else { return };
+        let waits = call.waits_for(attempt).is_some();
+        let Some(hedging) = call.hedging.as_mut().filter(|_| waits) else { return };
+        let client = &self.clients[call.client];
+        let left = Some((call.began + self.setup.timeout).saturating_sub(self.now));
+        let turn = (&mut call.turn, hedging);
+        let picked = client.plan.hedge_wake(&client.members, turn, left, now, &mut self.rng);
+        if let Ok(picked) = picked {
+            self.send(id, picked.at, picked.ticket, true);
+        }
+    }
+
+    /// What is left of a call's attempts when one of them has ended: given up.
+    fn give_up(&mut self, id: usize, end: End) {
+        let now = self.instant();
+        let Some(call) = &mut self.calls[id] else { return };
+        let client = &self.clients[call.client];
+        for Sent { server, ticket, .. } in call.out.drain(..) {
+            let member = &client.members[server].0;
+            let lost = (ticket, Outcome::Abandoned);
+            client.plan.settle(&client.members, member, lost, now, &mut self.rng);
+        }
+        if let Some(hedging) = call.hedging.take() {
+            client.plan.hedge_settle(hedging, end, now);
+        }
     }
 
     /// Gives work to the workers of a server that have none.
@@ -327,7 +420,7 @@ impl World {
         while self.servers[at].busy < self.servers[at].spec.workers {
             let Some((call, attempt)) = self.servers[at].queue.pop_front() else { return };
             // Nobody waits for it any more.
-            if self.calls[call].as_ref().is_none_or(|known| known.attempt != attempt) {
+            if self.calls[call].as_ref().is_none_or(|known| known.waits_for(attempt).is_none()) {
                 continue;
             }
             let fate = (self.servers[at].spec.fate)(self.now, &mut self.rng);
@@ -357,18 +450,16 @@ impl World {
         }
     }
 
-    fn answer(&mut self, call: usize, attempt: u32, server: usize, ends: Ends) {
+    fn answer(&mut self, call: usize, attempt: u64, server: usize, ends: Ends) {
         let at_work = (self.servers[server].busy + self.servers[server].queue.len()) as u32;
         self.after(self.setup.one_way, Event::Answer { call, attempt, ends, at_work });
     }
 
-    fn answered(&mut self, id: usize, attempt: u32, ends: Ends, at_work: u32) {
+    fn answered(&mut self, id: usize, attempt: u64, ends: Ends, at_work: u32) {
         let now = self.instant();
         let Some(call) = &mut self.calls[id] else { return };
-        if call.attempt != attempt {
-            return;
-        }
-        let Some((server, ticket)) = call.out.take() else { return };
+        let Some(at) = call.waits_for(attempt) else { return };
+        let Sent { server, ticket, is_hedge, .. } = call.out.remove(at);
         let client = &self.clients[call.client];
         let member = &client.members[server].0;
         if self.setup.reports && ends == Ends::Well {
@@ -379,6 +470,7 @@ impl World {
             Ends::Well => {
                 let settled = (ticket, Outcome::Answered);
                 client.plan.settle(&client.members, member, settled, now, &mut self.rng);
+                self.give_up(id, if is_hedge { End::Hedge } else { End::First });
                 return self.ends(id, true);
             }
             Ends::Unavailable => failure(Disposition::Processed, Code::Unavailable, Reason::None),
@@ -393,6 +485,16 @@ impl World {
         client.plan.settle(&client.members, member, settled, now, &mut self.rng);
         let leaves = ends == Ends::Draining && member.set_out(Out::Draining, true, now);
         let of = call.client;
+        if !call.out.is_empty() && !is_answer(&failed) {
+            // The other may yet answer.
+            if let Some(hedging) = &mut call.hedging {
+                client.plan.hedge_one_failed(hedging);
+            }
+            return;
+        }
+        if let Some(hedging) = call.hedging.take() {
+            client.plan.hedge_settle(hedging, End::Failed, now);
+        }
         let room = Room { endpoints: client.members.len(), left: had };
         let verdict = client.plan.failed(&mut call.turn, &failed, room, now, &mut self.rng);
         if leaves {
@@ -413,7 +515,7 @@ impl World {
         if self.now < call.began + self.setup.timeout {
             return;
         }
-        if let Some((server, ticket)) = call.out.take() {
+        for Sent { server, ticket, .. } in std::mem::take(&mut call.out) {
             self.stats.timeouts += u64::from(call.counts);
             let client = &self.clients[call.client];
             let failed = failure(Disposition::Unknown, Code::DeadlineExceeded, Reason::Expired);
@@ -421,6 +523,7 @@ impl World {
             let member = &client.members[server].0;
             client.plan.settle(&client.members, member, (ticket, outcome), now, &mut self.rng);
         }
+        self.give_up(id, End::Abandoned);
         self.ends(id, false);
     }
 

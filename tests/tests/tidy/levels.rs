@@ -13,7 +13,10 @@ const LEVELS: &[(&str, &[&str])] = &[
     ("words", &["codes", "ids", "limits", "rng", "sha256"]),
     (
         "facts",
-        &["age", "backoff", "deadline", "ledger", "metadata", "ramp", "spiffe", "window", "wire"],
+        &[
+            "age", "backoff", "deadline", "digest", "ledger", "metadata", "ramp", "spiffe",
+            "window", "wire",
+        ],
     ),
     ("policies", &["policy"]),
     ("plans", &["plan"]),

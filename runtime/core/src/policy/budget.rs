@@ -111,11 +111,10 @@ impl Budget {
         self.any.balance(now)
     }
 
-    /// How full it is: what there is, to what ten seconds of deposits and the reserve come to.
+    /// Whether half of what there could be is left: of what ten seconds of calls have paid in, and of the reserve.
     pub fn is_half_full(&mut self, now: Instant) -> bool {
-        // Withdrawals leave the window, so what was deposited is not known any more; what is left must be enough for
-        // half of a full reserve.
-        self.any.balance(now) * 2 >= BUDGET_RESERVE_MAX * ONE
+        let most = self.any.window.sums(now)[PAID] + BUDGET_RESERVE_MAX * ONE;
+        self.any.balance(now) * 2 >= most
     }
 }
 
@@ -227,6 +226,21 @@ mod tests {
         };
         assert_eq!(count(&mut budget, Purpose::Overload), 100 + BUDGET_RESERVE_MAX);
         assert_eq!(count(&mut budget, Purpose::Any), 100);
+    }
+
+    #[test]
+    fn half_full_is_half_of_what_calls_paid_in_and_of_the_reserve() {
+        let t0 = start();
+        for (calls, most) in [(0, 10), (1000, 210)] {
+            let mut budget = Budget::new(t0);
+            budget.deposit(calls, 0, t0);
+            let mut retries = 0;
+            while budget.is_half_full(t0) {
+                assert!(budget.withdraw(Purpose::Any, t0));
+                retries += 1;
+            }
+            assert_eq!(retries, most / 2 + 1, "{calls}");
+        }
     }
 
     #[test]

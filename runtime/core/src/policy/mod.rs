@@ -7,6 +7,7 @@ pub mod balance;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod hedge;
 pub mod retry;
 pub mod silence;
 pub mod throttle;

@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use sinew_core::{
-    codes::{CancelReason, Code, Disposition, Origin, Reason},
+    codes::{Code, Disposition, Origin, Reason},
     limits,
     wire::{
         StreamType,
@@ -26,6 +26,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     super::{
         Answer, Received, StreamAnswer,
+        dropped::why_dropped,
         link::{LinkError, LinkSend},
     },
     client::ClientSession,
@@ -86,14 +87,6 @@ impl Drop for Receiving {
         if let Some(reader) = &mut self.reader {
             reader.recv.stop(cancel_code(why_dropped(self.deadline)));
         }
-    }
-}
-
-fn why_dropped(deadline: Option<Instant>) -> CancelReason {
-    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-        CancelReason::Deadline
-    } else {
-        CancelReason::Dropped
     }
 }
 

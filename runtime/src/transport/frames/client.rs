@@ -39,6 +39,7 @@ use super::{
     super::{
         BoxFuture, Observer, Outgoing, Pending, Readiness, Received, Session, StreamAnswer, Theirs,
         Turned,
+        dropped::why_dropped,
         link::{Link, LinkError, LinkRecv, LinkSend},
     },
     calls::{self, MovedAnswer, no_answer},
@@ -492,9 +493,7 @@ impl Future for LanePending {
 impl Drop for LanePending {
     fn drop(&mut self) {
         if !self.over {
-            let expired = self.deadline.is_some_and(|deadline| deadline <= Instant::now());
-            let reason = if expired { CancelReason::Deadline } else { CancelReason::Dropped };
-            self.session.shared.abandon(self.id, reason);
+            self.session.shared.abandon(self.id, why_dropped(self.deadline));
         }
     }
 }

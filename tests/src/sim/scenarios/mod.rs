@@ -7,6 +7,7 @@ mod balancing;
 mod breaking;
 mod budgets;
 mod calls;
+mod hedging;
 
 use super::Figure;
 
@@ -28,5 +29,6 @@ pub const SCENARIOS: &[Scenario] = &[
     (14, balancing::slow_start),
     (16, calls::shrinking_deadline),
     (17, calls::bulkhead),
+    (18, hedging::tail),
     (21, calls::executions),
 ];

@@ -13,7 +13,7 @@
 //!   not sent                                nothing      none                   none
 //!   out of time, and there was enough       failure      at least what it took  accepted
 //!   out of time, and there was little       nothing      if that raises it      accepted
-//!   given up by its caller                  nothing      if that raises it      none
+//!   given up by its caller, or for a hedge  nothing      if that raises it      none
 //! ```
 
 use std::time::Duration;
@@ -67,6 +67,11 @@ pub struct Effects {
 const ENOUGH: u32 = 10;
 /// ... and where nothing is typical yet, this.
 const ENOUGH_UNKNOWN: Duration = Duration::from_secs(1);
+
+/// Whether a failure is the service's own answer, that another server would give as well.
+pub fn is_answer(failed: &Failed) -> bool {
+    effects(Outcome::Failed { failed, had: None }, None).breaker == Verdict::Success
+}
 
 /// The table above. `typical` is what an answer takes there.
 pub fn effects(outcome: Outcome<'_>, typical: Option<Duration>) -> Effects {

@@ -10,6 +10,7 @@
 //!                   +---- elsewhere, maybe after a pause ------+
 //!                         retry rules, attempts, time, budget
 //! ```
+//! Where a method is hedged, a second attempt may go beside a first that is slow: [`hedging`].
 //!
 //! # Invariants
 //! 1. What may have run is not repeated unless its method says that this is harmless.
@@ -20,11 +21,13 @@
 //! 5. A retry is paid for when it is decided, not when it is sent.
 //!
 //! # Locks
-//! One per endpoint and one for what the service's calls share, all held for some ten nanoseconds and never two at a
-//! time, except while an opening is decided ([`ClientPlan::settle`]), which is rare. A call that succeeds takes none:
-//! it counts in its thread's own stripe, and what is counted there is looked at every 10 ms ([`Member`]).
+//! One per endpoint, one for what the service's calls share and one for what is known of hedged methods, all held for
+//! some ten nanoseconds and never two at a time, except while an opening is decided ([`ClientPlan::settle`]), which is
+//! rare. A call that succeeds takes none: it counts in its thread's own stripe, and what is counted there is looked at
+//! every 10 ms ([`Member`]).
 
 mod effects;
+mod hedging;
 mod member;
 mod pick;
 mod stripe;
@@ -39,13 +42,16 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::hedging::Hedges;
 pub use self::{
-    effects::{Effects, Outcome, ThrottleEffect, effects},
+    effects::{Effects, Outcome, ThrottleEffect, effects, is_answer},
+    hedging::{Hedging, Unhedged},
     member::{Member, Out, Placement, Sample, Ticket, View},
     pick::Picked,
 };
 pub use crate::policy::{
     breaker::{Cause, Phase},
+    hedge::{After, Counts, End},
     retry::{Failed, Past},
 };
 use crate::{
@@ -92,6 +98,8 @@ pub struct Config {
     pub throttle: bool,
     /// Threads that call at the same time without getting into each other's way.
     pub stripes: usize,
+    /// Hedges as a share of the calls at most; `None`: as many as there are slow calls.
+    pub hedge_extra: Option<f64>,
 }
 
 impl Default for Config {
@@ -104,6 +112,7 @@ impl Default for Config {
             budget: Some(limits::BUDGET_SHARE),
             throttle: true,
             stripes: 1,
+            hedge_extra: Some(limits::HEDGE_EXTRA),
         }
     }
 }
@@ -124,6 +133,7 @@ pub struct ClientPlan {
     probe_ms: AtomicU32,
     /// Held while it is decided whether one more endpoint may be out.
     openings: Mutex<()>,
+    hedges: Mutex<Hedges>,
     members: AtomicU64,
     cursor: AtomicU64,
 }
@@ -147,6 +157,8 @@ pub struct Turn {
     attempts_left: u8,
     past: Past,
     idempotent: bool,
+    /// A second attempt beside the first was asked for.
+    hedged: bool,
     /// Endpoints in a row that could not be reached.
     unreached: usize,
     /// Where it has been, by id; zero where it has not.
@@ -223,6 +235,7 @@ impl ClientPlan {
             panic: AtomicBool::new(false),
             probe_ms: AtomicU32::new(0),
             openings: Mutex::new(()),
+            hedges: Mutex::new(Hedges::new()),
             members: AtomicU64::new(0),
             cursor: AtomicU64::new(0),
         }
@@ -257,6 +270,7 @@ impl ClientPlan {
             attempts_left: attempts.clamp(1, limits::ATTEMPTS_MAX),
             past: Past { attempts: 0, drained: false },
             idempotent,
+            hedged: false,
             unreached: 0,
             tried: [0; limits::ATTEMPTS_MAX as usize],
             at: 0,

@@ -1,5 +1,8 @@
 //! The plan as a whole: the table of effects, who is picked, who is left alone, what is repeated.
 
+mod hedges;
+mod matrix;
+
 use std::sync::Arc;
 
 use super::*;
