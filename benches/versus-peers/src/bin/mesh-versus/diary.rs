@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    io::{self, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -86,6 +87,30 @@ impl Call {
 }
 
 impl Log {
+    /// All of it, in milliseconds since `zero_us`, for whoever wants to know why.
+    pub(crate) fn write(&self, out: &mut impl Write, zero_us: u64) -> io::Result<()> {
+        let ms = |us: u64| (us as f64 - zero_us as f64) / 1e3;
+        for call in &self.calls {
+            let replica = call.replica.map_or(-1, i16::from);
+            let (begun, took) = (ms(call.begun_us), call.took_us as f64 / 1e3);
+            let attempts = call.attempts.unwrap_or(0);
+            let (number, code) = (call.number, &call.code);
+            writeln!(
+                out,
+                "call {number} {begun:.3} {took:.3} {replica} {attempts} {code}"
+            )?;
+        }
+        for Execution {
+            call,
+            replica,
+            at_us,
+        } in &self.executions
+        {
+            writeln!(out, "execution {call} {:.3} {replica}", ms(*at_us))?;
+        }
+        Ok(())
+    }
+
     /// How often each code came among calls that failed from `from_us` on.
     pub(crate) fn codes(&self, from_us: u64) -> BTreeMap<&str, usize> {
         let mut codes = BTreeMap::new();

@@ -5,7 +5,8 @@
 //! 2. Nothing of the fleet outlives it.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io::{self, BufWriter, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
@@ -17,7 +18,7 @@ use versus_peers::{Failure, tls::Identity};
 
 use crate::{
     diary::Diary,
-    names::Contender,
+    names::{Contender, Fault},
     process::{Process, Usage},
 };
 
@@ -39,6 +40,8 @@ pub(crate) struct Site {
     envoy: Option<PathBuf>,
     rate: u32,
     scratch: Scratch,
+    /// Where whole logs go.
+    logs: Option<PathBuf>,
 }
 
 /// A directory for certificates and last words, which goes with the run.
@@ -72,17 +75,38 @@ impl Site {
         envoy: Option<PathBuf>,
         rate: u32,
         scratch: PathBuf,
+        logs: Option<PathBuf>,
     ) -> Result<Self, Failure> {
         let site = Self {
             peer,
             envoy,
             rate,
             scratch: Scratch(scratch),
+            logs,
         };
         let identity = Identity::fresh()?;
         fs::write(site.file("cert.pem"), identity.certificate_pem)?;
         fs::write(site.file("key.pem"), identity.key_pem)?;
         Ok(site)
+    }
+
+    /// Writes the log of an episode, where somebody wants them.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn keep(
+        &self,
+        contender: Contender,
+        fault: Fault,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<(), Failure> {
+        let Some(logs) = &self.logs else {
+            return Ok(());
+        };
+        let name = format!("{}-{}", fault.name(), contender.name());
+        let mut out = BufWriter::new(File::create(logs.join(name))?);
+        write(&mut out)?;
+        Ok(out.flush()?)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -138,17 +162,17 @@ impl<'a> Fleet<'a> {
         Ok(())
     }
 
-    /// Tells one to stop, waits for its end, and starts its successor in the same place.
+    /// Tells one to stop in good order, and waits for its end.
     ///
     /// # Errors
     /// It does not end in time.
-    pub(crate) fn restart(&mut self, index: u8) -> Result<(), Failure> {
+    pub(crate) fn stop(&mut self, index: u8) -> Result<(), Failure> {
         let replica = self.running(index)?;
         replica.signal("TERM")?;
         replica
             .ended_within(DRAIN)
             .map_err(|why| format!("replica {index}, told to stop: {why}"))?;
-        self.start_again(index)
+        Ok(())
     }
 
     /// # Errors

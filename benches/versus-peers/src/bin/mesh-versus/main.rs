@@ -33,6 +33,7 @@ use versus_peers::{Failure, machine};
 struct Args {
     peer: PathBuf,
     envoy: Option<PathBuf>,
+    logs: Option<PathBuf>,
     scratch: PathBuf,
     length: Duration,
     rate: u32,
@@ -59,11 +60,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--peer PATH --scratch DIRECTORY --seconds N --rate N [--envoy PATH] [--only A,B] [--faults A,B] [--json]`.
+/// `--peer PATH --scratch DIRECTORY --seconds N --rate N [--envoy PATH] [--only A,B] [--faults A,B] [--logs DIRECTORY]
+/// [--json]`.
 fn arguments() -> Result<Args, Failure> {
     let mut args = Args {
         peer: PathBuf::new(),
         envoy: None,
+        logs: None,
         scratch: PathBuf::new(),
         length: Duration::from_secs(10),
         rate: 500,
@@ -77,6 +80,7 @@ fn arguments() -> Result<Args, Failure> {
         match word.as_str() {
             "--peer" => args.peer = value()?.into(),
             "--envoy" => args.envoy = Some(value()?.into()),
+            "--logs" => args.logs = Some(value()?.into()),
             "--scratch" => args.scratch = value()?.into(),
             "--seconds" => args.length = Duration::try_from_secs_f64(value()?.parse()?)?,
             "--rate" => args.rate = value()?.parse()?,
@@ -112,7 +116,7 @@ fn run(args: Args) -> Result<bool, Failure> {
             writeln!(std::io::stdout(), "{line}")
         };
     };
-    let site = Site::new(args.peer, args.envoy, args.rate, args.scratch)?;
+    let site = Site::new(args.peer, args.envoy, args.rate, args.scratch, args.logs)?;
     let (load, begun) = (machine::Load::now(), Instant::now());
     line(&format!(
         "three replicas on loopback, {} idempotent calls/s of 2 ms by the clock, 1 s each; faults last {} s",

@@ -30,7 +30,7 @@ pub(crate) fn lines(fault: Fault, outcomes: &Outcomes) -> Vec<String> {
         match outcome {
             Ok(episode) => {
                 rows.push(row(*contender, &episode.figures));
-                notes.extend(note(*contender, episode));
+                notes.extend(notes_on(*contender, episode));
             }
             Err(why) => notes.push(format!("  {contender}: did not run: {why}")),
         }
@@ -60,13 +60,21 @@ fn row(contender: Contender, figures: &Figures) -> Row {
     ]
 }
 
-fn note(contender: Contender, episode: &Episode) -> Option<String> {
-    if episode.figures.failed == 0 {
-        return None;
+fn notes_on(contender: Contender, episode: &Episode) -> Vec<String> {
+    let name = contender.name();
+    let mut notes = Vec::new();
+    if episode.figures.failed > 0 {
+        let first = episode.first_failure.as_deref().unwrap_or("");
+        let with = &episode.figures.failed_with;
+        notes.push(format!("  {name} failed: {with}; first {first}"));
     }
-    let first = episode.first_failure.as_deref().unwrap_or("");
-    let (name, with) = (contender.name(), &episode.figures.failed_with);
-    Some(format!("  {name} failed: {with}; {first}"))
+    if episode.again > 0 {
+        notes.push(format!(
+            "  {name} began {} times: calls went badly before there was a fault",
+            episode.again + 1
+        ));
+    }
+    notes
 }
 
 fn ms(us: u64) -> String {
