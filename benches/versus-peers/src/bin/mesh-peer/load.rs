@@ -11,7 +11,7 @@
 
 use std::{
     io::{BufWriter, Write as _},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     thread,
     time::{Duration, Instant},
 };
@@ -19,12 +19,18 @@ use std::{
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::{Failure, caller::Caller, now_us, stdin};
+use crate::{
+    Failure,
+    caller::{Answer, Caller, Refusal},
+    now_us, stdin,
+};
 
 /// Bytes each way.
 const PAYLOAD: usize = 32;
 /// How long a line may wait for others to be written with it.
 const FLUSH: Duration = Duration::from_millis(20);
+/// Calls that are over and not yet told of: for seconds in which the referee does not read.
+const BACKLOG: usize = 16_384;
 /// So many failures are told in words.
 const TOLD: u32 = 3;
 
@@ -33,8 +39,7 @@ struct Over {
     call: u64,
     begun_us: u64,
     took: Duration,
-    /// Replica and attempts, or the code and the words.
-    outcome: Result<(u8, Option<u8>), (String, Option<u8>, String)>,
+    outcome: Result<Answer, Refusal>,
 }
 
 /// Calls until nobody listens any more.
@@ -43,32 +48,28 @@ struct Over {
 /// The standard output is gone.
 pub(crate) async fn run(caller: Caller, rate: u32) -> Result<(), Failure> {
     let end = stdin::lines(|_| {});
-    let (over, lines) = channel();
+    let (over, lines) = sync_channel(BACKLOG);
     thread::spawn(move || tell(&lines));
     let runtime = Handle::current();
-    // A thread: tokio's timers have a grain of a millisecond, half of what lies between two calls.
     thread::spawn(move || call_by_the_clock(&caller, rate, &over, &runtime));
     // An error is the same news: nobody is there.
     let _ = end.await;
     Ok(())
 }
 
-fn call_by_the_clock(caller: &Caller, rate: u32, over: &Sender<Over>, runtime: &Handle) {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread of its own: tokio's timers have a grain of a millisecond, half of what lies between two calls"
+)]
+fn call_by_the_clock(caller: &Caller, rate: u32, over: &SyncSender<Over>, runtime: &Handle) {
     let (begin, begin_us) = (Instant::now(), now_us());
     for call in 0.. {
         let at = Duration::from_nanos(1_000_000_000 / u64::from(rate) * call);
         thread::sleep((begin + at).saturating_duration_since(Instant::now()));
         let (caller, over) = (caller.clone(), over.clone());
         runtime.spawn(async move {
-            let answer = caller.call(payload(call)).await;
+            let outcome = caller.call(payload(call)).await;
             let took = (begin + at).elapsed();
-            let outcome = match answer {
-                Ok(answer) => Ok((
-                    answer.body.first().copied().unwrap_or(u8::MAX),
-                    answer.attempts,
-                )),
-                Err(refusal) => Err((refusal.code, refusal.attempts, refusal.why)),
-            };
             let begun_us = begin_us + at.as_micros() as u64;
             // The teller goes only when the process does.
             let _ = over.send(Over {
@@ -96,10 +97,10 @@ fn tell(lines: &Receiver<Over>) {
     loop {
         match lines.recv_timeout(FLUSH) {
             Ok(over) => {
-                if let Err((.., why)) = &over.outcome
+                if let Err(refusal) = &over.outcome
                     && told < TOLD
                 {
-                    eprintln!("call {}: {why}", over.call);
+                    eprintln!("call {}: {}", over.call, refusal.why);
                     told += 1;
                 }
                 let _ = writeln!(out, "{}", line(&over));
@@ -116,8 +117,11 @@ fn tell(lines: &Receiver<Over>) {
 
 fn line(over: &Over) -> String {
     let (replica, attempts, code) = match &over.outcome {
-        Ok((replica, attempts)) => (replica.to_string(), attempts, "Ok"),
-        Err((code, attempts, _)) => ("-".to_owned(), attempts, code.as_str()),
+        Ok(answer) => {
+            let replica = answer.body.first().copied().unwrap_or(u8::MAX);
+            (replica.to_string(), answer.attempts, "Ok")
+        }
+        Err(refusal) => ("-".to_owned(), refusal.attempts, refusal.code.as_str()),
     };
     format!(
         "{} {} {} {replica} {} {code}",

@@ -7,9 +7,9 @@ use versus_peers::Failure;
 use crate::{
     diary::{Diary, now_us},
     figures::{Figures, Marks, When, back},
-    fleet::{Fleet, REPLICAS, Site, pause},
+    fleet::{Fleet, REPLICAS, Site},
     names::{Contender, Fault},
-    process::Usage,
+    process::{Usage, pause},
 };
 
 /// Whom faults of one replica happen to.

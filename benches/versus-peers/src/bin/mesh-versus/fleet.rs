@@ -10,7 +10,6 @@ use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::{Path, PathBuf},
     process::{self, Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -297,9 +296,4 @@ fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
         return Ok(ports);
     }
     Err(format!("no {count} free ports between {} and {}", first, PORTS.end).into())
-}
-
-/// Waits.
-pub(crate) fn pause(length: Duration) {
-    thread::sleep(length);
 }

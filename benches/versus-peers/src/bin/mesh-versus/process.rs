@@ -120,7 +120,7 @@ impl Process {
             if Instant::now() >= until {
                 return Err(format!("it has not ended after {} s", patience.as_secs()).into());
             }
-            thread::sleep(LOOK);
+            pause(LOOK);
         }
     }
 
@@ -159,6 +159,15 @@ impl Usage {
             memory_mib: self.memory_mib + other.memory_mib,
         }
     }
+}
+
+/// Waits.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the referee is one thread, which has nothing else to do"
+)]
+pub(crate) fn pause(length: Duration) {
+    thread::sleep(length);
 }
 
 /// User and system time of all threads, in the ticks of `stat`: over seconds, 10 ms are exact enough.
