@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_millis(250);
 /// After this, every call that began is over and told.
 const SETTLED: Duration = Duration::from_millis(1_200);
 
-/// A fleet that is worse than this before its fault, fifty times what the handler takes, has met something else: such an
-/// episode is played again, for whoever it happens to,
+/// A fleet that is worse than this before its fault, fifty times what the handler takes, has met something else. Such
+/// an episode says nothing, and is played again, for whoever it happens to,
 const SETTLED_P99_US: u64 = 100_000;
 /// and so often at most.
 const AGAIN: u32 = 2;
@@ -39,7 +39,7 @@ pub(crate) struct Episode {
 }
 
 /// # Errors
-/// A process does not start, ends before its time, or does not end.
+/// A process does not start, ends before its time, or does not end; or the machine has no time for any of it.
 pub(crate) fn play(
     site: &Site,
     contender: Contender,
@@ -49,9 +49,16 @@ pub(crate) fn play(
     let mut again = 0;
     loop {
         let mut episode = once(site, contender, fault, length)?;
-        if again == AGAIN || episode.figures.healthy_p99_us < SETTLED_P99_US {
+        let p99_us = episode.figures.healthy_p99_us;
+        if p99_us < SETTLED_P99_US {
             episode.again = again;
             return Ok(episode);
+        }
+        if again == AGAIN {
+            let ms = p99_us / 1_000;
+            return Err(
+                format!("p99 is {ms} ms with no fault yet: the machine is too busy").into(),
+            );
         }
         again += 1;
     }

@@ -1,10 +1,11 @@
 //! What a fault came to, out of the log alone.
 //!
 //! # How
-//! A call is **touched** by a fault when it failed, took longer than 25 ms (ten times what the handler does), was
-//! repeated as far as its caller is told, or was executed by the replica that fails or is slow. That replica is
-//! **left** when the last touched call is over, single ones among many aside: clients probe. It is **back** when it
-//! answers half of its share again. Both look at half a second at a time, because one call says nothing.
+//! A call is **touched** by a fault when the replica that fails or is slow executed it; where the replica is dead or
+//! frozen, when the call failed, took longer than 25 ms (ten times what the handler does), or was repeated as far as
+//! its caller is told. The replica is **left** when the last touched call is over, single ones among many aside:
+//! clients probe. It is **back** when it answers half of its share again. Both look at half a second at a time, because
+//! one call says nothing.
 
 use crate::{
     diary::{Call, Log},
@@ -164,27 +165,35 @@ fn executions_per_call(log: &Log, calls: &[Call]) -> f64 {
     executions.filter(|one| these.contains(&one.call)).count() as f64 / calls.len() as f64
 }
 
-/// From the strike to the end of the last touched call, single ones aside.
-fn left(log: &Log, during: &[Call], fault: Fault, victim: u8, marks: Marks) -> When {
-    let mut touched: Vec<(u64, u64)> = during
-        .iter()
-        .filter(|call| {
-            call.failed()
-                || call.took_us > LATE_US
-                || call.attempts.is_some_and(|attempts| attempts > 1)
-        })
-        .map(|call| (call.begun_us, call.begun_us + call.took_us))
-        .collect();
-    if fault.executes() {
+/// When the calls that the fault touched began and were over, in the order in which they began.
+///
+/// A replica that executes says exactly which those are. Of one that is dead or frozen they are known by what became
+/// of them.
+fn touched(log: &Log, during: &[Call], fault: Fault, victim: u8, marks: Marks) -> Vec<(u64, u64)> {
+    let mut touched: Vec<_> = if fault.executes() {
         let at_victim = log.executions.iter().filter(|one| one.replica == victim);
-        let meanwhile = marks.strike_us..marks.heal_us;
         let times = at_victim.map(|one| one.at_us);
-        touched.extend(times.filter(|at| meanwhile.contains(at)).map(|at| (at, at)));
-    }
+        let meanwhile = marks.strike_us..marks.heal_us;
+        times
+            .filter(|at| meanwhile.contains(at))
+            .map(|at| (at, at))
+            .collect()
+    } else {
+        let repeated = |call: &Call| call.attempts.is_some_and(|attempts| attempts > 1);
+        let held = |call: &&Call| call.failed() || call.took_us > LATE_US || repeated(call);
+        let held = during.iter().filter(held);
+        held.map(|call| (call.begun_us, call.begun_us + call.took_us))
+            .collect()
+    };
     touched.sort_unstable();
+    touched
+}
+
+/// From the strike to the end of the last touched call before a second without any, single ones aside.
+fn left(log: &Log, during: &[Call], fault: Fault, victim: u8, marks: Marks) -> When {
+    let touched = touched(log, during, fault, victim, marks);
     let many = LEFT_BELOW * rate_per_window(during, marks);
-    let mut first = 0;
-    let mut left = When::Ms(0.0);
+    let (mut first, mut last_begun, mut last_over) = (0, marks.strike_us, marks.strike_us);
     for (at, &(begun, over)) in touched.iter().enumerate() {
         while touched[first].0 + WINDOW_US <= begun {
             first += 1;
@@ -193,17 +202,17 @@ fn left(log: &Log, during: &[Call], fault: Fault, victim: u8, marks: Marks) -> W
         if !is_early && ((at + 1 - first) as f64) < many {
             continue;
         }
-        // What goes on until the end is not left, whatever comes then.
-        if begun + 2 * WINDOW_US >= marks.heal_us {
-            return When::Never;
+        // It was left, and this is something else: a busy machine, or a return.
+        if begun > last_begun + 2 * WINDOW_US {
+            break;
         }
-        let ms = (over - marks.strike_us) as f64 / 1e3;
-        left = match left {
-            When::Ms(known) => When::Ms(known.max(ms)),
-            When::Never | When::Meaningless => When::Ms(ms),
-        };
+        (last_begun, last_over) = (begun, last_over.max(over));
     }
-    left
+    // What goes on until the end is not left, whatever comes then.
+    if last_begun + 2 * WINDOW_US >= marks.heal_us {
+        return When::Never;
+    }
+    When::Ms((last_over - marks.strike_us) as f64 / 1e3)
 }
 
 fn rate_per_window(during: &[Call], marks: Marks) -> f64 {
@@ -339,6 +348,21 @@ mod tests {
         };
         assert_eq!(keeps(6).left, When::Never);
         assert!(matches!(keeps(30).left, When::Ms(ms) if ms <= 500.0));
+    }
+
+    #[test]
+    fn a_machine_that_stands_still_later_is_not_the_fault() {
+        let held = |from_us: u64| {
+            figures(Fault::Kill, move |call| {
+                let since = call.begun_us.saturating_sub(MARKS.strike_us);
+                if lasts(call) && (since < 100_000 || (from_us..from_us + 200_000).contains(&since))
+                {
+                    call.took_us = 60_000;
+                }
+            })
+        };
+        assert!(matches!(held(3_500_000).left, When::Ms(ms) if ms < 200.0));
+        assert!(matches!(held(300_000).left, When::Ms(ms) if (500.0..600.0).contains(&ms)));
     }
 
     #[test]
