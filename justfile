@@ -19,6 +19,10 @@ demo *args:
 versus *args:
     benches/versus {{ args }}
 
+# The same under faults, Envoy with them: `just mesh-versus --help`
+mesh-versus *args:
+    benches/mesh-versus {{ args }}
+
 # The API docs, in a browser
 docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --open

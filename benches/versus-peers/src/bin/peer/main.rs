@@ -21,16 +21,13 @@ mod serving;
 #[cfg(feature = "sinew")]
 mod sinew_echo;
 mod tarpc_echo;
-mod tls;
 mod tonic_echo;
 mod usage;
 
 use std::process::ExitCode;
 
 use args::{Args, Flavour, Framework, Role};
-
-/// Whatever went wrong, in words: a benchmark has nobody to recover for.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use versus_peers::{Failure, tls};
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;

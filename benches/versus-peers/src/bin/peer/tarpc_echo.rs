@@ -79,7 +79,7 @@ pub(crate) async fn call(args: &Args) -> Result<(), Failure> {
     let stream = TcpStream::connect(args.addr()?).await?;
     stream.set_nodelay(true)?;
     if args.framework.has_tls() {
-        let connector = TlsConnector::from(tls::client_config(args)?);
+        let connector = TlsConnector::from(tls::client_config(args.cert.as_deref())?);
         let stream = connector.connect(tls::NAME.try_into()?, stream).await?;
         call_over(args, stream).await
     } else {

@@ -11,7 +11,6 @@
 mod cells;
 mod child;
 mod contest;
-mod machine;
 mod outcome;
 mod report;
 mod table;
@@ -23,9 +22,7 @@ use cells::{Cell, Contestant};
 use contest::Contest;
 use outcome::Results;
 use report::Report;
-
-/// Whatever went wrong, in words.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use versus_peers::{Failure, machine};
 
 /// How often each contestant runs in each cell.
 const REPETITIONS: u32 = 3;

@@ -79,7 +79,7 @@ pub(crate) fn server_config(args: &Args, identity: &Identity) -> Result<ServerCo
 /// # Errors
 /// As [`tls::client_config`].
 pub(crate) fn client_config(args: &Args) -> Result<ClientConfig, Failure> {
-    let tls = QuicClientConfig::try_from(tls::client_config(args)?)?;
+    let tls = QuicClientConfig::try_from(tls::client_config(args.cert.as_deref())?)?;
     let mut config = ClientConfig::new(Arc::new(tls));
     config.transport_config(transport(args));
     Ok(config)

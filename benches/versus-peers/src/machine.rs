@@ -3,7 +3,8 @@
 use std::fs;
 
 /// Ticks since the start, of the machine and of us with the contestants that have ended.
-pub(crate) struct Load {
+#[derive(Debug)]
+pub struct Load {
     /// All CPUs, idle or not.
     total: u64,
     idle: u64,
@@ -12,7 +13,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// `None` where `/proc` is not Linux's: then nothing is said.
-    pub(crate) fn now() -> Option<Self> {
+    pub fn now() -> Option<Self> {
         let stat = fs::read_to_string("/proc/stat").ok()?;
         // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already
         let ticks = numbers(stat.lines().next()?.strip_prefix("cpu")?)
@@ -29,7 +30,7 @@ impl Load {
     }
 
     /// One line for the reader.
-    pub(crate) fn others_until(&self, after: &Self) -> String {
+    pub fn others_until(&self, after: &Self) -> String {
         let total = (after.total - self.total).max(1) as f64;
         let busy = total - (after.idle - self.idle) as f64;
         let others = (busy - (after.ours - self.ours) as f64).max(0.0);

@@ -11,16 +11,16 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
 
-use crate::{Failure, args::Args};
+use crate::Failure;
 
 /// The name on the certificate.
-pub(crate) const NAME: &str = "localhost";
+pub const NAME: &str = "localhost";
 
 /// Makes AES-128-GCM the only suite that this process knows; tonic takes the process's provider.
 ///
 /// # Errors
 /// Some other provider was first.
-pub(crate) fn install_cipher() -> Result<(), Failure> {
+pub fn install_cipher() -> Result<(), Failure> {
     let provider = CryptoProvider {
         cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
         ..ring::default_provider()
@@ -31,15 +31,19 @@ pub(crate) fn install_cipher() -> Result<(), Failure> {
 }
 
 /// A server's certificate and key, made for one run.
-pub(crate) struct Identity {
-    pub(crate) certificate_pem: String,
-    pub(crate) key_pem: String,
+pub struct Identity {
+    /// For both sides.
+    pub certificate_pem: String,
+    /// For the server.
+    pub key_pem: String,
 }
 
 impl Identity {
+    /// Signed by itself, for [`NAME`].
+    ///
     /// # Errors
     /// No randomness.
-    pub(crate) fn fresh() -> Result<Self, Failure> {
+    pub fn fresh() -> Result<Self, Failure> {
         let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
         Ok(Self {
             certificate_pem: made.cert.pem(),
@@ -48,16 +52,18 @@ impl Identity {
     }
 
     /// The certificate as the `ready` line carries it.
-    pub(crate) fn for_the_client(&self) -> String {
+    pub fn for_the_client(&self) -> String {
         self.certificate_pem
             .bytes()
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
 
+    /// For a server on tokio-rustls.
+    ///
     /// # Errors
     /// rustls does not like what rcgen made.
-    pub(crate) fn server_config(&self) -> Result<ServerConfig, Failure> {
+    pub fn server_config(&self) -> Result<ServerConfig, Failure> {
         let certificate = CertificateDer::from_pem_slice(self.certificate_pem.as_bytes())?;
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())?;
         Ok(ServerConfig::builder()
@@ -70,8 +76,8 @@ impl Identity {
 ///
 /// # Errors
 /// None was given, or it is not hexadecimal.
-pub(crate) fn pem_of_server(args: &Args) -> Result<String, Failure> {
-    let hex = args.cert.as_deref().ok_or("no `--cert`")?;
+pub fn pem_of_server(hex: Option<&str>) -> Result<String, Failure> {
+    let hex = hex.ok_or("no `--cert`")?;
     let bytes = (0..hex.len())
         .step_by(2)
         .map(|at| {
@@ -86,8 +92,8 @@ pub(crate) fn pem_of_server(args: &Args) -> Result<String, Failure> {
 ///
 /// # Errors
 /// As [`pem_of_server`].
-pub(crate) fn client_config(args: &Args) -> Result<Arc<ClientConfig>, Failure> {
-    let certificate = CertificateDer::from_pem_slice(pem_of_server(args)?.as_bytes())?;
+pub fn client_config(hex: Option<&str>) -> Result<Arc<ClientConfig>, Failure> {
+    let certificate = CertificateDer::from_pem_slice(pem_of_server(hex)?.as_bytes())?;
     let mut roots = RootCertStore::empty();
     roots.add(certificate)?;
     Ok(Arc::new(
