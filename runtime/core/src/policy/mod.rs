@@ -8,5 +8,6 @@ pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
 pub mod retry;
+pub mod roster;
 pub mod silence;
 pub mod throttle;
