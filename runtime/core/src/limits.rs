@@ -443,6 +443,8 @@ limits! {
     time ENDPOINTS_FILE_LOOK: Duration = Duration::from_millis(500);
     /// The size of a file of endpoints: a thousand take 150 KiB.
     bytes ENDPOINTS_FILE_MAX: u64 = MIB as u64;
+    /// A source that says nothing for so long is taken for one that cannot be asked: what was kept of it is used.
+    time LAST_GOOD_AFTER: Duration = Duration::from_millis(500);
     /// Files with the last endpoints that were known.
     count LAST_GOOD_FILES_MAX: usize = 1024;
     /// A name is not asked for sooner than this after the last time, whatever its records say ...

@@ -137,7 +137,8 @@ impl<E: Listed> Roster<E> {
 
     /// A source says something. Whether it lists anything else than before.
     pub fn hear(&mut self, source: usize, heard: Heard<E>, now: Instant) -> bool {
-        let (Some(source), Heard::Snapshot(snapshot)) = (self.sources.get_mut(source), heard) else {
+        let (Some(source), Heard::Snapshot(snapshot)) = (self.sources.get_mut(source), heard)
+        else {
             return false;
         };
         let before = source.listed.clone();
