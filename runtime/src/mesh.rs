@@ -137,8 +137,8 @@ impl Mesh {
     /// | `file:endpoints.toml` | those in the file, which is looked at every 500 ms |
     /// | `dns:shop.example:7000`, `dns:_sinew._udp.shop.example` | A and AAAA records, or SRV records, for as long as they hold; needs the feature `dns` |
     ///
-    /// The file and the name are looked up when the client first calls, not here. The pages `docs/discovery.md` say what
-    /// they hold, and what becomes of a source that fails.
+    /// Files and names are looked up when the client first calls, not here; what they hold, and what becomes of one that
+    /// fails, is in `docs/discovery.md`.
     ///
     /// # Errors
     /// [`MeshError::Target`] with what to write instead.

@@ -95,7 +95,13 @@ impl Discovery {
             ),
             None => format!("`{name}` lists none"),
         };
-        self.lock().problems.iter().map(of).collect::<Vec<_>>().join("; ")
+        let problems: Vec<_> = self.lock().problems.iter().map(of).collect();
+        if problems.is_empty() {
+            return "this mesh looks for nobody on this machine (`MeshBuilder::without_local_discovery`, or a runtime \
+                    directory that cannot be used); name an address"
+                .to_owned();
+        }
+        problems.join("; ")
     }
 }
 
@@ -182,3 +188,6 @@ fn hear(core: &Weak<ClientCore>, news: News) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,9 @@ impl Announcement {
             }
         }
         about.check()?;
+        if service.iter().any(|service: &String| service.contains(char::is_control)) {
+            return Err("the service has control characters".to_owned());
+        }
         Ok(Self {
             service: service.ok_or("there is no service")?,
             address: address.ok_or("there is no address")?,
@@ -128,7 +131,8 @@ impl Process {
             return Err(format!("`{value}` is no process"));
         };
         let pid = u32::try_from(pid).map_err(|_| format!("`{value}` is no process"))?;
-        Ok(Self { pid, began, namespace: parts.next().unwrap_or_default().to_owned() })
+        let namespace = parts.next().unwrap_or_default().trim_end().to_owned();
+        Ok(Self { pid, began, namespace })
     }
 
     /// Whether it runs; `None` where that cannot be seen from here.

@@ -103,6 +103,19 @@ impl Doubts {
     }
 }
 
+/// Reads any text as each of the formats that are read here. What is understood is written and read again as the same.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_any(text: &str) {
+    if let Ok(known) = announcement::Announcement::parse(text) {
+        assert_eq!(announcement::Announcement::parse(&known.to_text()), Ok(known));
+    }
+    if let Ok(known) = endpoints::read(text, "a") {
+        let again = endpoints::read(&endpoints::write(&known.entries), "a");
+        assert_eq!(again.map(|again| again.entries), Ok(known.entries));
+    }
+    let _ = Place::parse(text);
+}
+
 /// Nothing more is to be said.
 async fn forever() -> ! {
     loop {
