@@ -194,7 +194,7 @@ impl Look {
             // What is gone for good and was told needs no watching.
             seen.modified.is_some() || standing != Standing::Withdrawn
         });
-        endpoints.sort_by(|(one, _), (other, _)| one.cmp(other));
+        endpoints.sort_by_key(|(began, _)| *began);
         let endpoints = endpoints.into_iter().map(|(_, entry)| entry).collect();
         Snapshot { endpoints, withdrawn: Withdrawn::Ids(withdrawn) }
     }
