@@ -1,7 +1,7 @@
 //! What fuzzing reaches and no user can: the codecs, and the far end of a connection.
 //!
 //! # Why
-//! Hostile bytes come in at two places, a codec and a link. Both are private, and fuzzed through the public API most of
+//! Hostile bytes come in at two places, a codec and a link, and strange ones from files. All are private, and fuzzed through the public API most of
 //! a second would go into handshakes. Behind the feature `fuzzing`, which nothing but our own tests turns on; no promise
 //! of stability is made for it.
 
@@ -47,6 +47,14 @@ pub fn encode<T: Serialize + 'static>(codec: u8, value: &T) -> Result<Vec<u8>, S
     let mut message = Vec::new();
     codec::encode(codec, value, &mut message).map_err(|error| error.to_string())?;
     Ok(message)
+}
+
+/// Reads what a file of the machine says of endpoints.
+///
+/// # Panics
+/// Where what was understood is written as something else.
+pub fn discovery(text: &str) {
+    crate::discovery::read_any(text);
 }
 
 /// A server without a socket.

@@ -18,6 +18,9 @@
 #[doc = include_str!("../../docs/deadline.md")]
 mod deadline_page {}
 #[cfg(doctest)]
+#[doc = include_str!("../../docs/discovery.md")]
+mod discovery_page {}
+#[cfg(doctest)]
 #[doc = include_str!("../../docs/identity.md")]
 mod identity_page {}
 

@@ -35,7 +35,7 @@ impl Start {
     /// with the identity of the scene.
     pub fn new(path: &str, scene: &Scene) -> Self {
         let mut command = Command::new(path);
-        for variable in ["SINEW_CONFIG", "SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE"] {
+        for variable in ["SINEW_CONFIG", "SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE", "SINEW_ZONE"] {
             command.env_remove(variable);
         }
         command
@@ -112,6 +112,17 @@ impl Process {
     /// Kills it; it has no time to say anything.
     pub async fn kill(mut self) {
         self.child.kill().await.must("killed");
+    }
+
+    /// Kills it, and does not wait for its end: it stays what Unix calls a zombie until this is dropped.
+    pub async fn kill_unwaited(&self) {
+        self.signal("KILL").await;
+        let id = self.child.id().must("a process that was not waited for");
+        until("it is a zombie", || {
+            let status = std::fs::read_to_string(format!("/proc/{id}/stat"));
+            status.map_or(true, |status| status.contains(") Z "))
+        })
+        .await;
     }
 
     /// Waits for its end; whether it was a success.

@@ -12,6 +12,7 @@
 //!   errand      a service whose handler is a closure                     feed    a service that streams
 //!   versions    builds that differ, and what each understands of the other
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
+//!   load        calls beside a test, of which none may fail          dns     a real name server
 //!   relay       a bad network between two of them
 //!   fuzz        what fuzzing runs
 //! ```
@@ -22,11 +23,13 @@
 
 pub mod authority;
 pub mod child;
+pub mod dns;
 pub mod errand;
 pub mod feed;
 pub mod fuzz;
 pub mod hops;
 pub mod hostile;
+pub mod load;
 pub mod probe;
 pub mod raw;
 pub mod relay;

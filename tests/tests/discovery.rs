@@ -6,9 +6,10 @@ use sinew::{CallOptions, Code, Mesh, Ran, Reason};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     child::{Process, Start},
+    load::Load,
     probe::{Counting, ProbeClient},
     scene::Scene,
-    wait::{ms, soon},
+    wait::{ms, soon, until},
 };
 
 async fn process(scene: &Scene) -> Process {
@@ -100,4 +101,149 @@ async fn who_wants_no_discovery_is_not_found_and_finds_nobody() {
     let status = client.with(hurried).echo("x".into()).await.must_err();
     assert_says(&status, &["MeshBuilder::endpoints"]);
     drop(server);
+}
+
+#[tokio::test]
+async fn servers_that_are_killed_among_garbage_cost_no_call_that_may_be_repeated() {
+    let scene = Scene::new();
+    let (_mesh, client) = client(&scene).await;
+    let mut servers = Vec::new();
+    for _ in 0..4 {
+        servers.push(process(&scene).await);
+    }
+    answered_by(&client, &servers.iter().collect::<Vec<_>>()).await;
+    let directory = scene.runtime_dir().join("sinew").join("services").join("test.Probe");
+    let announced = std::fs::read_dir(&directory).must("a directory").flatten().next();
+    let good = std::fs::read(announced.must("an announcement").path()).must("its text");
+    let load = Load::on(&client);
+    for (at, server) in servers.drain(1..).enumerate() {
+        for (name, text) in [
+            ("garbage", vec![0xff; 5000]),
+            ("half", good[..good.len() / 2].to_vec()),
+            (
+                "nowhere",
+                b"sinew-announcement 1\nservice test.Probe\naddress 192.0.2.1:9\n".to_vec(),
+            ),
+            // An announcement that nobody stands behind.
+            ("dead", b"sinew-announcement 1\nservice test.Probe\naddress 127.0.0.1:9\n".to_vec()),
+        ] {
+            std::fs::write(directory.join(format!("{name}-{at}")), text).must("a file");
+        }
+        load.goes_on(200).await;
+        server.kill().await;
+        load.goes_on(500).await;
+    }
+    load.no_failures().await;
+    answered_by(&client, &[&servers[0]]).await;
+}
+
+#[tokio::test]
+async fn a_process_that_was_killed_and_not_waited_for_is_gone() {
+    let scene = Scene::new();
+    let zombie = process(&scene).await;
+    let (_mesh, client) = client(&scene).await;
+    answered_by(&client, &[&zombie]).await;
+    zombie.kill_unwaited().await;
+    let server = process(&scene).await;
+    let hurried = client.with(CallOptions::new().timeout(ms(50)));
+    soon("only the new one is known", async {
+        loop {
+            // A call that no server answers in time says which there are.
+            let status = hurried.hold().await.must_err();
+            let known = status.explain().must("an explanation");
+            if known.known() == 1 && known.to_string().contains(&server.address().to_string()) {
+                return;
+            }
+        }
+    })
+    .await;
+    answered_by(&client, &[&server]).await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_says_so_before_it_drains() {
+    let scene = Scene::new();
+    let probe = Counting::new();
+    let mut server = scene.serve(|server| server.serve(probe.server())).await;
+    let (_mesh, one) = client(&scene).await;
+    let held = tokio::spawn(one.wait(3000));
+    until("it is at work", || probe.tally().running() == 1).await;
+    server.begin_drain();
+    let directory = scene.runtime_dir().join("sinew").join("services").join("test.Probe");
+    let withdrawn = || {
+        let files = std::fs::read_dir(&directory).must("a directory").flatten();
+        let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+        texts.collect::<String>().contains("withdrawn yes")
+    };
+    until("it says so", withdrawn).await;
+    assert_eq!(probe.tally().running(), 1, "it drains");
+    // Nobody who comes now knows of it, and what it has to do is done.
+    let (_mesh, late) = client(&scene).await;
+    let hurried = late.with(CallOptions::new().timeout(Duration::from_millis(400)));
+    let status = hurried.echo("x".into()).await.must_err();
+    assert_eq!(status.reason(), Reason::NoEndpoints, "{status}");
+    held.await.must("a task").must("an answer");
+    server.drained().await;
+}
+
+#[tokio::test]
+async fn a_full_disk_keeps_no_server_from_serving_and_is_left_behind() {
+    let scene = Scene::new();
+    let services = scene.runtime_dir().join("sinew").join("services");
+    let disk = FullDisk::at(&services.join("test.Probe"));
+    let probe = Counting::new();
+    let server = scene.serve(|server| server.serve(probe.server())).await;
+    let direct: ProbeClient = scene.client(&server).await;
+    direct.echo("x".into()).await.must("an answer");
+    let (_mesh, client) = client(&scene).await;
+    let hurried = client.with(CallOptions::new().timeout(Duration::from_millis(400)));
+    let status = hurried.echo("x".into()).await.must_err();
+    assert_eq!(status.reason(), Reason::NoEndpoints, "{status}");
+    disk.has_room();
+    soon("it is announced", async { while client.echo("x".into()).await.is_err() {} }).await;
+    drop(server);
+}
+
+/// A directory in which nothing can be written: on a tiny disk of its own where we may make one, else with links to a
+/// device that is always full where the server writes first.
+struct FullDisk {
+    directory: std::path::PathBuf,
+    mounted: bool,
+}
+
+impl FullDisk {
+    fn at(directory: &std::path::Path) -> Self {
+        std::fs::create_dir_all(directory).must("a directory");
+        let mount = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs"])
+            .arg(directory)
+            .stderr(std::process::Stdio::null())
+            .status();
+        let full =
+            Self { directory: directory.to_owned(), mounted: mount.is_ok_and(|s| s.success()) };
+        if full.mounted {
+            let filled = std::fs::write(directory.join("large"), [0; 8192]);
+            assert!(filled.is_err(), "the disk is not full");
+        } else {
+            for number in 0..100 {
+                let name = format!(".new-{0}-{0}-{number}", std::process::id());
+                std::os::unix::fs::symlink("/dev/full", directory.join(name)).must("a link");
+            }
+        }
+        full
+    }
+
+    fn has_room(&self) {
+        for file in std::fs::read_dir(&self.directory).must("a directory").flatten() {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+}
+
+impl Drop for FullDisk {
+    fn drop(&mut self) {
+        if self.mounted {
+            let _ = std::process::Command::new("umount").arg("-l").arg(&self.directory).status();
+        }
+    }
 }

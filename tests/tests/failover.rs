@@ -1,21 +1,16 @@
 //! Servers that are killed, frozen, or fail at once, under load, on defaults: whoever calls what may be repeated does not
 //! notice.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use sinew::{CallOptions, Code, Ran, Status};
+use sinew::{CallOptions, Code, Ran};
 use sinew_tests::{
     Must as _, MustFail as _,
     child::{Process, Start},
+    load::Load,
     probe::ProbeClient,
     scene::Scene,
-    wait::{ms, soon, until},
+    wait::{ms, soon},
 };
 use tokio::task::JoinSet;
 
@@ -63,45 +58,6 @@ async fn calls(client: &ProbeClient, count: usize) {
     }
     for answer in calls.join_all().await {
         answer.must("an answer");
-    }
-}
-
-/// Calls without a pause until it is told to end.
-struct Load {
-    over: Arc<AtomicBool>,
-    made: Arc<AtomicU64>,
-    callers: JoinSet<Vec<Status>>,
-}
-
-impl Load {
-    fn on(client: &ProbeClient) -> Self {
-        let (over, made) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let mut callers = JoinSet::new();
-        for _ in 0..12 {
-            let (client, over, made) = (client.clone(), Arc::clone(&over), Arc::clone(&made));
-            callers.spawn(async move {
-                let mut failures = Vec::new();
-                while !over.load(Ordering::Relaxed) {
-                    failures.extend(client.echo_again("x".into()).await.err());
-                    made.fetch_add(1, Ordering::Relaxed);
-                    tokio::time::sleep(ms(2)).await;
-                }
-                failures
-            });
-        }
-        Self { over, made, callers }
-    }
-
-    /// Waits until so many more calls have ended.
-    async fn goes_on(&self, calls: u64) {
-        let goal = self.made.load(Ordering::Relaxed) + calls;
-        until("the load goes on", || self.made.load(Ordering::Relaxed) >= goal).await;
-    }
-
-    async fn no_failures(self) {
-        self.over.store(true, Ordering::Relaxed);
-        let failures = self.callers.join_all().await.concat();
-        assert!(failures.is_empty(), "{} failed, first {}", failures.len(), failures[0]);
     }
 }
 

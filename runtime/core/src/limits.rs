@@ -417,6 +417,44 @@ limits! {
     time DISCOVERY_TICK: Duration = Duration::from_millis(100);
     /// ... and whether what is there lives, this often.
     time DISCOVERY_LOOK: Duration = Duration::from_secs(1);
+    /// Endpoints of one service that are used, whatever its sources say.
+    count ENDPOINTS_MAX: usize = 1024;
+    /// Sources of one service's endpoints.
+    count SOURCES_MAX: usize = 16;
+    /// The least weight of an endpoint ...
+    ratio WEIGHT_MIN: f64 = 0.01;
+    /// ... and the largest; 1 is usual.
+    count WEIGHT_MAX: u32 = 1000;
+    /// Bytes of a zone's name.
+    bytes ZONE_MAX: usize = 64;
+    /// Labels of one endpoint.
+    count LABELS_MAX: usize = 32;
+    /// Bytes of a label's key ...
+    bytes LABEL_KEY_MAX: usize = 64;
+    /// ... and of its value.
+    bytes LABEL_VALUE_MAX: usize = 128;
+    /// Changes of the list that come within this time are one.
+    time ROSTER_DEBOUNCE: Duration = Duration::from_millis(100);
+    /// The time in which at most half of what a source listed goes without having been taken back.
+    time ROSTER_LEASE: Duration = Duration::from_secs(10);
+    /// What left the list is not taken back into it sooner, unless it would be empty.
+    time ROSTER_RETURN: Duration = Duration::from_secs(1);
+    /// A file of endpoints is looked at this often, and believed when it is the same twice.
+    time ENDPOINTS_FILE_LOOK: Duration = Duration::from_millis(500);
+    /// The size of a file of endpoints: a thousand take 150 KiB.
+    bytes ENDPOINTS_FILE_MAX: u64 = MIB as u64;
+    /// A source that says nothing for so long is taken for one that cannot be asked: what was kept of it is used.
+    time LAST_GOOD_AFTER: Duration = Duration::from_millis(500);
+    /// Files with the last endpoints that were known.
+    count LAST_GOOD_FILES_MAX: usize = 1024;
+    /// A name is not asked for sooner than this after the last time, whatever its records say ...
+    time DNS_AGAIN_MIN: Duration = Duration::from_secs(2);
+    /// ... nor later.
+    time DNS_AGAIN_MAX: Duration = Duration::from_secs(300);
+    /// One question to a name server takes at most this.
+    time DNS_TIMEOUT: Duration = Duration::from_secs(5);
+    /// Hosts behind one SRV name that are asked for.
+    count DNS_HOSTS_MAX: usize = 64;
 
     // -- bulkheads --
 

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use sinew_core::{
     backoff::Backoff,
     codes::{Code, Reason},
@@ -31,6 +32,7 @@ use tokio::{
 use self::beside::{Renewal, Second};
 use crate::{
     chance::Chance,
+    discovery::Entry,
     error::{Status, millis},
     transport::{Connector, Readiness, Session, Turned},
 };
@@ -51,8 +53,8 @@ pub(crate) struct Endpoint(Arc<Shared>);
 struct Shared {
     service: Arc<str>,
     name: Arc<str>,
-    /// Tells it from whatever was at the same address before.
-    id: String,
+    /// What discovery says of it.
+    entry: ArcSwap<Entry>,
     member: Member,
     connector: Box<dyn Connector>,
     age: Duration,
@@ -101,11 +103,11 @@ impl AsRef<Member> for Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(service: &str, target: Target, id: String, member: Member) -> Self {
+    pub(crate) fn new(service: &str, target: Target, entry: Entry, member: Member) -> Self {
         Self(Arc::new(Shared {
             service: Arc::from(service),
             name: Arc::from(target.name),
-            id,
+            entry: ArcSwap::from_pointee(entry),
             member,
             connector: target.connector,
             age: target.age,
@@ -127,8 +129,15 @@ impl Endpoint {
         &self.0.name
     }
 
-    pub(crate) fn id(&self) -> &str {
-        &self.0.id
+    /// What discovery says of it: where it is, its zone, its labels.
+    pub(crate) fn entry(&self) -> Arc<Entry> {
+        self.0.entry.load_full()
+    }
+
+    /// Discovery says something else of it, to a caller in this zone. Its connection stays.
+    pub(crate) fn set_entry(&self, entry: &Entry, zone: Option<&str>) {
+        self.0.member.set_placement(entry.placement(zone));
+        self.0.entry.store(Arc::new(entry.clone()));
     }
 
     pub(crate) fn member(&self) -> &Member {

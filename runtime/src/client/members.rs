@@ -1,37 +1,49 @@
 //! The endpoints of a client whose service is discovered: looked for when first needed, kept up to date beside the calls.
 //!
 //! # Invariants
-//! 1. The last good list stays: an empty one never takes its place.
-//! 2. An endpoint that stays on the list keeps its connection and what is known of it.
+//! 1. An endpoint that stays on the list keeps its connection and what is known of it, also where something else is said
+//!    of it now. One that leaves it keeps what is still out there, until that is over.
+//! 2. Nothing looks on when the client is gone.
 
 use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use sinew_core::{limits, plan::client::Placement};
+use sinew_core::codes::Reason;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, timeout_at},
+    task::AbortHandle,
+    time::{Instant, timeout_at},
 };
 
 use super::{ClientCore, Endpoint, Target};
-use crate::discovery::{Entry, Look};
+use crate::discovery::{Doubt, Entry, News, Sources, follow};
 
 /// How to get to an endpoint that was found.
-pub(crate) type Reach = Box<dyn Fn(&Entry) -> Target + Send + Sync>;
+type Reach = Box<dyn Fn(&Entry) -> Target + Send + Sync>;
 
 /// Where a client's endpoints come from.
-pub(super) struct Discovery {
-    /// Taken by the task that looks.
-    look: Mutex<Option<Look>>,
+pub(crate) struct Discovery {
     reach: Reach,
+    /// The caller's.
+    zone: Option<String>,
     started: AtomicBool,
     changed: Notify,
+    doubt: Doubt,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Taken by the task that follows them.
+    sources: Option<Sources>,
+    /// As people name them, and what is wrong with them.
+    problems: Vec<(String, Option<String>)>,
+    following: Option<AbortHandle>,
 }
 
 impl fmt::Debug for Discovery {
@@ -40,14 +52,56 @@ impl fmt::Debug for Discovery {
     }
 }
 
+impl Drop for Discovery {
+    fn drop(&mut self) {
+        if let Some(following) = &self.lock().following {
+            following.abort();
+        }
+    }
+}
+
 impl Discovery {
-    pub(super) fn new(look: Look, reach: Reach) -> Self {
+    /// What these sources list, for a caller in this zone.
+    pub(crate) fn new(sources: Sources, zone: Option<String>, reach: Reach) -> Self {
+        let problems = sources.all.iter().map(|source| (source.name(), None)).collect();
         Self {
-            look: Mutex::new(Some(look)),
             reach,
+            zone,
             started: AtomicBool::new(false),
             changed: Notify::new(),
+            doubt: Doubt::new(),
+            state: Mutex::new(State { sources: Some(sources), problems, following: None }),
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An attempt failed for this: where it went may not be where the endpoints are any more.
+    pub(super) fn doubt(&self, reason: Reason) {
+        use Reason::{ConnectionLost, Draining, HandshakeFailed, WrongIdentity};
+        if matches!(reason, ConnectionLost | Draining | HandshakeFailed | WrongIdentity) {
+            self.doubt.raise();
+        }
+    }
+
+    /// Why there is no endpoint, for whoever can change that.
+    pub(super) fn why_none(&self) -> String {
+        let of = |(name, problem): &(String, Option<String>)| match problem {
+            Some(problem) => format!("`{name}`: {problem}"),
+            None if name.starts_with("sinew:") => format!(
+                "`{name}`: no server has announced itself to this user of this machine; start one, or name its address"
+            ),
+            None => format!("`{name}` lists none"),
+        };
+        let problems: Vec<_> = self.lock().problems.iter().map(of).collect();
+        if problems.is_empty() {
+            return "this mesh looks for nobody on this machine (`MeshBuilder::without_local_discovery`, or a runtime \
+                    directory that cannot be used); name an address"
+                .to_owned();
+        }
+        problems.join("; ")
     }
 }
 
@@ -56,10 +110,12 @@ impl ClientCore {
     pub(super) async fn found(self: &Arc<Self>, until: Instant) {
         let Some(discovery) = &self.discovery else { return };
         if !discovery.started.load(Ordering::Relaxed) {
-            self.look(discovery);
+            self.follow(discovery);
         }
         while self.endpoints.load().is_empty() {
-            let changed = discovery.changed.notified();
+            let mut changed = std::pin::pin!(discovery.changed.notified());
+            changed.as_mut().enable();
+            // There may have been one before we listened.
             if !self.endpoints.load().is_empty() || timeout_at(until, changed).await.is_err() {
                 return;
             }
@@ -72,38 +128,38 @@ impl ClientCore {
         discovery.started.load(Ordering::Relaxed) && !self.endpoints.load().is_empty()
     }
 
-    fn look(self: &Arc<Self>, discovery: &Discovery) {
-        let look = discovery.look.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut look) = look else { return };
-        // Now, for the call that waits; and from now on beside the calls.
-        if let Some(entries) = look.again(Instant::now()) {
-            self.replace(&entries, &discovery.reach);
-        }
+    fn follow(self: &Arc<Self>, discovery: &Discovery) {
+        let mut state = discovery.lock();
+        let Some(sources) = state.sources.take() else { return };
+        let core = Arc::downgrade(self);
+        let following = follow(sources, discovery.doubt.heard(), move |news| hear(&core, news));
+        state.following = Some(tokio::spawn(following).abort_handle());
         discovery.started.store(true, Ordering::Relaxed);
-        tokio::spawn(keep_looking(Arc::downgrade(self), look));
     }
 
     /// The endpoints are these from now on.
-    fn replace(&self, entries: &[Entry], reach: &Reach) {
+    fn replace(&self, entries: &[Entry], discovery: &Discovery) {
         let known = self.endpoints.load();
-        if entries.is_empty() && !known.is_empty() {
-            return;
-        }
-        let mut kept: BTreeMap<&str, &Endpoint> =
-            known.iter().map(|endpoint| (endpoint.id(), endpoint)).collect();
-        if kept.len() == entries.len() && entries.iter().all(|entry| kept.contains_key(&*entry.id))
-        {
-            return;
-        }
-        let now = Instant::now().into_std();
+        let of = |endpoint: &Endpoint| {
+            let entry = endpoint.entry();
+            (entry.id.clone(), entry.address.clone())
+        };
+        let mut kept: BTreeMap<_, _> =
+            known.iter().map(|endpoint| (of(endpoint), endpoint)).collect();
+        let (now, zone) = (Instant::now().into_std(), discovery.zone.as_deref());
         let fresh = !known.is_empty();
         let endpoints: Vec<Endpoint> = entries
             .iter()
-            .map(|entry| match kept.remove(&*entry.id) {
-                Some(endpoint) => endpoint.clone(),
+            .map(|entry| match kept.remove(&(entry.id.clone(), entry.address.clone())) {
+                Some(endpoint) => {
+                    if *endpoint.entry() != *entry {
+                        endpoint.set_entry(entry, zone);
+                    }
+                    endpoint.clone()
+                }
                 None => {
-                    let member = self.plan.member(Placement::default(), fresh, now);
-                    Endpoint::new(&self.service, reach(entry), entry.id.clone(), member)
+                    let member = self.plan.member(entry.placement(zone), fresh, now);
+                    Endpoint::new(&self.service, (discovery.reach)(entry), entry.clone(), member)
                 }
             })
             .collect();
@@ -114,23 +170,24 @@ impl ClientCore {
         );
         self.plan.recount(&endpoints);
         self.endpoints.store(Arc::new(endpoints));
+        discovery.changed.notify_waiters();
     }
 }
 
-/// Looks for as long as there is a client.
-async fn keep_looking(core: Weak<ClientCore>, mut look: Look) {
-    loop {
-        sleep(limits::DISCOVERY_TICK).await;
-        let looked = tokio::task::spawn_blocking(move || {
-            let entries = look.again(Instant::now());
-            (look, entries)
-        });
-        let Ok((back, entries)) = looked.await else { return };
-        look = back;
-        let Some(core) = core.upgrade() else { return };
-        if let (Some(entries), Some(discovery)) = (entries, &core.discovery) {
-            core.replace(&entries, &discovery.reach);
-            discovery.changed.notify_waiters();
+/// Whether a client is still there to hear the news.
+fn hear(core: &Weak<ClientCore>, news: News) -> bool {
+    let Some(core) = core.upgrade() else { return false };
+    let Some(discovery) = &core.discovery else { return false };
+    match news {
+        News::Endpoints(entries) => core.replace(&entries, discovery),
+        News::Problem(at, problem) => {
+            if let Some((_, known)) = discovery.lock().problems.get_mut(at) {
+                *known = problem;
+            }
         }
     }
+    true
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,15 +14,14 @@ pub(crate) mod stack;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use sinew_core::plan::client::{ClientPlan, Config, Placement};
+use sinew_core::plan::client::{ClientPlan, Config};
 use tokio::time::Instant;
 
 use bulkhead::Places;
 pub(crate) use endpoint::{Endpoint, Target};
-use members::Discovery;
-pub(crate) use members::Reach;
+pub(crate) use members::Discovery;
 
-use crate::{call::options::CallOptions, discovery::Look, interceptor::Interceptors, stripe};
+use crate::{call::options::CallOptions, discovery::Entry, interceptor::Interceptors, stripe};
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
@@ -42,8 +41,9 @@ impl ClientCore {
         let config = Config { stripes: stripe::count(), ..Config::default() };
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
-            let id = target.name.clone();
-            Endpoint::new(service, target, id, plan.member(Placement::default(), false, now))
+            let entry = Entry::at(&*target.name);
+            let member = plan.member(entry.placement(None), false, now);
+            Endpoint::new(service, target, entry, member)
         });
         Self {
             service: service.to_owned(),
@@ -58,12 +58,10 @@ impl ClientCore {
     /// A client whose endpoints are looked for when it first calls.
     pub(crate) fn discovered(
         service: &str,
-        look: Look,
-        reach: Reach,
+        discovery: Discovery,
         interceptors: Interceptors,
     ) -> Self {
-        let discovery = Some(Discovery::new(look, reach));
-        Self { discovery, ..Self::new(service, Vec::new(), interceptors) }
+        Self { discovery: Some(discovery), ..Self::new(service, Vec::new(), interceptors) }
     }
 
     pub(crate) fn service(&self) -> &str {

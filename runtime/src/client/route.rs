@@ -71,6 +71,9 @@ impl Booked {
         let had = self.had;
         // Silence keeps calls away for as long as it lasts, and not a moment longer: it is no failure beside.
         let silent = failed.reason == Reason::ConnectionLost && self.is_lost();
+        if let Some(discovery) = &self.core.discovery {
+            discovery.doubt(failed.reason);
+        }
         let failed = if silent { &NEVER_SENT } else { failed };
         self.settle(Outcome::Failed { failed, had }, Instant::now().into_std());
     }
@@ -236,10 +239,9 @@ impl ClientCore {
             return Ok(booked);
         }
         let found = match &self.discovery {
-            Some(_) => {
-                "no server has announced itself to this user of this machine; start one, or name its address"
-            }
-            None => "name one with `MeshBuilder::endpoints`, or start a server on this machine",
+            Some(discovery) => discovery.why_none(),
+            None => "name one with `MeshBuilder::endpoints`, or start a server on this machine"
+                .to_owned(),
         };
         Err(Status::not_sent(
             Code::Unavailable,

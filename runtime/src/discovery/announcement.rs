@@ -4,21 +4,34 @@
 //!   sinew-announcement 1
 //!   service shop.Inventory
 //!   address 127.0.0.1:41873
-//!   process 4711 98765 pid:[4026531836]
+//!   process 4711 98765 pid:[4026531836]@8f7e2c9a-..
+//!   protocol sinew
+//!   weight 2
+//!   zone eu-1
+//!   label version 2
+//!   identity spiffe://prod.example/shop.Inventory
 //! ```
 //! The process is its number, when it began in ticks of its host, and the namespace in which the number counts; only
-//! where the host tells. Lines with other keys are for later versions and are passed over.
+//! where the host tells. What is taken back says `withdrawn yes` beside. Lines with other keys are for later versions
+//! and are passed over.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::{fmt::Write as _, io::ErrorKind, net::SocketAddr, sync::LazyLock};
+
+use sinew_core::spiffe::SpiffeId;
+
+use super::entry::{About, Protocol};
 
 const FIRST: &str = "sinew-announcement 1";
 
 /// A server's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Announcement {
     pub(super) service: String,
     pub(super) address: SocketAddr,
     pub(super) process: Option<Process>,
+    pub(super) about: About,
+    /// It is no longer to be called.
+    pub(super) withdrawn: bool,
 }
 
 /// A process of this host, not to be mistaken for a later one of the same number.
@@ -31,10 +44,24 @@ pub(super) struct Process {
 
 impl Announcement {
     pub(super) fn to_text(&self) -> String {
-        let Self { service, address, process } = self;
+        let Self { service, address, process, about, withdrawn } = self;
         let mut text = format!("{FIRST}\nservice {service}\naddress {address}\n");
         if let Some(Process { pid, began, namespace }) = process {
             let _ = writeln!(text, "process {pid} {began} {namespace}");
+        }
+        let About { protocol, weight, zone, labels, identity } = about;
+        let _ = writeln!(text, "protocol {}\nweight {weight}", protocol.scheme());
+        if let Some(zone) = zone {
+            let _ = writeln!(text, "zone {zone}");
+        }
+        for (key, value) in labels {
+            let _ = writeln!(text, "label {key} {value}");
+        }
+        if let Some(identity) = identity {
+            let _ = writeln!(text, "identity {identity}");
+        }
+        if *withdrawn {
+            text.push_str("withdrawn yes\n");
         }
         text
     }
@@ -46,33 +73,55 @@ impl Announcement {
             return Err(format!("the first line is not `{FIRST}`"));
         }
         let (mut service, mut address, mut process) = (None, None, None);
+        let (mut about, mut withdrawn) = (About::default(), false);
         for line in lines {
             let Some((key, value)) = line.split_once(' ') else {
                 return Err(format!("`{line}` is not `key value`"));
             };
             match key {
                 "service" => service = Some(value.to_owned()),
-                "address" => {
-                    let parsed = value.parse().map_err(|why| format!("`{value}`: {why}"))?;
-                    address = Some(parsed);
-                }
+                "address" => address = Some(parse::<SocketAddr>(value)?),
                 "process" => process = Some(Process::parse(value)?),
+                "protocol" => about.protocol = Protocol::parse(value)?,
+                "weight" => about.weight = parse(value)?,
+                "zone" => about.zone = Some(value.to_owned()),
+                "label" => {
+                    let (key, value) = value.split_once(' ').unwrap_or((value, ""));
+                    about.labels.insert(key.to_owned(), value.to_owned());
+                }
+                "identity" => about.identity = Some(parse::<SpiffeId>(value)?),
+                "withdrawn" => withdrawn = value == "yes",
                 _ => {}
             }
+        }
+        about.check()?;
+        if service.iter().any(|service: &String| service.contains(char::is_control)) {
+            return Err("the service has control characters".to_owned());
         }
         Ok(Self {
             service: service.ok_or("there is no service")?,
             address: address.ok_or("there is no address")?,
             process,
+            about,
+            withdrawn,
         })
     }
+}
+
+fn parse<T>(value: &str) -> Result<T, String>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    value.parse().map_err(|why| format!("`{value}`: {why}"))
 }
 
 impl Process {
     /// This one, where the host tells.
     pub(super) fn own() -> Option<Self> {
         let pid = std::process::id();
-        Some(Self { pid, began: began(pid)?, namespace: namespace()? })
+        let began = began_by(&status_of(pid).ok()?)?;
+        Some(Self { pid, began, namespace: namespace()? })
     }
 
     fn parse(value: &str) -> Result<Self, String> {
@@ -82,28 +131,59 @@ impl Process {
             return Err(format!("`{value}` is no process"));
         };
         let pid = u32::try_from(pid).map_err(|_| format!("`{value}` is no process"))?;
-        Ok(Self { pid, began, namespace: parts.next().unwrap_or_default().to_owned() })
+        let namespace = parts.next().unwrap_or_default().trim_end().to_owned();
+        Ok(Self { pid, began, namespace })
     }
 
-    /// Whether it is known to be gone: it would be seen here, and is not.
-    pub(super) fn is_gone(&self) -> bool {
-        namespace().is_some_and(|ours| ours == self.namespace)
-            && began(self.pid) != Some(self.began)
+    /// Whether it runs; `None` where that cannot be seen from here.
+    pub(super) fn runs(&self) -> Option<bool> {
+        if namespace().as_deref() != Some(&*self.namespace) {
+            return None;
+        }
+        match status_of(self.pid) {
+            Ok(status) => Some(began_by(&status) == Some(self.began)),
+            // Gone, also while it was read (ESRCH). What else may be in the way says nothing of the process.
+            Err(why) if why.kind() == ErrorKind::NotFound => Some(false),
+            Err(why) if why.raw_os_error() == Some(NO_SUCH_PROCESS) => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    /// When it began, in clock ticks since the host did.
+    pub(super) const fn began(&self) -> u64 {
+        self.began
     }
 }
 
-/// When a process began, in clock ticks since the host did: field 22 of its status, counted after the name, which may
-/// hold anything (proc(5)).
-fn began(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+/// `ESRCH`.
+const NO_SUCH_PROCESS: i32 = 3;
+
+fn status_of(pid: u32) -> std::io::Result<String> {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+}
+
+/// When a process that runs began, in clock ticks since the host did, by its status: field 22, counted after the name,
+/// which may hold anything (proc(5)). One that has ended and was not waited for (a zombie: its first thread is one, and
+/// there is no other) runs no more.
+fn began_by(status: &str) -> Option<u64> {
     let (_, after_name) = status.rsplit_once(')')?;
-    after_name.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = after_name.split_whitespace();
+    let state = fields.next()?;
+    let threads: u64 = fields.nth(16)?.parse().ok()?;
+    let began = fields.nth(1)?.parse().ok()?;
+    let is_over = matches!(state, "Z" | "X" | "x") && threads <= 1;
+    (!is_over).then_some(began)
 }
 
-/// The namespace in which numbers of processes count.
+/// The namespace in which numbers of processes count: of this host, since it was started last. The first namespace has
+/// the same number on every host.
 fn namespace() -> Option<String> {
-    let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    Some(link.to_string_lossy().into_owned())
+    static OWN: LazyLock<Option<String>> = LazyLock::new(|| {
+        let link = std::fs::read_link("/proc/self/ns/pid").ok()?;
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(format!("{}@{}", link.to_string_lossy(), boot.trim()))
+    });
+    OWN.clone()
 }
 
 #[cfg(test)]
@@ -115,18 +195,36 @@ mod tests {
             service: "shop.Inventory".to_owned(),
             address: ([127, 0, 0, 1], 4711).into(),
             process: Process::own(),
+            about: About {
+                weight: 0.1,
+                zone: Some("eu-1".to_owned()),
+                labels: [("version", "2"), ("note", "two words"), ("none", "")]
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+                identity: Some(SpiffeId::new("spiffe://a.example/b").unwrap()),
+                ..About::default()
+            },
+            withdrawn: false,
         }
     }
 
     #[test]
     fn what_is_written_is_read() {
-        let announcement = announcement();
+        let mut announcement = announcement();
+        assert_eq!(Announcement::parse(&announcement.to_text()), Ok(announcement.clone()));
+        announcement.withdrawn = true;
         assert_eq!(Announcement::parse(&announcement.to_text()), Ok(announcement));
     }
 
     #[test]
+    fn an_earlier_version_says_less() {
+        let text = "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\n";
+        assert_eq!(Announcement::parse(text).unwrap().about, About::default());
+    }
+
+    #[test]
     fn later_versions_may_say_more() {
-        let text = announcement().to_text() + "zone eu-1\n";
+        let text = announcement().to_text() + "mood good\n";
         assert_eq!(Announcement::parse(&text), Ok(announcement()));
     }
 
@@ -141,6 +239,13 @@ mod tests {
             ("sinew-announcement 1\nservice", "`service` is not"),
             ("sinew-announcement 1\nprocess one 2", "`one 2` is no process"),
             ("sinew-announcement 1\nprocess 99999999999 2", "is no process"),
+            ("sinew-announcement 1\nprotocol https", "`sinew-bridge`"),
+            ("sinew-announcement 1\nweight heavy", "`heavy`"),
+            ("sinew-announcement 1\nweight 0", "WEIGHT_MIN"),
+            ("sinew-announcement 1\nweight inf", "WEIGHT_MAX"),
+            ("sinew-announcement 1\nzone a b", "ZONE_MAX"),
+            ("sinew-announcement 1\nlabel a x\\y", "LABEL_VALUE_MAX"),
+            ("sinew-announcement 1\nidentity me", "`me`"),
         ] {
             let error = Announcement::parse(text).unwrap_err();
             assert!(error.contains(why), "{text:?}: {error}");
@@ -151,9 +256,23 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn a_process_that_is_not_there_is_gone_and_one_elsewhere_is_not_known() {
         let own = Process::own().unwrap();
-        assert!(!own.is_gone());
-        assert!(Process { began: own.began + 1, ..own.clone() }.is_gone());
-        assert!(Process { pid: u32::MAX, ..own.clone() }.is_gone());
-        assert!(!Process { pid: u32::MAX, namespace: "pid:[1]".to_owned(), ..own }.is_gone());
+        assert_eq!(own.runs(), Some(true));
+        assert_eq!(Process { began: own.began + 1, ..own.clone() }.runs(), Some(false));
+        assert_eq!(Process { pid: u32::MAX, ..own.clone() }.runs(), Some(false));
+        let elsewhere = own.namespace.replace('@', "@0");
+        assert_eq!(Process { pid: u32::MAX, namespace: elsewhere, ..own }.runs(), None);
+    }
+    #[test]
+    fn a_zombie_is_gone_unless_threads_of_it_go_on() {
+        let status = |state: &str, threads: u32| {
+            format!("7 (a ) b) {state} 1 7 7 0 -1 4 0 0 0 0 0 0 0 0 20 0 {threads} 0 4711 0 0")
+        };
+        assert_eq!(began_by(&status("S", 9)), Some(4711));
+        assert_eq!(began_by(&status("T", 9)), Some(4711), "frozen");
+        assert_eq!(began_by(&status("Z", 1)), None);
+        assert_eq!(began_by(&status("Z", 0)), None);
+        assert_eq!(began_by(&status("Z", 2)), Some(4711), "only its first thread has ended");
+        assert_eq!(began_by(&status("X", 1)), None);
+        assert_eq!(began_by("7 (a"), None);
     }
 }

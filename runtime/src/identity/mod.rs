@@ -199,6 +199,14 @@ impl Identity {
         self.inner.current.held().id.clone()
     }
 
+    /// Who this process is where it serves.
+    pub(crate) fn of_server(&self, service: &str) -> Option<SpiffeId> {
+        match &self.inner.current.source {
+            Source::Development(_) => SpiffeId::for_service(self.trust_domain(), service).ok(),
+            Source::Files(_) => Some(self.id()),
+        }
+    }
+
     /// Whether this is the development authority's: good on this machine only.
     pub fn is_development(&self) -> bool {
         matches!(self.inner.current.source, Source::Development(_))
@@ -236,7 +244,8 @@ impl Identity {
                 Ok(directory) => Some(directory.path().to_owned()),
                 Err(why) => {
                     tracing::warn!(
-                        "servers and clients on this machine will not find each other: {why}"
+                        "servers and clients on this machine will not find each other, and no endpoints are kept for \
+                         the next start: {why}"
                     );
                     None
                 }

@@ -20,7 +20,7 @@ pub use health::{Health, UnknownService};
 
 use self::shares::Shares;
 use crate::{
-    discovery::{Announced, Local},
+    discovery::{About, Announced, Local},
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
 };
@@ -37,6 +37,7 @@ pub struct ServerBuilder {
     grace: Duration,
     connections: u32,
     local: Option<Local>,
+    about: About,
 }
 
 /// Why a server does not listen.
@@ -65,13 +66,19 @@ pub enum BindError {
         #[source]
         source: std::io::Error,
     },
+    /// What it is to say of itself breaks a bound.
+    #[error("a server cannot say this of itself: {problem}")]
+    About {
+        /// What, and which bound.
+        problem: String,
+    },
     /// This process cannot prove who it is, or may not at this address.
     #[error(transparent)]
     Identity(#[from] IdentityError),
 }
 
 impl ServerBuilder {
-    pub(crate) fn new(identity: Identity, local: Option<Local>) -> Self {
+    pub(crate) fn new(identity: Identity, local: Option<Local>, about: About) -> Self {
         Self {
             identity,
             services: Vec::new(),
@@ -79,6 +86,7 @@ impl ServerBuilder {
             grace: limits::DRAIN_GRACE,
             connections: limits::CONNECTIONS_MAX,
             local,
+            about,
         }
     }
 
@@ -107,6 +115,26 @@ impl ServerBuilder {
         self
     }
 
+    /// Its share of the calls among its peers, from 0.01 to 1,000: one of weight 2 gets twice as many as one of weight 1.
+    /// Default 1.
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.about.weight = weight;
+        self
+    }
+
+    /// The zone that it is in. Default: that of its mesh.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.about.zone = Some(zone.into());
+        self
+    }
+
+    /// Something that callers may choose it by: `.label("version", "2")`. A key has up to 64 of `a-z A-Z 0-9 . - _ / :`, a
+    /// value up to 128 printable ASCII characters without `"` and `\`; there are 32 at most.
+    pub fn label(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.about.labels.insert(key.into(), value.into());
+        self
+    }
+
     /// Listens. Connections are accepted from here on, until the server is dropped or drained.
     ///
     /// With the development CA only loopback addresses are accepted.
@@ -124,6 +152,7 @@ impl ServerBuilder {
         let io = |source| BindError::Address { address: text.clone(), source };
         let nowhere =
             || std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
+        self.about.check().map_err(|problem| BindError::About { problem })?;
         let address = tokio::net::lookup_host(address)
             .await
             .map_err(io)?
@@ -147,10 +176,11 @@ impl ServerBuilder {
             "listening; every verified identity of the trust domain may call"
         );
         let address = accepting.local_addr();
-        let announced = self
-            .local
-            .iter()
-            .flat_map(|local| names.iter().map(|name| local.announce(name, address)));
+        let announced = names.iter().filter_map(|name| {
+            let identity = self.identity.of_server(name);
+            let about = About { identity, ..self.about.clone() };
+            Some(self.local.as_ref()?.announce(name, address, about))
+        });
         Ok(Server { announced: announced.collect(), accepting, grace: self.grace, health })
     }
 }
@@ -184,7 +214,7 @@ impl Server {
     /// When the future is dropped the server stops at once.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
-        drop(self.announced);
+        self.announced.iter().for_each(Announced::withdraw);
         self.accepting.drain(self.grace).await;
     }
 }

@@ -35,7 +35,13 @@ pub const TARGETS: &[Target] = &[
     ("messagepack", codecs::messagepack),
     ("server", server::run),
     ("client", client::run),
+    ("discovery", discovery),
 ];
+
+/// Files that say where servers are.
+fn discovery(input: &[u8]) {
+    sinew::fuzzing::discovery(&String::from_utf8_lossy(input));
+}
 
 /// Runs one input through the target of this name.
 ///

@@ -20,6 +20,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("syn", &["codegen/src/parse"]),
     ("bincode", &["runtime/src/codec"]),
     ("rmp_serde", &["runtime/src/codec"]),
+    ("hickory", &["runtime/src/discovery"]),
     ("hyper", &[]),
 ];
 
@@ -106,6 +107,7 @@ mod tests {
             ("runtime/src/identity/mod.rs", "use rustls::X; use rcgen::X;"),
             ("runtime/src/codec/mod.rs", "use bincode::config;"),
             ("codegen/src/parse/mod.rs", "use syn::ItemTrait;"),
+            ("runtime/src/discovery/dns.rs", "use hickory_resolver::X;"),
             ("runtime/src/transport/link.rs", "#[cfg(test)] mod tests { use rcgen::X; }"),
             ("runtime/src/client/tests/mod.rs", "use rcgen::X;"),
         ]);

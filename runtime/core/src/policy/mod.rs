@@ -9,5 +9,6 @@ pub mod budget;
 pub mod bulkhead;
 pub mod hedge;
 pub mod retry;
+pub mod roster;
 pub mod silence;
 pub mod throttle;

@@ -18,7 +18,7 @@ use std::{
     fmt,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -91,7 +91,11 @@ pub struct Member {
     /// Its own among all of a plan, for a call that must not come again.
     id: u64,
     epoch: Instant,
-    placement: Placement,
+    /// What tells it from the others, in every client.
+    hash: u64,
+    /// Its share among its peers, as an `f64`.
+    weight: AtomicU64,
+    near: AtomicBool,
     flags: AtomicU32,
     /// The epoch of the breaker.
     breaker_epoch: AtomicU32,
@@ -154,7 +158,7 @@ pub struct View {
 
 impl fmt::Debug for Member {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").field("placement", &self.placement).finish_non_exhaustive()
+        f.debug_struct("Member").field("placement", &self.placement()).finish_non_exhaustive()
     }
 }
 
@@ -169,7 +173,9 @@ impl Member {
         let member = Self {
             id,
             epoch,
-            placement,
+            hash: placement.hash,
+            weight: AtomicU64::new(placement.weight.to_bits()),
+            near: AtomicBool::new(placement.near),
             flags: AtomicU32::new(COLD),
             breaker_epoch: AtomicU32::new(0),
             cost: AtomicU64::new(0),
@@ -208,6 +214,21 @@ impl Member {
         } else {
             self.flags.fetch_or(COLD, Relaxed);
         }
+    }
+
+    /// What discovery says of it.
+    pub fn placement(&self) -> Placement {
+        Placement { weight: self.weight(), near: self.near.load(Relaxed), hash: self.hash }
+    }
+
+    /// Discovery says something else of it. Its hash stays: that is its address's.
+    pub fn set_placement(&self, placement: Placement) {
+        self.weight.store(placement.weight.to_bits(), Relaxed);
+        self.near.store(placement.near, Relaxed);
+    }
+
+    fn weight(&self) -> f64 {
+        f64::from_bits(self.weight.load(Relaxed))
     }
 
     /// Sets or clears a reason not to ask it; whether that was news. What comes back gets its share by and by.
@@ -303,7 +324,7 @@ impl Member {
         let fresh = REPORT_FRESH.as_millis() as f64;
         let fresh = fresh.max(latency_us.unwrap_or(0.0) / 200.0);
         let at_work = self.stripe(stripe).reported(sent, fresh, now_ms).unwrap_or(ours);
-        Price { latency_us, at_work, ours, weight: self.placement.weight * self.share(now_ms) }
+        Price { latency_us, at_work, ours, weight: self.weight() * self.share(now_ms) }
     }
 
     /// What it costs by its latency, and by its last failure if that is more.
@@ -483,7 +504,7 @@ impl Member {
             at_work,
             sent,
             latency: inner.latency.cost_us(now).map(|us| Duration::from_secs_f64(us / 1e6)),
-            weight: self.placement.weight * self.share(self.ms(now)),
+            weight: self.weight() * self.share(self.ms(now)),
         }
     }
 

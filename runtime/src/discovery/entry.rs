@@ -1,0 +1,244 @@
+//! An endpoint as discovery knows it: where it is, and what it says of itself.
+//!
+//! # Invariants
+//! 1. What it says of itself is bounded, and of characters that can stand in every file and on every line.
+//! 2. Who it says it is never lets anybody answer: it only keeps a client from trying where somebody else would.
+
+use std::collections::BTreeMap;
+
+use sinew_core::{
+    limits, plan::client::Placement, policy::roster::Listed, sha256, spiffe::SpiffeId,
+};
+
+/// A place where a service may be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Entry {
+    /// Tells it from whatever was at the same address before.
+    pub(crate) id: String,
+    /// `host:port`.
+    pub(crate) address: String,
+    pub(crate) about: About,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct About {
+    pub(crate) protocol: Protocol,
+    /// Its share among its peers, 1 for all equal.
+    pub(crate) weight: f64,
+    pub(crate) zone: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Who it is.
+    pub(crate) identity: Option<SpiffeId>,
+}
+
+/// What an endpoint speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Our own, over QUIC.
+    Sinew,
+}
+
+impl Listed for Entry {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl Default for About {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::Sinew,
+            weight: 1.0,
+            zone: None,
+            labels: BTreeMap::new(),
+            identity: None,
+        }
+    }
+}
+
+impl Entry {
+    /// An address, and nothing known of it.
+    pub(crate) fn at(address: impl Into<String>) -> Self {
+        let address = address.into();
+        Self { id: address.clone(), address, about: About::default() }
+    }
+
+    /// What the plan goes by, for a caller in this zone.
+    pub(crate) fn placement(&self, zone: Option<&str>) -> Placement {
+        let near = match (zone, self.about.zone.as_deref()) {
+            (Some(ours), Some(theirs)) => ours == theirs,
+            _ => true,
+        };
+        Placement { weight: self.about.weight, near, hash: hash(&self.address) }
+    }
+}
+
+/// The same number for an address in every client, and never zero.
+fn hash(address: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = sha256::digest(address.as_bytes());
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1)
+}
+
+impl About {
+    /// What breaks a bound.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        check_weight(self.weight)?;
+        if let Some(zone) = &self.zone {
+            check_zone(zone)?;
+        }
+        if self.labels.len() > limits::LABELS_MAX {
+            let most = limits::LABELS_MAX;
+            return Err(format!("{} labels, where {most} may be (LABELS_MAX)", self.labels.len()));
+        }
+        self.labels.iter().try_for_each(|(key, value)| check_label(key, value))
+    }
+}
+
+impl Protocol {
+    pub(crate) fn parse(scheme: &str) -> Result<Self, String> {
+        match scheme {
+            "sinew" => Ok(Self::Sinew),
+            "http" | "https" => Err(needs_bridge(scheme)),
+            _ => Err(format!(
+                "the protocol `{scheme}` is not known to this build; it speaks `sinew`"
+            )),
+        }
+    }
+
+    pub(crate) const fn scheme(self) -> &'static str {
+        match self {
+            Self::Sinew => "sinew",
+        }
+    }
+}
+
+/// What to add for an endpoint that speaks HTTP.
+pub(super) fn needs_bridge(scheme: &str) -> String {
+    format!("`{scheme}` is spoken by the crate `sinew-bridge`, which is not part of this build")
+}
+
+fn check_weight(weight: f64) -> Result<(), String> {
+    let (least, most) = (limits::WEIGHT_MIN, limits::WEIGHT_MAX);
+    if weight >= least && weight <= f64::from(most) {
+        return Ok(());
+    }
+    Err(format!("the weight {weight} is not from {least} (WEIGHT_MIN) to {most} (WEIGHT_MAX)"))
+}
+
+/// What is wrong with the name of a zone.
+pub(crate) fn check_zone(zone: &str) -> Result<(), String> {
+    if is_word(zone, limits::ZONE_MAX) {
+        return Ok(());
+    }
+    let most = limits::ZONE_MAX;
+    Err(format!("the zone `{zone}` is not 1 to {most} (ZONE_MAX) of `a-z A-Z 0-9 . - _ / :`"))
+}
+
+fn check_label(key: &str, value: &str) -> Result<(), String> {
+    if !is_word(key, limits::LABEL_KEY_MAX) {
+        let most = limits::LABEL_KEY_MAX;
+        return Err(format!(
+            "the label `{key}` is not 1 to {most} (LABEL_KEY_MAX) of `a-z A-Z 0-9 . - _ / :`"
+        ));
+    }
+    // What ends a line or a string in a file is left out.
+    let sound = |c: char| (' '..='~').contains(&c) && c != '"' && c != '\\';
+    if value.len() <= limits::LABEL_VALUE_MAX && value.chars().all(sound) {
+        return Ok(());
+    }
+    let most = limits::LABEL_VALUE_MAX;
+    Err(format!(
+        "the value of the label `{key}` is not up to {most} (LABEL_VALUE_MAX) printable ASCII characters without `\"` \
+         and `\\`"
+    ))
+}
+
+fn is_word(text: &str, most: usize) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || ".-_/:".contains(c);
+    (1..=most).contains(&text.len()) && text.chars().all(sound)
+}
+
+/// What is wrong with an address: it must be `host:port`.
+pub(crate) fn check_address(address: &str) -> Result<(), String> {
+    let port = address.rsplit_once(':').filter(|(host, _)| is_host(host));
+    match port.map(|(_, port)| port.parse::<u16>()) {
+        Some(Ok(1..)) => Ok(()),
+        _ => Err(format!("`{address}` is not `host:port`")),
+    }
+}
+
+fn is_host(host: &str) -> bool {
+    let sound = |c: char| c.is_ascii_alphanumeric() || "._-:[]%".contains(c);
+    (1..=255).contains(&host.len()) && host.chars().all(sound)
+}
+
+/// What is wrong with the id of an endpoint: it stands in files.
+pub(super) fn check_id(id: &str) -> Result<(), String> {
+    let sound = |c: char| ('!'..='~').contains(&c) && c != '"' && c != '\\';
+    if (1..=255).contains(&id.len()) && id.chars().all(sound) {
+        return Ok(());
+    }
+    Err(format!("the id `{id}` is not 1 to 255 printable ASCII characters without `\"` and `\\`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_a_bound_says_which() {
+        let of = |set: &dyn Fn(&mut About)| {
+            let mut about = About::default();
+            set(&mut about);
+            about.check().unwrap_err()
+        };
+        let labels = |count: usize| (0..count).map(|n| (n.to_string(), String::new())).collect();
+        for (problem, limit) in [
+            (of(&|about| about.weight = 0.0), "WEIGHT_MIN"),
+            (of(&|about| about.weight = f64::NAN), "WEIGHT_MIN"),
+            (of(&|about| about.weight = 1000.1), "WEIGHT_MAX"),
+            (of(&|about| about.weight = -1.0), "WEIGHT_MIN"),
+            (of(&|about| about.zone = Some(String::new())), "ZONE_MAX"),
+            (of(&|about| about.zone = Some("z".repeat(65))), "ZONE_MAX"),
+            (of(&|about| about.zone = Some("a b".into())), "ZONE_MAX"),
+            (of(&|about| about.labels = labels(33)), "LABELS_MAX"),
+            (of(&|about| _ = about.labels.insert("a b".into(), String::new())), "LABEL_KEY_MAX"),
+            (of(&|about| _ = about.labels.insert("a".into(), "x\ny".into())), "LABEL_VALUE_MAX"),
+            (of(&|about| _ = about.labels.insert("a".into(), "x".repeat(129))), "LABEL_VALUE_MAX"),
+        ] {
+            assert!(problem.contains(limit), "{problem}");
+        }
+        let most = About { labels: labels(32), weight: 1000.0, ..About::default() };
+        assert_eq!(most.check(), Ok(()));
+    }
+
+    #[test]
+    fn an_endpoint_is_near_where_both_are_in_one_zone_or_one_is_in_none() {
+        let mut entry = Entry::at("127.0.0.1:1");
+        assert!(entry.placement(None).near && entry.placement(Some("a")).near);
+        entry.about.zone = Some("b".to_owned());
+        assert!(entry.placement(None).near && entry.placement(Some("b")).near);
+        assert!(!entry.placement(Some("a")).near);
+    }
+
+    #[test]
+    fn the_hash_of_an_address_is_the_same_in_every_client() {
+        // The first bytes of `printf %s 127.0.0.1:1 | sha256sum`.
+        assert_eq!(Entry::at("127.0.0.1:1").placement(None).hash, HASH);
+        assert_ne!(Entry::at("127.0.0.1:2").placement(None).hash, HASH);
+    }
+
+    const HASH: u64 = 0x6183_157c_f8d4_6ed1;
+
+    #[test]
+    fn a_protocol_of_others_names_the_crate_that_speaks_it() {
+        assert_eq!(Protocol::parse("sinew"), Ok(Protocol::Sinew));
+        assert!(Protocol::parse("https").unwrap_err().contains("`sinew-bridge`"));
+        assert!(Protocol::parse("gopher").unwrap_err().contains("`gopher`"));
+    }
+}
