@@ -15,6 +15,7 @@ use crate::{
     error::Status,
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
+    policy::{Policies, Policy},
     server::{ServerBuilder, Service, stack},
     transport::connect::{LocalConnector, QuicConnector, Sockets},
 };
@@ -49,6 +50,7 @@ struct Inner {
     interceptors: Interceptors,
     /// Where servers and clients of this user and machine find each other.
     local: Option<Local>,
+    policies: Policies,
     endpoints: BTreeMap<String, Vec<String>>,
     identities: BTreeMap<String, SpiffeId>,
     connection_age: Duration,
@@ -79,6 +81,16 @@ pub enum MeshError {
         /// Why.
         #[source]
         source: SpiffeError,
+    },
+    /// A policy says something that cannot be done.
+    #[error("the policy of `{service}`: `{field}` {problem}")]
+    Policy {
+        /// The service.
+        service: String,
+        /// What of the policy: the name of its setter.
+        field: &'static str,
+        /// What is wrong with it, and what is accepted.
+        problem: String,
     },
     /// Several things are wrong at once.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
@@ -162,16 +174,17 @@ impl Mesh {
         let target = |expected| move |target: &String| self.target(target, expected);
         let targets =
             expected.as_ref().map(|expected| targets.iter().map(target(expected)).collect());
-        let interceptors = self.0.interceptors.clone();
-        Channel::new(ClientCore::new(service, targets.unwrap_or_default(), interceptors))
+        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
+        Channel::new(ClientCore::new(service, targets.unwrap_or_default(), policy, interceptors))
     }
 
     fn found(&self, service: &str, local: &Local) -> Channel {
         let Some(expected) = self.expected(service) else { return self.channel(service, &[]) };
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, &expected);
-        let (look, interceptors) = (local.look(service), self.0.interceptors.clone());
-        Channel::new(ClientCore::discovered(service, look, Box::new(reach), interceptors))
+        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
+        let (look, reach) = (local.look(service), Box::new(reach));
+        Channel::new(ClientCore::discovered(service, look, reach, policy, interceptors))
     }
 }
 
@@ -181,6 +194,7 @@ impl Mesh {
 pub struct MeshBuilder {
     identity: Option<Identity>,
     interceptors: Interceptors,
+    policies: Policies,
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
     alone: bool,
@@ -205,6 +219,12 @@ impl MeshBuilder {
     /// It decides who may answer: discovery and DNS cannot widen it.
     pub fn server_identity(mut self, service: impl Into<String>, id: impl Into<String>) -> Self {
         self.identities.push((service.into(), id.into()));
+        self
+    }
+
+    /// How the clients of this mesh call a service: see [`Policy`]. Once per service.
+    pub fn policy(mut self, service: impl Into<String>, policy: Policy) -> Self {
+        self.policies.add(service.into(), policy);
         self
     }
 
@@ -244,7 +264,7 @@ impl MeshBuilder {
     /// # Cancel safety
     /// Nothing is left behind when the future is dropped.
     pub async fn build(self) -> Result<Mesh, MeshError> {
-        let mut problems = Vec::new();
+        let mut problems = self.policies.problems();
         let mut endpoints: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (service, target) in self.endpoints {
             match parse_target(&target) {
@@ -277,6 +297,7 @@ impl MeshBuilder {
                 identity,
                 sockets: Arc::default(),
                 interceptors: self.interceptors,
+                policies: self.policies,
                 endpoints,
                 identities,
                 connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
@@ -325,7 +346,8 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         connector: Box::new(connector),
         age: limits::CONNECTION_AGE,
     };
-    Ok(Channel::new(ClientCore::new(name, vec![target], Interceptors::default())))
+    let (policy, interceptors) = (Policy::new(), Interceptors::default());
+    Ok(Channel::new(ClientCore::new(name, vec![target], policy, interceptors)))
 }
 
 #[cfg(test)]

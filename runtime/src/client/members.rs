@@ -13,13 +13,13 @@ use std::{
     },
 };
 
-use sinew_core::{limits, plan::client::Placement};
+use sinew_core::limits;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep, timeout_at},
 };
 
-use super::{ClientCore, Endpoint, Target};
+use super::{ClientCore, Endpoint, Target, placement};
 use crate::discovery::{Entry, Look};
 
 /// How to get to an endpoint that was found.
@@ -97,12 +97,13 @@ impl ClientCore {
         }
         let now = Instant::now().into_std();
         let fresh = !known.is_empty();
-        let endpoints: Vec<Endpoint> = entries
+        let mut endpoints: Vec<Endpoint> = entries
             .iter()
             .map(|entry| match kept.remove(&*entry.id) {
                 Some(endpoint) => endpoint.clone(),
                 None => {
-                    let member = self.plan.member(Placement::default(), fresh, now);
+                    let placement = placement(&self.policy, &entry.address);
+                    let member = self.plan.member(placement, fresh, now);
                     Endpoint::new(&self.service, reach(entry), entry.id.clone(), member)
                 }
             })
@@ -112,8 +113,10 @@ impl ClientCore {
             endpoints = endpoints.len(),
             "endpoints have changed"
         );
+        self.plan.arrange(&mut endpoints);
+        let endpoints = Arc::new(endpoints);
+        self.endpoints.store(Arc::clone(&endpoints));
         self.plan.recount(&endpoints);
-        self.endpoints.store(Arc::new(endpoints));
     }
 }
 

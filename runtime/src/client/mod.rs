@@ -11,10 +11,14 @@ mod members;
 mod route;
 pub(crate) mod stack;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use sinew_core::plan::client::{ClientPlan, Config, Placement};
+use sinew_core::{
+    limits,
+    plan::client::{ClientPlan, Config, Placement},
+    policy::rendezvous,
+};
 use tokio::time::Instant;
 
 use bulkhead::Places;
@@ -22,7 +26,9 @@ pub(crate) use endpoint::{Endpoint, Target};
 use members::Discovery;
 pub(crate) use members::Reach;
 
-use crate::{call::options::CallOptions, discovery::Look, interceptor::Interceptors, stripe};
+use crate::{
+    call::options::CallOptions, discovery::Look, interceptor::Interceptors, policy::Policy, stripe,
+};
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
@@ -33,17 +39,24 @@ pub(crate) struct ClientCore {
     /// Where the endpoints come from, unless they were named.
     discovery: Option<Discovery>,
     places: Places,
+    policy: Policy,
     interceptors: Interceptors,
 }
 
 impl ClientCore {
-    pub(crate) fn new(service: &str, targets: Vec<Target>, interceptors: Interceptors) -> Self {
+    pub(crate) fn new(
+        service: &str,
+        targets: Vec<Target>,
+        policy: Policy,
+        interceptors: Interceptors,
+    ) -> Self {
         let now = Instant::now().into_std();
-        let config = Config { stripes: stripe::count(), ..Config::default() };
+        let config = Config { stripes: stripe::count(), ..policy.config() };
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let id = target.name.clone();
-            Endpoint::new(service, target, id, plan.member(Placement::default(), false, now))
+            let placement = placement(&policy, &id);
+            Endpoint::new(service, target, id, plan.member(placement, false, now))
         });
         Self {
             service: service.to_owned(),
@@ -51,6 +64,7 @@ impl ClientCore {
             plan,
             discovery: None,
             places: Places::default(),
+            policy,
             interceptors,
         }
     }
@@ -60,15 +74,32 @@ impl ClientCore {
         service: &str,
         look: Look,
         reach: Reach,
+        policy: Policy,
         interceptors: Interceptors,
     ) -> Self {
         let discovery = Some(Discovery::new(look, reach));
-        Self { discovery, ..Self::new(service, Vec::new(), interceptors) }
+        Self { discovery, ..Self::new(service, Vec::new(), policy, interceptors) }
+    }
+
+    /// Attempts of a call that does not say how many it wants.
+    fn attempts(&self) -> u8 {
+        self.policy.attempts.unwrap_or(limits::ATTEMPTS)
+    }
+
+    /// What a unary call may take that does not say how long, nor does its method.
+    fn timeout(&self) -> Duration {
+        self.policy.timeout.unwrap_or(limits::DEADLINE_DEFAULT)
     }
 
     pub(crate) fn service(&self) -> &str {
         &self.service
     }
+}
+
+/// Of an endpoint of which nothing is known but where it is.
+fn placement(policy: &Policy, address: &str) -> Placement {
+    let (hash, subset) = (rendezvous::hash(address.as_bytes()), policy.subset(std::iter::empty()));
+    Placement { hash, subset, ..Placement::default() }
 }
 
 /// What a generated client holds: a service that can be called, and the options of this value. Cheap to clone.
