@@ -6,6 +6,7 @@ use crate::{
     messages,
     model::{ArgumentKind, Extent, Hedge, Method, Service, Value, WireName},
     report::{Report, Spot},
+    suggest,
 };
 
 /// The longest name on the wire, in bytes.
@@ -23,6 +24,7 @@ pub(crate) fn service(service: &mut Service, report: &mut Report) {
         name(&mut method.name, "rpc", index, report);
         reserved(method, report);
         arguments(method, report);
+        key(method, report);
         raw(method, report);
         hedge(method, report);
     }
@@ -70,6 +72,22 @@ fn arguments(method: &mut Method, report: &mut Report) {
         report.push(at, messages::too_many_arguments(values, ARGUMENTS_MAX));
         method.limit(Extent::Stub);
     }
+}
+
+/// The key is one of the arguments, and a value: of a stream nothing is known when its call is sent.
+fn key(method: &mut Method, report: &mut Report) {
+    let Some((written, at)) = &method.options.key else { return };
+    let argument = method.arguments.iter().find(|argument| argument.plain_name == *written);
+    let message = match argument.map(|argument| &argument.kind) {
+        Some(ArgumentKind::Value { .. }) => return,
+        Some(ArgumentKind::Stream { .. }) => messages::key_is_a_stream(written),
+        None => {
+            let names: Vec<_> = method.values().map(|value| value.plain_name.as_str()).collect();
+            messages::no_such_key(written, suggest::nearest(written, &names), &names)
+        }
+    };
+    report.push(*at, message);
+    method.options.key = None;
 }
 
 fn raw(method: &mut Method, report: &mut Report) {

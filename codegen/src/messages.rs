@@ -302,6 +302,23 @@ pub(crate) const HEDGED_STREAM: Message = fixed(
     "remove `hedge`: what was read of a stream cannot be read again, and two answers cannot be one",
 );
 
+pub(crate) fn no_such_key(written: &str, nearest: Option<&str>, arguments: &[&str]) -> Message {
+    let listed = arguments.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let hint = match (nearest, arguments) {
+        (Some(word), _) => format!("did you mean `{word}`?"),
+        (None, []) => "remove `key`, or take the value that it is to be as an argument".to_owned(),
+        (None, _) => format!("name one of its arguments: {listed}"),
+    };
+    message(format!("this method has no argument `{written}` to be its key"), hint)
+}
+
+pub(crate) fn key_is_a_stream(written: &str) -> Message {
+    message(
+        format!("`{written}` is a stream, and a key must be known before the call is sent"),
+        "take the key as an argument of its own beside the stream",
+    )
+}
+
 pub(crate) const BAD_PATH: Message = fixed(
     "this is not the path of a crate",
     "write the name that Cargo.toml gives to sinew: `crate = \"rpc\"`",

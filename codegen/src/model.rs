@@ -111,6 +111,8 @@ pub(crate) struct Options {
     pub(crate) criticality: Option<Criticality>,
     /// When a hedge goes out, and where that stands.
     pub(crate) hedge: Option<(Hedge, Spot)>,
+    /// The argument that decides which endpoint a call belongs to, and where it is named.
+    pub(crate) key: Option<(String, Spot)>,
     /// The types are vouched for.
     pub(crate) trust_layout: bool,
     /// Where `raw` stands.

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn nothing_is_suggested_for_a_word_far_from_all() {
-        for written in ["http", "key", "version", "x", ""] {
+        for written in ["http", "hot", "version", "x", ""] {
             assert_eq!(nearest(written, KEYS), None, "{written}");
         }
     }

@@ -35,6 +35,20 @@ fn spaces(line: &str) -> usize {
 }
 
 #[test]
+fn a_key_among_arguments_of_which_one_is_a_stream() {
+    check(
+        "",
+        r#"
+        trait Sessions {
+            #[rpc(key = "type")]
+            async fn feed(&self, at: u64, events: Streaming<Event>, r#type: String) -> u64;
+        }
+        "#,
+        expect_file!["snapshots/key.rs"],
+    );
+}
+
+#[test]
 fn a_unary_method_with_all_its_attributes() {
     check(
         r#"name = "shop.Inventory""#,

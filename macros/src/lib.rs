@@ -83,6 +83,7 @@ use proc_macro::TokenStream;
 /// | `timeout = "500ms"` | how long a call may take in all; a whole number of `ns`, `us`, `ms`, `s` or `m`, from 1 ms to 5 min | policy's, which is 10 s by default |
 /// | `criticality = "sheddable"` | who is refused first when there is too much: `critical_plus`, `critical`, `sheddable_plus`, `sheddable` | inherited from the call that is being served, else `critical` |
 /// | `hedge = "p95"` | a call that is not answered in the time in which 95 % of them are is sent to another endpoint as well, and the first answer counts; `p95` to `p99`, or a time such as `"20ms"`. With `idempotent` only, not with streams; at most 5 % of the calls | not hedged |
+/// | `key = "user_id"` | calls with the same value of this argument go to the same server, as long as it is well and has no more than a quarter above its share to do: see `docs/balance.md`. Any argument that is no stream, of a type that encodes equal values the same way | policy's `balance` decides |
 /// | `name = "wire_name"` | the method everywhere outside of this program | the identifier, without `r#` |
 /// | `trust_layout` | you vouch that the types are fit for bincode and the same in every build: nothing is compared | the structure of the types is compared |
 /// | `raw` | one `Bytes` argument and a `Bytes` result go over the wire as they are | values are encoded |

@@ -22,6 +22,7 @@ use crate::{
     codec,
     error::Status,
     interceptor::Interceptors,
+    policy::Policy,
     server::{ServerCore, Service, stack},
     transport::{
         BoxFuture, Connector, Session,
@@ -99,7 +100,8 @@ pub fn client(service: &str) -> (Channel, Ends) {
         connector: Box::new(ends.clone()),
         age: sinew_core::limits::CONNECTION_AGE,
     };
-    (Channel::new(ClientCore::new(service, vec![target], Interceptors::default())), ends)
+    let (policy, interceptors) = (Policy::new(), Interceptors::default());
+    (Channel::new(ClientCore::new(service, vec![target], policy, interceptors)), ends)
 }
 
 /// The server's ends of a client's connections, oldest first.

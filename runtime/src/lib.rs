@@ -12,8 +12,12 @@
 //! | understand a failure | [`CallError`], [`Status`] |
 //! | work beside a call | [`spawn`], [`detach`], [`root`] |
 //! | run around calls | [`Interceptor`] |
+//! | choose how a service is called | [`Policy`], [`Balance`] |
 
 // The pages are tested like everything else that shows code.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/balance.md")]
+mod balance_page {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/deadline.md")]
 mod deadline_page {}
@@ -40,6 +44,7 @@ pub mod fuzzing;
 mod identity;
 mod interceptor;
 mod mesh;
+mod policy;
 #[doc(hidden)]
 pub mod private;
 mod schema;
@@ -53,6 +58,7 @@ pub use sinew_core::{
     codes::{CancelReason, Code, Criticality, Directive, Disposition, Origin, Ran, Reason},
     ledger::{LedgerAttempt, LedgerCall, LedgerServer},
     metadata::{Metadata, MetadataError},
+    plan::client::Balance,
     spiffe::{SpiffeError, SpiffeId, TrustDomain},
     wire::trace::TraceContext,
 };
@@ -71,6 +77,7 @@ pub use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient},
+    policy::Policy,
     server::{BindError, Health, Server, ServerBuilder, UnknownService},
     signal::shutdown_signal,
 };

@@ -17,6 +17,7 @@ use crate::{
     error::Status,
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
+    policy::{Policies, Policy},
     server::{ServerBuilder, Service, stack},
     transport::connect::{LocalConnector, QuicConnector, Sockets},
 };
@@ -55,6 +56,7 @@ struct Inner {
     /// Where servers and clients of this user and machine find each other.
     local: Option<Local>,
     zone: Option<String>,
+    policies: Policies,
     endpoints: BTreeMap<String, Vec<Place>>,
     identities: BTreeMap<String, SpiffeId>,
     connection_age: Duration,
@@ -90,6 +92,16 @@ pub enum MeshError {
     #[error("{problem}: set it with `MeshBuilder::zone` or `SINEW_ZONE`")]
     Zone {
         /// What is wrong with it.
+        problem: String,
+    },
+    /// A policy says something that cannot be done.
+    #[error("the policy of `{service}`: `{field}` {problem}")]
+    Policy {
+        /// The service.
+        service: String,
+        /// What of the policy: the name of its setter.
+        field: &'static str,
+        /// What is wrong with it, and what is accepted.
         problem: String,
     },
     /// Several things are wrong at once.
@@ -182,20 +194,20 @@ impl Mesh {
     }
 
     fn channel(&self, service: &str, places: &[Place]) -> Channel {
-        let interceptors = self.0.interceptors.clone();
+        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
         let Some(expected) = self.expected(service) else {
-            return Channel::new(ClientCore::new(service, Vec::new(), interceptors));
+            return Channel::new(ClientCore::new(service, Vec::new(), policy, interceptors));
         };
         // Addresses that were named are there: nothing has to look for them.
         if let Some(addresses) = all_static(places) {
             let targets = addresses.iter().map(|address| self.target(address, &expected)).collect();
-            return Channel::new(ClientCore::new(service, targets, interceptors));
+            return Channel::new(ClientCore::new(service, targets, policy, interceptors));
         }
         let sources = self.sources(service, places, &expected);
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, &expected);
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
-        Channel::new(ClientCore::discovered(service, discovery, interceptors))
+        Channel::new(ClientCore::discovered(service, discovery, policy, interceptors))
     }
 
     fn sources(&self, service: &str, places: &[Place], expected: &SpiffeId) -> Sources {
@@ -244,6 +256,7 @@ fn all_static(places: &[Place]) -> Option<Vec<String>> {
 pub struct MeshBuilder {
     identity: Option<Identity>,
     interceptors: Interceptors,
+    policies: Policies,
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
     zone: Option<String>,
@@ -277,6 +290,12 @@ impl MeshBuilder {
     /// Up to 64 of `a-z A-Z 0-9 . - _ / :`. Default: `SINEW_ZONE`, else none; whoever is in none is near to all.
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
         self.zone = Some(zone.into());
+        self
+    }
+
+    /// How the clients of this mesh call a service: see [`Policy`]. Once per service.
+    pub fn policy(mut self, service: impl Into<String>, policy: Policy) -> Self {
+        self.policies.add(service.into(), policy);
         self
     }
 
@@ -316,7 +335,7 @@ impl MeshBuilder {
     /// # Cancel safety
     /// Nothing is left behind when the future is dropped.
     pub async fn build(self) -> Result<Mesh, MeshError> {
-        let mut problems = Vec::new();
+        let mut problems = self.policies.problems();
         let endpoints = self.places(&mut problems);
         let zone = self.own_zone(&mut problems);
         let mut identities = BTreeMap::new();
@@ -345,6 +364,7 @@ impl MeshBuilder {
                 identity,
                 sockets: Arc::default(),
                 interceptors: self.interceptors,
+                policies: self.policies,
                 endpoints,
                 identities,
                 connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
@@ -405,7 +425,8 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         connector: Box::new(connector),
         age: limits::CONNECTION_AGE,
     };
-    Ok(Channel::new(ClientCore::new(name, vec![target], Interceptors::default())))
+    let (policy, interceptors) = (Policy::new(), Interceptors::default());
+    Ok(Channel::new(ClientCore::new(name, vec![target], policy, interceptors)))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     call::{context::Context, failure::Failure, streaming::Streaming, types::Parts},
     client::{answer, stack},
-    mesh, server,
+    codec, mesh, server,
 };
 pub use crate::{
     call::{
@@ -66,12 +66,22 @@ pub trait Signature: 'static {
 
     /// Where what is learnt of the types is kept.
     fn cell() -> &'static TypesCell;
+
+    /// What the endpoint of a call is found by; `None` for a method without a key.
+    fn key(_arguments: &Self::Arguments) -> Option<u64> {
+        None
+    }
 }
 
 /// What can cross the wire.
 pub trait Sent: Serialize + DeserializeOwned + Send + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Sent for T {}
+
+/// The hash of a key. `None` where it cannot be written: that call fails for the same reason, wherever it goes.
+pub fn key<T: Serialize>(value: &T) -> Option<u64> {
+    codec::key(value)
+}
 
 /// What the types of a method allow on the wire, learnt when it is asked for first.
 pub fn types<S: Signature>() -> &'static Types {
@@ -102,8 +112,8 @@ pub fn unary<S: Signature>(
     channel: &Channel,
     arguments: S::Arguments,
 ) -> impl Future<Output = Result<S::Value, S::Caller>> + Send + 'static + use<S> {
-    let context = Context::current();
-    stack::unary::<_, S::Value, S::Error>(channel.clone(), types::<S>(), arguments, context)
+    let (key, context) = (S::key(&arguments), Context::current());
+    stack::unary::<_, S::Value, S::Error>(channel.clone(), types::<S>(), arguments, key, context)
 }
 
 /// Calls a method that answers with a stream.
@@ -112,7 +122,8 @@ pub fn server_streaming<S: Signature>(
     arguments: S::Arguments,
 ) -> impl Future<Output = Result<Streaming<S::Value, S::Error>, S::Caller>> + Send + 'static + use<S>
 {
-    let call = stack::streaming(channel.clone(), types::<S>(), arguments, None, Context::current());
+    let (key, context) = (S::key(&arguments), Context::current());
+    let call = stack::streaming(channel.clone(), types::<S>(), (arguments, None), key, context);
     async move {
         let answer = call.await.map_err(Failure::Status);
         answer
@@ -128,8 +139,8 @@ pub fn client_streaming<S: Signature>(
     input: Streaming<S::Input>,
 ) -> impl Future<Output = Result<S::Value, S::Caller>> + Send + 'static + use<S> {
     let input = Some(Box::new(input) as Box<_>);
-    let call =
-        stack::streaming(channel.clone(), types::<S>(), arguments, input, Context::current());
+    let (key, context) = (S::key(&arguments), Context::current());
+    let call = stack::streaming(channel.clone(), types::<S>(), (arguments, input), key, context);
     async move {
         let answer = call.await.map_err(Failure::Status);
         answer
@@ -146,8 +157,8 @@ pub fn bidirectional<S: Signature>(
 ) -> impl Future<Output = Result<Streaming<S::Value, S::Error>, S::Caller>> + Send + 'static + use<S>
 {
     let input = Some(Box::new(input) as Box<_>);
-    let call =
-        stack::streaming(channel.clone(), types::<S>(), arguments, input, Context::current());
+    let (key, context) = (S::key(&arguments), Context::current());
+    let call = stack::streaming(channel.clone(), types::<S>(), (arguments, input), key, context);
     async move {
         let answer = call.await.map_err(Failure::Status);
         answer

@@ -24,6 +24,9 @@ pub trait Probe {
     /// As `echo`, and safe to repeat.
     #[rpc(idempotent)]
     async fn echo_again(&self, text: String) -> String;
+    /// The process that serves this user's calls.
+    #[rpc(idempotent, key = "user")]
+    async fn home(&self, user: String) -> u32;
     /// Sleeps.
     async fn wait(&self, millis: u64) -> u64;
     /// As `wait`, and safe to repeat.
@@ -160,6 +163,11 @@ impl Probe for Counting {
     async fn echo_again(&self, text: String) -> String {
         self.begin().end();
         text
+    }
+
+    async fn home(&self, _user: String) -> u32 {
+        self.begin().end();
+        std::process::id()
     }
 
     async fn wait(&self, millis: u64) -> u64 {

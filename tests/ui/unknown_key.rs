@@ -6,7 +6,7 @@ pub trait Inventory {
     async fn slip(&self) -> u64;
     #[rpc(deadline = "500ms")]
     async fn synonym(&self) -> u64;
-    #[rpc(key = "sku")]
+    #[rpc(colour = "red")]
     async fn unknown(&self) -> u64;
 }
 

@@ -21,14 +21,22 @@ impl AsRef<Member> for Endpoint {
     }
 }
 
+/// What is different from a plain call at endpoints that are all alike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Zones,
+    Keys,
+}
+
 const ROUNDS: u32 = 7;
 const CALLS: u64 = 200_000;
 
 fn main() {
     let mut report = Vec::new();
     for endpoints in [1, 3, 8, 20, 1000] {
-        let one = best(endpoints, 1);
-        let two = best(endpoints, 2);
+        let one = best(Kind::Plain, endpoints, 1);
+        let two = best(Kind::Plain, endpoints, 2);
         // Calls per second of two threads, against those of one.
         let scale = 2.0 * one / two;
         println!(
@@ -36,34 +44,45 @@ fn main() {
         );
         report.push(format!("\"ns_{endpoints}\":{one:.0},\"scale_{endpoints}\":{scale:.2}"));
     }
+    for (kind, name) in [(Kind::Zones, "in two zones"), (Kind::Keys, "by key")] {
+        for endpoints in [3, 20, 1000] {
+            let took = best(kind, endpoints, 1);
+            println!("{endpoints:>5} endpoints {name}: {took:6.0} ns a call");
+            let name = name.replace(' ', "_");
+            report.push(format!("\"ns_{endpoints}_{name}\":{took:.0}"));
+        }
+    }
     let allocations = allocations();
     println!("{{{},\"allocations_per_call\":{allocations}}}", report.join(","));
 }
 
 /// Nanoseconds per call and thread, of the quickest round.
-fn best(endpoints: usize, threads: usize) -> f64 {
-    let rounds = (0..ROUNDS).map(|_| round(endpoints, threads));
+fn best(kind: Kind, endpoints: usize, threads: usize) -> f64 {
+    let rounds = (0..ROUNDS).map(|_| round(kind, endpoints, threads));
     rounds.fold(f64::INFINITY, f64::min)
 }
 
-fn world(endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
+fn world(kind: Kind, endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
     let now = Instant::now();
     let plan = ClientPlan::new(Config { stripes: 2, ..Config::default() }, now);
-    let members: Vec<_> =
-        (0..endpoints).map(|_| Endpoint(plan.member(Placement::default(), false, now))).collect();
+    // A third is in the caller's zone.
+    let place = |at| Placement { near: kind != Kind::Zones || at % 3 == 0, ..Placement::default() };
+    let mut members: Vec<_> =
+        (0..endpoints).map(|at| Endpoint(plan.member(place(at), false, now))).collect();
+    plan.arrange(&mut members);
     members.iter().for_each(|member| member.0.set_connected(true));
     plan.recount(&members);
     (plan, members)
 }
 
-fn round(endpoints: usize, threads: usize) -> f64 {
-    let (plan, members) = world(endpoints);
+fn round(kind: Kind, endpoints: usize, threads: usize) -> f64 {
+    let (plan, members) = world(kind, endpoints);
     let took: Duration = thread::scope(|scope| {
         let threads: Vec<_> = (0..threads)
             .map(|seed| {
                 scope.spawn({
                     let (plan, members) = (&plan, &members);
-                    move || calls(plan, members, seed)
+                    move || calls(kind, plan, members, seed)
                 })
             })
             .collect();
@@ -72,12 +91,13 @@ fn round(endpoints: usize, threads: usize) -> f64 {
     took.as_nanos() as f64 / CALLS as f64
 }
 
-fn calls(plan: &ClientPlan, members: &[Endpoint], stripe: usize) -> Duration {
+fn calls(kind: Kind, plan: &ClientPlan, members: &[Endpoint], stripe: usize) -> Duration {
     let mut rng = SplitMix::new(stripe as u64);
     let began = Instant::now();
     let mut now = began;
-    for _ in 0..CALLS {
-        let mut turn = plan.begin(stripe, 3, true, now);
+    for call in 0..CALLS {
+        let key = (kind == Kind::Keys).then_some(call);
+        let mut turn = plan.begin(stripe, 3, true, now).with_key(key);
         let Some(picked) = plan.pick(members, &mut turn, now, &mut rng) else { continue };
         // An answer after 200 us, by a clock that costs nothing: reading one is the transport's cost.
         let later = now + Duration::from_micros(200);
@@ -88,9 +108,12 @@ fn calls(plan: &ClientPlan, members: &[Endpoint], stripe: usize) -> Duration {
     began.elapsed()
 }
 
+/// The most that a call of any kind makes.
 fn allocations() -> f64 {
-    let (plan, members) = world(3);
-    calls(&plan, &members, 1);
-    let made = allocation_counter::measure(|| _ = calls(&plan, &members, 1));
-    made.count_total as f64 / CALLS as f64
+    let made = [Kind::Plain, Kind::Zones, Kind::Keys].map(|kind| {
+        let (plan, members) = world(kind, 3);
+        calls(kind, &plan, &members, 1);
+        allocation_counter::measure(|| _ = calls(kind, &plan, &members, 1)).count_total
+    });
+    made.into_iter().max().unwrap_or_default() as f64 / CALLS as f64
 }

@@ -11,7 +11,7 @@ mod server;
 mod trait_def;
 mod types;
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use self::types::{Shape, Types};
@@ -79,6 +79,7 @@ fn signature(service: &Service, method: &Method) -> TokenStream {
     let ident = signature_name(method);
     let Types { arguments, input, value, error, refused, .. } = Types::of(service, method);
     let descriptor = descriptor(service, method);
+    let key = key(service, method);
     quote! {
         #conditions
         enum #ident {}
@@ -97,8 +98,23 @@ fn signature(service: &Service, method: &Method) -> TokenStream {
                 static CELL: #sinew::private::TypesCell = #sinew::private::TypesCell::new();
                 &CELL
             }
+
+            #key
         }
     }
+}
+
+/// What the endpoint of a call is found by, where the method has a key.
+fn key(service: &Service, method: &Method) -> Option<TokenStream> {
+    let sinew = &service.sinew;
+    let (written, _) = method.options.key.as_ref()?;
+    let place = method.values().position(|argument| argument.plain_name == *written)?;
+    let place = Literal::usize_unsuffixed(place);
+    Some(quote! {
+        fn key(arguments: &Self::Arguments) -> ::core::option::Option<u64> {
+            #sinew::private::key(&arguments.#place)
+        }
+    })
 }
 
 fn descriptor(service: &Service, method: &Method) -> TokenStream {

@@ -29,6 +29,7 @@ enum RpcKey {
     Name,
     Criticality,
     Hedge,
+    Key,
     Raw,
     TrustLayout,
 }
@@ -44,6 +45,7 @@ const RPC_KEYS: &Words<RpcKey> = &[
     ("name", RpcKey::Name),
     ("criticality", RpcKey::Criticality),
     ("hedge", RpcKey::Hedge),
+    ("key", RpcKey::Key),
     ("raw", RpcKey::Raw),
     ("trust_layout", RpcKey::TrustLayout),
 ];
@@ -61,6 +63,9 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("bytes", "raw"),
     ("retry", "idempotent"),
     ("backup", "hedge"),
+    ("hash", "key"),
+    ("hash_key", "key"),
+    ("affinity", "key"),
 ];
 
 /// What `#[service(..)]` says.
@@ -153,6 +158,7 @@ fn rpc_entry(method: &mut MethodAttributes, seen: &mut Seen, entry: &Meta, repor
         Some(RpcKey::Raw) => options.raw = flag("raw", entry, report).then(|| Spot::of(entry)),
         Some(RpcKey::TrustLayout) => options.trust_layout = flag("trust_layout", entry, report),
         Some(RpcKey::Name) => method.name = text("name", "wire_name", entry, report).map(named),
+        Some(RpcKey::Key) => options.key = text("key", "user_id", entry, report).map(named),
         Some(RpcKey::Timeout) => {
             options.timeout_us = text("timeout", "500ms", entry, report)
                 .and_then(|text| valid(&text, time::timeout_us(&text.value()), report));

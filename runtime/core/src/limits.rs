@@ -363,6 +363,16 @@ limits! {
     ratio SLOW_START_FLOOR: f64 = 0.1;
     /// Below this share of endpoints whose breaker lets calls through, all are used.
     ratio PANIC_BELOW: f64 = 0.5;
+    /// A zone keeps all calls of its clients while so many times its healthy share is all of it.
+    ratio SPILL_FACTOR: f64 = 1.4;
+    /// What labels may tell apart, those that no label fits included.
+    count SUBSETS_MAX: usize = 8;
+    /// The largest weight of a label.
+    count LABEL_WEIGHT_MAX: f64 = 1e6;
+    /// Calls out at an endpoint, as a multiple of its share, above which a key goes to the next one ...
+    ratio KEY_LOAD_FACTOR: f64 = 1.25;
+    /// ... but never below so many.
+    count KEY_FREE: u32 = 8;
 
     // -- breaking --
 

@@ -30,6 +30,8 @@ pub(crate) struct Call {
     pub(super) channel: Channel,
     pub(super) method: &'static Method,
     pub(super) types: &'static Types,
+    /// What its endpoint is found by, if its method has a key.
+    pub(super) key: Option<u64>,
     pub(super) context: Option<Context>,
     pub(super) deadline: Option<Instant>,
     /// What the caller allowed, for the message.
@@ -55,7 +57,12 @@ pub(super) struct Spoken {
 
 impl Call {
     /// 1: what the call inherits, and what it asks for.
-    pub(super) fn begin(channel: Channel, types: &'static Types, context: Option<Context>) -> Self {
+    pub(super) fn begin(
+        channel: Channel,
+        types: &'static Types,
+        key: Option<u64>,
+        context: Option<Context>,
+    ) -> Self {
         let now = Instant::now();
         let method = types.method();
         let options = channel.options.as_deref();
@@ -63,7 +70,7 @@ impl Call {
             note_lost_context(method.path());
         }
         let inherited = context.as_ref().map(Context::inner);
-        let limit = own_limit(method, options);
+        let limit = own_limit(method, options, channel.core.timeout());
         let parent = inherited.and_then(|parent| parent.deadline);
         let deadline = match limit {
             // The reserve leaves the caller time to answer its own caller.
@@ -94,6 +101,7 @@ impl Call {
             channel,
             method,
             types,
+            key,
             context,
             deadline,
             limit,
@@ -239,8 +247,12 @@ impl Drop for Call {
     }
 }
 
-/// The timeout of the call itself: its options', its method's, the default; `None` for a call without one.
-fn own_limit(method: &Method, options: Option<&CallOptions>) -> Option<Duration> {
+/// The timeout of the call itself: its options', its method's, its service's; `None` for a call without one.
+fn own_limit(
+    method: &Method,
+    options: Option<&CallOptions>,
+    of_service: Duration,
+) -> Option<Duration> {
     let asked = options.and_then(|options| options.timeout);
     if asked.is_none() && options.is_some_and(|options| options.unbounded) {
         return None;
@@ -248,7 +260,7 @@ fn own_limit(method: &Method, options: Option<&CallOptions>) -> Option<Duration>
     let limit = match (asked, method.timeout(), method.shape().streams()) {
         (Some(limit), _, _) | (None, Some(limit), _) => limit,
         (None, None, true) => return None,
-        (None, None, false) => limits::DEADLINE_DEFAULT,
+        (None, None, false) => of_service,
     };
     let (limit, clamped) = deadline::clamp_to_default(limit);
     if clamped {

@@ -21,7 +21,7 @@ use sinew_core::{
     backoff::Backoff,
     codes::{Code, Reason},
     limits,
-    plan::client::{Member, Out},
+    plan::client::{Member, Out, Placement},
     policy::silence::Life,
 };
 use tokio::{
@@ -134,9 +134,9 @@ impl Endpoint {
         self.0.entry.load_full()
     }
 
-    /// Discovery says something else of it, to a caller in this zone. Its connection stays.
-    pub(crate) fn set_entry(&self, entry: &Entry, zone: Option<&str>) {
-        self.0.member.set_placement(entry.placement(zone));
+    /// Discovery says something else of it, which is worth this to the plan. Its connection stays.
+    pub(crate) fn set_entry(&self, entry: &Entry, placement: Placement) {
+        self.0.member.set_placement(placement);
         self.0.entry.store(Arc::new(entry.clone()));
     }
 

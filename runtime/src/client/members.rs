@@ -21,7 +21,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::{ClientCore, Endpoint, Target};
+use super::{ClientCore, Endpoint, Target, placement};
 use crate::discovery::{Doubt, Entry, News, Sources, follow};
 
 /// How to get to an endpoint that was found.
@@ -148,17 +148,17 @@ impl ClientCore {
             known.iter().map(|endpoint| (of(endpoint), endpoint)).collect();
         let (now, zone) = (Instant::now().into_std(), discovery.zone.as_deref());
         let fresh = !known.is_empty();
-        let endpoints: Vec<Endpoint> = entries
+        let mut endpoints: Vec<Endpoint> = entries
             .iter()
             .map(|entry| match kept.remove(&(entry.id.clone(), entry.address.clone())) {
                 Some(endpoint) => {
                     if *endpoint.entry() != *entry {
-                        endpoint.set_entry(entry, zone);
+                        endpoint.set_entry(entry, placement(&self.policy, entry, zone));
                     }
                     endpoint.clone()
                 }
                 None => {
-                    let member = self.plan.member(entry.placement(zone), fresh, now);
+                    let member = self.plan.member(placement(&self.policy, entry, zone), fresh, now);
                     Endpoint::new(&self.service, (discovery.reach)(entry), entry.clone(), member)
                 }
             })
@@ -168,8 +168,10 @@ impl ClientCore {
             endpoints = endpoints.len(),
             "endpoints have changed"
         );
+        self.plan.arrange(&mut endpoints);
+        let endpoints = Arc::new(endpoints);
+        self.endpoints.store(Arc::clone(&endpoints));
         self.plan.recount(&endpoints);
-        self.endpoints.store(Arc::new(endpoints));
         discovery.changed.notify_waiters();
     }
 }

@@ -11,17 +11,22 @@ mod members;
 mod route;
 pub(crate) mod stack;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use sinew_core::plan::client::{ClientPlan, Config};
+use sinew_core::{
+    limits,
+    plan::client::{ClientPlan, Config, Placement},
+};
 use tokio::time::Instant;
 
 use bulkhead::Places;
 pub(crate) use endpoint::{Endpoint, Target};
 pub(crate) use members::Discovery;
 
-use crate::{call::options::CallOptions, discovery::Entry, interceptor::Interceptors, stripe};
+use crate::{
+    call::options::CallOptions, discovery::Entry, interceptor::Interceptors, policy::Policy, stripe,
+};
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
@@ -32,18 +37,24 @@ pub(crate) struct ClientCore {
     /// Where the endpoints come from, unless they were named.
     discovery: Option<Discovery>,
     places: Places,
+    policy: Policy,
     interceptors: Interceptors,
 }
 
 impl ClientCore {
-    pub(crate) fn new(service: &str, targets: Vec<Target>, interceptors: Interceptors) -> Self {
+    pub(crate) fn new(
+        service: &str,
+        targets: Vec<Target>,
+        policy: Policy,
+        interceptors: Interceptors,
+    ) -> Self {
         let now = Instant::now().into_std();
-        let config = Config { stripes: stripe::count(), ..Config::default() };
+        let config = Config { stripes: stripe::count(), ..policy.config() };
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let entry = Entry::at(&*target.name);
-            let member = plan.member(entry.placement(None), false, now);
-            Endpoint::new(service, target, entry, member)
+            let placement = placement(&policy, &entry, None);
+            Endpoint::new(service, target, entry, plan.member(placement, false, now))
         });
         Self {
             service: service.to_owned(),
@@ -51,6 +62,7 @@ impl ClientCore {
             plan,
             discovery: None,
             places: Places::default(),
+            policy,
             interceptors,
         }
     }
@@ -59,14 +71,31 @@ impl ClientCore {
     pub(crate) fn discovered(
         service: &str,
         discovery: Discovery,
+        policy: Policy,
         interceptors: Interceptors,
     ) -> Self {
-        Self { discovery: Some(discovery), ..Self::new(service, Vec::new(), interceptors) }
+        Self { discovery: Some(discovery), ..Self::new(service, Vec::new(), policy, interceptors) }
+    }
+
+    /// Attempts of a call that does not say how many it wants.
+    fn attempts(&self) -> u8 {
+        self.policy.attempts.unwrap_or(limits::ATTEMPTS)
+    }
+
+    /// What a unary call may take that does not say how long, nor does its method.
+    fn timeout(&self) -> Duration {
+        self.policy.timeout.unwrap_or(limits::DEADLINE_DEFAULT)
     }
 
     pub(crate) fn service(&self) -> &str {
         &self.service
     }
+}
+
+/// What the plan goes by: what discovery says of an endpoint, and what the policy makes of its labels.
+fn placement(policy: &Policy, entry: &Entry, zone: Option<&str>) -> Placement {
+    let labels = entry.about.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    Placement { subset: policy.subset(labels), ..entry.placement(zone) }
 }
 
 /// What a generated client holds: a service that can be called, and the options of this value. Cheap to clone.

@@ -61,6 +61,7 @@ pub(crate) async fn unary<A, T, E>(
     channel: Channel,
     types: &'static Types,
     arguments: A,
+    key: Option<u64>,
     context: Option<Context>,
 ) -> Result<T, E::Caller>
 where
@@ -69,7 +70,7 @@ where
     E: MethodError,
 {
     let mut arguments = Arguments { names: types.method().argument_names(), value: arguments };
-    let mut call = Call::begin(channel, types, context);
+    let mut call = Call::begin(channel, types, key, context);
     // What is rare is boxed: a future is as large, and as slow to move, as its largest branch.
     let answer = match call.span() {
         _ if !call.interceptors().is_empty() => {
@@ -90,15 +91,15 @@ where
 pub(crate) async fn streaming<A>(
     channel: Channel,
     types: &'static Types,
-    arguments: A,
-    input: Option<Box<dyn EncodeItems>>,
+    (arguments, input): (A, Option<Box<dyn EncodeItems>>),
+    key: Option<u64>,
     context: Option<Context>,
 ) -> Result<StreamAnswer, Status>
 where
     A: Serialize + Send + 'static,
 {
     let mut arguments = Arguments { names: types.method().argument_names(), value: arguments };
-    let mut call = Call::begin(channel, types, context);
+    let mut call = Call::begin(channel, types, key, context);
     let span = call.span().unwrap_or_else(tracing::Span::none);
     if call.interceptors().is_empty() {
         return call.run_streaming(&mut arguments, input).instrument(span).await;
@@ -249,10 +250,11 @@ impl Call {
         let attempts = if self.head.no_retry {
             1
         } else {
-            self.options().attempts.unwrap_or(limits::ATTEMPTS)
+            self.options().attempts.unwrap_or(self.channel.core.attempts())
         };
         let now = self.record.started().into_std();
-        self.channel.core.plan().begin(stripe::own(), attempts, self.head.idempotent, now)
+        let plan = self.channel.core.plan();
+        plan.begin(stripe::own(), attempts, self.head.idempotent, now).with_key(self.key)
     }
 
     /// Waits as the plan says before the next attempt; the failure itself if there is none.

@@ -11,6 +11,7 @@ use serde::{
     Serialize,
     de::{DeserializeOwned, DeserializeSeed, Deserializer},
 };
+use sinew_core::policy::rendezvous::Fnv;
 
 use super::{
     CodecError,
@@ -38,6 +39,22 @@ pub(super) fn encode<T: Serialize>(value: &T, out: &mut Vec<u8>) -> Result<(), C
             error => CodecError::Encode(error.to_string()),
         },
     )
+}
+
+struct Hasher<'a>(&'a mut Fnv);
+
+impl bincode::enc::write::Writer for Hasher<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.add(bytes);
+        Ok(())
+    }
+}
+
+/// The hash of the bytes that [`encode`] would write, which are made for nothing else and kept nowhere.
+pub(super) fn hash<T: Serialize>(value: &T) -> Option<u64> {
+    let mut fnv = Fnv::new();
+    bincode::serde::encode_into_writer(value, Hasher(&mut fnv), CONFIG).ok()?;
+    Some(fnv.end())
 }
 
 pub(super) fn decode<T: DeserializeOwned>(body: &Bytes) -> Result<T, CodecError> {

@@ -71,6 +71,12 @@ pub(crate) fn encode<T: Serialize + 'static>(
     result
 }
 
+/// What the endpoint of a call with this key is found by: FNV-1a over the key's bincode, in every build and on every
+/// machine the same for the same value. `None` where it has none.
+pub(crate) fn key<T: Serialize>(value: &T) -> Option<u64> {
+    bincode::hash(value)
+}
+
 /// Reads one value that fills `body` exactly.
 pub(crate) fn decode<T: DeserializeOwned + 'static>(
     codec: u8,
@@ -178,6 +184,19 @@ mod tests {
         out.push(0);
         let error = decode::<(u32, String)>(BINCODE, &Bytes::from(out)).unwrap_err();
         assert!(error.to_string().contains("1 byte"), "{error}");
+    }
+
+    /// A change of any of these moves everybody's keys: 1 is `01`, 300 `fb 2c 01`, a text its length and its bytes.
+    #[test]
+    fn keys_have_the_hashes_that_they_have_always_had() {
+        use sinew_core::policy::rendezvous::hash;
+
+        assert_eq!(key(&1_u64), Some(hash(&[1])));
+        assert_eq!(key(&300_u64), Some(hash(&[251, 44, 1])));
+        assert_eq!(key(&"ada".to_owned()), Some(hash(b"\x03ada")));
+        assert_eq!(key(&Bytes::from_static(b"ada")), key(&"ada".to_owned()));
+        assert_eq!(key(&(7_u8, Some("x"))), Some(hash(b"\x07\x01\x01x")));
+        assert_eq!(key(&Some("ada")), Some(0x9a6c_6bd0_c0d5_7a6a));
     }
 
     #[test]

@@ -7,7 +7,10 @@
 use std::collections::BTreeMap;
 
 use sinew_core::{
-    limits, plan::client::Placement, policy::roster::Listed, sha256, spiffe::SpiffeId,
+    limits,
+    plan::client::Placement,
+    policy::{rendezvous, roster::Listed},
+    spiffe::SpiffeId,
 };
 
 /// A place where a service may be.
@@ -68,20 +71,15 @@ impl Entry {
         Self { id: address.clone(), address, about: About::default() }
     }
 
-    /// What the plan goes by, for a caller in this zone.
+    /// What the plan goes by, for a caller in this zone; labels apart, of which the policy knows what they mean.
     pub(crate) fn placement(&self, zone: Option<&str>) -> Placement {
         let near = match (zone, self.about.zone.as_deref()) {
             (Some(ours), Some(theirs)) => ours == theirs,
             _ => true,
         };
-        Placement { weight: self.about.weight, near, hash: hash(&self.address) }
+        let hash = rendezvous::hash(self.address.as_bytes());
+        Placement { weight: self.about.weight, near, hash, ..Placement::default() }
     }
-}
-
-/// The same number for an address in every client, and never zero.
-fn hash(address: &str) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = sha256::digest(address.as_bytes());
-    u64::from_be_bytes([a, b, c, d, e, f, g, h]).max(1)
 }
 
 impl About {
@@ -228,12 +226,11 @@ mod tests {
 
     #[test]
     fn the_hash_of_an_address_is_the_same_in_every_client() {
-        // The first bytes of `printf %s 127.0.0.1:1 | sha256sum`.
         assert_eq!(Entry::at("127.0.0.1:1").placement(None).hash, HASH);
         assert_ne!(Entry::at("127.0.0.1:2").placement(None).hash, HASH);
     }
 
-    const HASH: u64 = 0x6183_157c_f8d4_6ed1;
+    const HASH: u64 = 0xe02b_ca18_6cfd_a867;
 
     #[test]
     fn a_protocol_of_others_names_the_crate_that_speaks_it() {

@@ -7,7 +7,7 @@
 //! ones to choose from.
 //!
 //! # What differs from Finagle and Linkerd
-//! - The first sample replaces the seed. An average that starts at 30 ms takes 46 s to learn that a server answers in
+//! - An endpoint without a sample costs what its peers do, and the first one replaces that. An average that starts at 30 ms takes 46 s to learn that a server answers in
 //!   0.3 ms.
 //! - It forgets at the speed of the service: after 20 typical latencies, between 250 ms and 10 s.
 //! - A failure costs like a latency of 5 s until the next answer: a server that fails at once would be the quickest.
@@ -175,9 +175,13 @@ impl Price {
 impl Price {
     /// Whether it costs about what the other does, weights apart: as many calls at work, and a latency that differs by
     /// less than chance does. Then the weights alone decide: who calls once in a while would always call the same one.
+    /// One without a sample is like any other, for one call.
     pub fn is_like(&self, other: &Self) -> bool {
-        let (Some(one), Some(two)) = (self.latency_us, other.latency_us) else {
-            return self.latency_us.is_none() && other.latency_us.is_none();
+        let (one, two) = match (self.latency_us, other.latency_us) {
+            (Some(one), Some(two)) => (one, two),
+            (None, None) => return true,
+            (None, Some(_)) => return self.at_work == other.at_work && self.ours == 0,
+            (Some(_), None) => return self.at_work == other.at_work && other.ours == 0,
         };
         let (less, more) = if one < two { (one, two) } else { (two, one) };
         self.at_work == other.at_work && (more - less <= ALIKE_US || more <= less * ALIKE)
@@ -293,7 +297,10 @@ mod tests {
         assert!(!price(10_000.0, 2).is_like(&price(16_000.0, 2)));
         assert!(!price(100.0, 0).is_like(&price(100.0, 1)));
         let unknown = Price { latency_us: None, ..price(0.0, 0) };
-        assert!(unknown.is_like(&unknown) && !unknown.is_like(&price(100.0, 0)));
+        assert!(unknown.is_like(&unknown) && unknown.is_like(&price(100.0, 0)));
+        assert!(!unknown.is_like(&price(100.0, 1)) && !price(100.0, 1).is_like(&unknown));
+        let asked = Price { at_work: 1, ours: 1, ..unknown };
+        assert!(!asked.is_like(&price(100.0, 1)) && !price(100.0, 1).is_like(&asked));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::{
     discovery::{About, Fixed},
     error::Status,
     interceptor::Interceptors,
+    policy::Policy,
     transport::{BoxFuture, Connector, Session},
 };
 
@@ -33,7 +34,7 @@ fn core(zone: &str, addresses: &[&str]) -> Arc<ClientCore> {
         age: sinew_core::limits::CONNECTION_AGE,
     };
     let discovery = Discovery::new(sources, Some(zone.to_owned()), Box::new(reach));
-    Arc::new(ClientCore::discovered("a", discovery, Interceptors::default()))
+    Arc::new(ClientCore::discovered("a", discovery, Policy::default(), Interceptors::default()))
 }
 
 fn entry(id: &str, address: &str, zone: &str, weight: f64) -> Entry {

@@ -8,6 +8,7 @@ mod breaking;
 mod budgets;
 mod calls;
 mod hedging;
+mod places;
 
 use super::Figure;
 
@@ -30,5 +31,8 @@ pub const SCENARIOS: &[Scenario] = &[
     (16, calls::shrinking_deadline),
     (17, calls::bulkhead),
     (18, hedging::tail),
+    (19, places::spill),
+    (20, places::labels),
     (21, calls::executions),
+    (23, places::keys),
 ];

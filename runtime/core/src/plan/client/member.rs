@@ -17,15 +17,21 @@
 use std::{
     fmt,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
+            Ordering::{Relaxed, Release},
+        },
     },
     time::{Duration, Instant},
 };
 
-use super::stripe::{Kept, Stripe};
+use super::{
+    parts::Placement,
+    stripe::{Kept, Stripe},
+};
 use crate::{
-    limits::{FORGET_AFTER_MAX, REPORT_FRESH},
+    limits::{FORGET_AFTER_MAX, REPORT_FRESH, SUBSETS_MAX},
     policy::{
         balance::{PeakEwma, Price},
         breaker::{self, Breaker, Cause, Phase},
@@ -69,23 +75,6 @@ const PROBING: u32 = 32;
 /// The bit for an endpoint of which even a success is news: its breaker has failures to forget.
 const WATCHED: u32 = 64;
 
-/// What discovery says of an endpoint that a pick goes by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Placement {
-    /// Its share among its peers, 1 for all equal.
-    pub weight: f64,
-    /// Whether it is in the caller's own zone, or there are none.
-    pub near: bool,
-    /// What tells it from the others for whoever hashes calls to endpoints: the same in every client.
-    pub hash: u64,
-}
-
-impl Default for Placement {
-    fn default() -> Self {
-        Self { weight: 1.0, near: true, hash: 0 }
-    }
-}
-
 /// One endpoint of a plan.
 pub struct Member {
     /// Its own among all of a plan, for a call that must not come again.
@@ -96,6 +85,9 @@ pub struct Member {
     /// Its share among its peers, as an `f64`.
     weight: AtomicU64,
     near: AtomicBool,
+    subset: AtomicU8,
+    /// The plan's: what it has worked out of its endpoints is out of date.
+    stale: Arc<AtomicBool>,
     flags: AtomicU32,
     /// The epoch of the breaker.
     breaker_epoch: AtomicU32,
@@ -166,6 +158,7 @@ impl Member {
     pub(super) fn new(
         id: u64,
         placement: Placement,
+        stale: Arc<AtomicBool>,
         stripes: usize,
         epoch: Instant,
         now: Instant,
@@ -173,9 +166,12 @@ impl Member {
         let member = Self {
             id,
             epoch,
-            hash: placement.hash,
-            weight: AtomicU64::new(placement.weight.to_bits()),
-            near: AtomicBool::new(placement.near),
+            // Unknown to others, it is told apart by this client alone.
+            hash: if placement.hash == 0 { id } else { placement.hash },
+            weight: AtomicU64::new(0),
+            near: AtomicBool::new(true),
+            subset: AtomicU8::new(0),
+            stale,
             flags: AtomicU32::new(COLD),
             breaker_epoch: AtomicU32::new(0),
             cost: AtomicU64::new(0),
@@ -188,6 +184,7 @@ impl Member {
             stripes: (0..stripes.max(1)).map(|_| Stripe::default()).collect(),
         };
         member.picked_ms.store(member.ms(now), Relaxed);
+        member.set_placement(placement);
         member
     }
 
@@ -201,7 +198,7 @@ impl Member {
     }
 
     /// Milliseconds since the plan began, modulo 2^32: only differences count.
-    fn ms(&self, now: Instant) -> u32 {
+    pub(super) fn ms(&self, now: Instant) -> u32 {
         now.saturating_duration_since(self.epoch).as_millis() as u32
     }
 
@@ -218,28 +215,31 @@ impl Member {
 
     /// What discovery says of it.
     pub fn placement(&self) -> Placement {
-        Placement { weight: self.weight(), near: self.near.load(Relaxed), hash: self.hash }
+        let subset = self.subset.load(Relaxed);
+        Placement { weight: self.weight(), near: self.is_near(), hash: self.hash, subset }
     }
 
     /// Discovery says something else of it. Its hash stays: that is its address's.
     pub fn set_placement(&self, placement: Placement) {
-        self.weight.store(placement.weight.to_bits(), Relaxed);
+        self.weight.store(placement.weight.max(0.0).to_bits(), Relaxed);
         self.near.store(placement.near, Relaxed);
-    }
-
-    fn weight(&self) -> f64 {
-        f64::from_bits(self.weight.load(Relaxed))
+        self.subset.store(placement.subset, Relaxed);
+        self.stale.store(true, Release);
     }
 
     /// Sets or clears a reason not to ask it; whether that was news. What comes back gets its share by and by.
     pub fn set_out(&self, out: Out, is: bool, now: Instant) -> bool {
-        if is {
-            return self.flags.fetch_or(out.bit(), Relaxed) & out.bit() == 0;
-        }
-        let before = self.flags.fetch_and(!out.bit(), Relaxed);
-        let news = before & out.bit() != 0;
-        if news && out != Out::Draining {
+        let before = if is {
+            self.flags.fetch_or(out.bit(), Relaxed)
+        } else {
+            self.flags.fetch_and(!out.bit(), Relaxed)
+        };
+        let news = (before & out.bit() == 0) == is;
+        if news && !is && out != Out::Draining {
             self.come_back(now);
+        }
+        if news {
+            self.stale.store(true, Release);
         }
         news
     }
@@ -267,6 +267,36 @@ impl Member {
     }
 
     // -- what a pick asks --
+
+    /// Its share among its peers, however long it has been there.
+    pub(super) fn weight(&self) -> f64 {
+        f64::from_bits(self.weight.load(Relaxed))
+    }
+
+    /// Whether it is in the caller's zone.
+    pub(super) fn is_near(&self) -> bool {
+        self.near.load(Relaxed)
+    }
+
+    /// What keys are matched with.
+    pub(super) const fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Which label of a split it has.
+    pub(super) fn subset(&self) -> usize {
+        usize::from(self.subset.load(Relaxed)).min(SUBSETS_MAX - 1)
+    }
+
+    /// Our own calls there, as a thread of this stripe knows them.
+    pub(super) fn at_work(&self, stripe: usize, now_ms: u32) -> u32 {
+        self.calls(stripe, now_ms).1
+    }
+
+    /// Whether it asked to be left.
+    pub(super) fn is_draining(&self) -> bool {
+        self.flags.load(Relaxed) & Out::Draining.bit() != 0
+    }
 
     /// Whether it may be asked like any other.
     pub(super) fn is_usable(&self) -> bool {
@@ -311,7 +341,8 @@ impl Member {
         due.then(|| self.probe_ms.load(Relaxed))
     }
 
-    /// How many milliseconds ago it was picked last.
+    /// How many milliseconds ago it was picked last; `now_ms` is this millisecond of the plan, which a pick works out once
+    /// for all endpoints.
     pub(super) fn untouched_ms(&self, now_ms: u32) -> u32 {
         let over = now_ms.wrapping_sub(self.picked_ms.load(Relaxed));
         if over < u32::MAX / 2 { over } else { 0 }

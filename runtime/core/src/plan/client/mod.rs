@@ -28,7 +28,9 @@
 
 mod effects;
 mod hedging;
+mod keyed;
 mod member;
+mod parts;
 mod pick;
 mod stripe;
 #[cfg(test)]
@@ -36,19 +38,23 @@ mod tests;
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{
+            AtomicBool, AtomicU32, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::{Duration, Instant},
 };
 
-use self::hedging::Hedges;
 pub use self::{
     effects::{Effects, Outcome, ThrottleEffect, effects, is_answer},
     hedging::{Hedging, Unhedged},
-    member::{Member, Out, Placement, Sample, Ticket, View},
+    member::{Member, Out, Sample, Ticket, View},
+    parts::Placement,
     pick::Picked,
 };
+use self::{hedging::Hedges, parts::Parts};
 pub use crate::policy::{
     breaker::{Cause, Phase},
     hedge::{After, Counts, End},
@@ -56,7 +62,7 @@ pub use crate::policy::{
 };
 use crate::{
     codes::{Disposition, Reason},
-    limits::{self, EJECTED_MAX},
+    limits::{self, EJECTED_MAX, SUBSETS_MAX},
     policy::{
         breaker::falls_behind,
         budget::{Budget, Purpose},
@@ -69,15 +75,19 @@ use crate::{
 /// Endpoints that one is compared with at most.
 const PEERS: usize = 31;
 
-/// How endpoints are chosen.
+/// How the endpoint of a call is chosen among those that can be asked. All go by weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Balance {
-    /// By latency and what is at work: [`policy::balance`](crate::policy::balance).
+    /// The one where an answer takes least: latency times calls at work (Finagle's peak EWMA). The default, for it
+    /// leaves a slow server alone.
     #[default]
     PeakEwma,
-    /// By what is at work.
+    /// The one with the fewest calls at work, however long they take: where latencies say nothing, because calls differ
+    /// by much more than servers do.
     LeastRequest,
-    /// One after the other.
+    /// One after the other, whatever they have to do: where calls must be spread evenly in numbers. A slow server gets as
+    /// many as a quick one.
     RoundRobin,
 }
 
@@ -100,6 +110,12 @@ pub struct Config {
     pub stripes: usize,
     /// Hedges as a share of the calls at most; `None`: as many as there are slow calls.
     pub hedge_extra: Option<f64>,
+    /// Calls stay in the caller's zone while it is well.
+    pub zones: bool,
+    /// A key is sent on where its endpoint has too many calls out.
+    pub bounded: bool,
+    /// The weights of a split over labels; see [`Placement::subset`].
+    pub subsets: [f64; SUBSETS_MAX],
 }
 
 impl Default for Config {
@@ -113,6 +129,9 @@ impl Default for Config {
             throttle: true,
             stripes: 1,
             hedge_extra: Some(limits::HEDGE_EXTRA),
+            zones: true,
+            bounded: true,
+            subsets: [1.0; SUBSETS_MAX],
         }
     }
 }
@@ -127,8 +146,10 @@ pub struct ClientPlan {
     shared: Mutex<Shared>,
     /// There were refusals lately: the throttle counts.
     refused: AtomicBool,
-    /// Too many breakers are open.
-    panic: AtomicBool,
+    /// Which shares of the calls go where, and where too many breakers are open.
+    parts: Parts,
+    /// That is out of date: an endpoint went, or came back.
+    stale: Arc<AtomicBool>,
     /// The millisecond from which some probe is due, plus one; zero where none is.
     probe_ms: AtomicU32,
     /// Held while it is decided whether one more endpoint may be out.
@@ -159,6 +180,8 @@ pub struct Turn {
     idempotent: bool,
     /// A second attempt beside the first was asked for.
     hedged: bool,
+    /// What its endpoint is found by, if it has such a thing.
+    key: Option<u64>,
     /// Endpoints in a row that could not be reached.
     unreached: usize,
     /// Where it has been, by id; zero where it has not.
@@ -232,7 +255,8 @@ impl ClientPlan {
                 last_refusal: now,
             }),
             refused: AtomicBool::new(false),
-            panic: AtomicBool::new(false),
+            parts: Parts::new(),
+            stale: Arc::default(),
             probe_ms: AtomicU32::new(0),
             openings: Mutex::new(()),
             hedges: Mutex::new(Hedges::new()),
@@ -244,7 +268,9 @@ impl ClientPlan {
     /// An endpoint, new to this plan. A `fresh` one, that joins others, begins with a tenth of its share.
     pub fn member(&self, placement: Placement, fresh: bool, now: Instant) -> Member {
         let id = self.members.fetch_add(1, Relaxed) + 1;
-        let member = Member::new(id, placement, self.config.stripes, self.epoch, now);
+        self.stale.store(true, Release);
+        let (stale, stripes) = (Arc::clone(&self.stale), self.config.stripes);
+        let member = Member::new(id, placement, stale, stripes, self.epoch, now);
         if fresh {
             member.come_back(now);
         }
@@ -271,6 +297,7 @@ impl ClientPlan {
             past: Past { attempts: 0, drained: false },
             idempotent,
             hedged: false,
+            key: None,
             unreached: 0,
             tried: [0; limits::ATTEMPTS_MAX as usize],
             at: 0,
@@ -331,14 +358,16 @@ impl ClientPlan {
         event
     }
 
-    /// To be called when the set of endpoints has changed.
+    /// Brings a new set of endpoints into the order in which picks look for them. In another order all is as well, and
+    /// takes longer where there are many.
+    pub fn arrange<M: AsRef<Member>>(&self, members: &mut [M]) {
+        members.sort_by_key(|member| parts::number(member.as_ref(), &self.config));
+    }
+
+    /// To be called when the set of endpoints has changed, and those that are called are the new ones.
     pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
         let members = || members.iter().map(AsRef::as_ref);
-        let reachable = members().filter(|member| member.out().is_none()).count();
-        let open = members().filter(|member| member.is_open_only()).count();
-        let healthy = reachable - open.min(reachable);
-        let panic = open > 0 && (healthy as f64) < reachable as f64 * limits::PANIC_BELOW;
-        self.panic.store(panic, Relaxed);
+        self.parts.publish(members(), &self.config);
         let due = members().filter_map(Member::probe_at_ms).min();
         self.probe_ms.store(due.map_or(0, |ms| ms.wrapping_add(1).max(1)), Relaxed);
     }
@@ -434,9 +463,17 @@ impl ClientPlan {
         turn.idempotent && turn.attempts_left > 1 && paid
     }
 
-    /// Whether so many breakers are open that none counts.
+    /// Whether so many breakers are open, in some zone at least, that none counts.
     pub fn panics(&self) -> bool {
-        self.panic.load(Relaxed)
+        self.parts.any_panics()
+    }
+
+    /// Takes into account what became of endpoints since the last time.
+    fn refresh<M: AsRef<Member>>(&self, members: &[M]) {
+        // Before the look at them: what happens during it makes it out of date again.
+        if self.stale.load(Relaxed) && self.stale.swap(false, Acquire) {
+            self.recount(members);
+        }
     }
 }
 
@@ -449,6 +486,13 @@ impl Deposits {
 }
 
 impl Turn {
+    /// The call belongs to the endpoint that this finds: [`policy::rendezvous`](crate::policy::rendezvous).
+    #[must_use]
+    pub const fn with_key(mut self, key: Option<u64>) -> Self {
+        self.key = key;
+        self
+    }
+
     /// Whether the call may run twice.
     pub const fn idempotent(&self) -> bool {
         self.idempotent

@@ -1,14 +1,17 @@
 //! Which endpoint gets an attempt.
 //!
 //! ```text
-//!   1  a probe that is due goes first: somebody must find out; a call that may be repeated, if one comes within 1 s
-//!   2  one that was not asked for a second is asked, whatever it costs: it may have got better
-//!   3  the cheapest of those looked at: all up to 8, else 3 random ones; by weight among those that cost about the same
-//!   4  where none of these can be asked, the best of all: connected before not, untried before tried,
-//!      then with an open breaker, not serving, silent, out of reach, draining
+//!   1  a call with a key goes to the endpoint that the key finds: `keyed.rs`
+//!   2  a probe that is due goes first: somebody must find out; a call that may be repeated, if one comes within 1 s
+//!   3  the part of the endpoints that the call belongs to is drawn, by labels and zone: `parts.rs`
+//!   4  one that was not asked for a second is asked, whatever it costs: it may have got better
+//!   5  the cheapest of those looked at: all up to 8, else 3 random ones; by weight among those that cost about the same
+//!   6  where none of these can be asked, the best of all: connected before not, in the drawn part before elsewhere,
+//!      untried before tried, then with an open breaker, not serving, silent, out of reach, draining
 //! ```
 
 use std::{
+    ops::Range,
     sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
@@ -16,11 +19,15 @@ use std::{
 use super::{
     Balance, ClientPlan, Turn,
     member::{Member, Out, Ticket},
+    parts::number,
 };
 use crate::{
     limits::{BREAKER_PROBE_ANY, PICK_ALL_UP_TO, PICK_UNTOUCHED},
-    policy::balance::{Price, choices, sample},
-    rng::{Rng, unit_f64},
+    policy::{
+        balance::{Price, choices, sample},
+        stride,
+    },
+    rng::{Rng, below, unit_f64},
 };
 
 /// Where an attempt goes.
@@ -38,7 +45,10 @@ pub struct Picked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Fit,
+    /// It would be fit, and is in another part than the call.
+    Elsewhere,
     Cold,
+    ColdElsewhere,
     Tried,
     Open,
     NotServing,
@@ -51,7 +61,9 @@ enum Rank {
 const PATIENCE: u32 = 20;
 /// How often three others are looked at before all are.
 const LOOKS: usize = 4;
-/// What an endpoint without a sample costs beside others without one.
+/// How often one is drawn by its weight for each that is to be looked at.
+const DRAWS: usize = 16;
+/// What an endpoint without a sample costs beside others without one; beside one that has, as much as that one.
 const SEED_US: f64 = 1000.0;
 
 struct Best {
@@ -63,6 +75,16 @@ struct Best {
     weight: f64,
 }
 
+impl Best {
+    fn is_cheaper(&self, other: &Self) -> bool {
+        let seed = match (self.price.latency_us, other.price.latency_us) {
+            (Some(_), Some(_)) | (None, None) => return self.score < other.score,
+            (Some(known), None) | (None, Some(known)) => known,
+        };
+        self.price.score(seed) < other.price.score(seed)
+    }
+}
+
 impl ClientPlan {
     /// Picks an endpoint for the next attempt of a call; `None` where there is none at all.
     pub fn pick<M: AsRef<Member>>(
@@ -72,7 +94,12 @@ impl ClientPlan {
         now: Instant,
         rng: &mut impl Rng,
     ) -> Option<Picked> {
-        let picked = match self.probe(members, turn, now) {
+        self.refresh(members);
+        let first = match turn.key {
+            Some(key) => self.by_key(members, turn, key, now),
+            None => self.probe(members, turn, now),
+        };
+        let picked = match first {
             Some(picked) => picked,
             None => self.cheapest(members, turn, now, rng)?,
         };
@@ -80,7 +107,7 @@ impl ClientPlan {
         Some(picked)
     }
 
-    /// 1: a probe, if one is due and this call is fit for it.
+    /// 2: a probe, if one is due and this call is fit for it.
     fn probe<M: AsRef<Member>>(&self, members: &[M], turn: &Turn, now: Instant) -> Option<Picked> {
         let due = self.probe_ms.load(Relaxed);
         if due == 0 || self.ms(now).wrapping_sub(due - 1) > u32::MAX / 2 {
@@ -104,39 +131,25 @@ impl ClientPlan {
         now: Instant,
         rng: &mut impl Rng,
     ) -> Option<Picked> {
-        let panic = self.panics();
         let n = members.len();
         if n == 0 {
             return None;
         }
-        let mut look = Look {
-            plan: self,
-            turn,
-            now_ms: self.ms(now),
-            panic,
-            best: None,
-            untouched: None,
-            cold: None,
-        };
-        if self.config.balance == Balance::RoundRobin {
-            let first = self.cursor.fetch_add(1, Relaxed) as usize % n;
-            (0..n)
-                .map(|step| (first + step) % n)
-                .for_each(|at| look.in_turn(at, members[at].as_ref()));
-        } else if n <= self.config.choices.unwrap_or(PICK_ALL_UP_TO) {
-            look.sample(members, rng);
+        let part = self.parts.draw(n, rng);
+        let mut look = Look::new(self, turn, part.number, now);
+        let seen_all = if self.config.balance == Balance::RoundRobin {
+            look.rotate(members, part.range);
+            false
         } else {
-            for _ in 0..LOOKS {
-                look.sample(members, rng);
-                if look.finds(Rank::Fit) {
-                    break;
-                }
+            look.choose(members, part.range, rng)
+        };
+        if !seen_all && !look.finds(Rank::Fit) {
+            for (at, member) in members.iter().enumerate() {
+                look.at(at, member.as_ref(), rng);
             }
-            if !look.finds(Rank::Fit) {
-                for (at, member) in members.iter().enumerate() {
-                    look.at(at, member.as_ref(), rng);
-                }
-            }
+        }
+        if part.number.is_some() {
+            look.elsewhere(members, rng);
         }
         let best = look.best?;
         let at = look.untouched.filter(|_| best.rank == Rank::Fit).unwrap_or(best.at);
@@ -150,30 +163,80 @@ impl ClientPlan {
 struct Look<'a> {
     plan: &'a ClientPlan,
     turn: &'a Turn,
+    /// The part that the call belongs to, where there are several.
+    part: Option<usize>,
     now_ms: u32,
+    /// No breaker counts, where there is one part only.
     panic: bool,
     best: Option<Best>,
     /// One that nobody has asked for too long.
     untouched: Option<usize>,
     cold: Option<usize>,
+    /// Those that are looked at were drawn by their weights, which have done their work then.
+    weighed: bool,
 }
 
-impl Look<'_> {
-    fn sample<M: AsRef<Member>>(&mut self, members: &[M], rng: &mut impl Rng) {
-        let many = members.len();
+impl<'a> Look<'a> {
+    #[inline]
+    fn new(plan: &'a ClientPlan, turn: &'a Turn, part: Option<usize>, now: Instant) -> Self {
+        let panic = part.is_none() && plan.parts.panics(0);
+        let (best, untouched, cold, weighed) = (None, None, None, false);
+        Self { plan, turn, part, now_ms: plan.ms(now), panic, best, untouched, cold, weighed }
+    }
+
+    /// All endpoints of a part where they are few, else some until one can be asked. Whether that were all there are.
+    #[inline]
+    fn choose<M: AsRef<Member>>(
+        &mut self,
+        members: &[M],
+        range: Range<usize>,
+        rng: &mut impl Rng,
+    ) -> bool {
+        let many = range.len();
+        if many <= self.plan.config.choices.unwrap_or(PICK_ALL_UP_TO) {
+            self.sample(members, range, rng);
+            return many == members.len();
+        }
+        for _ in 0..LOOKS {
+            self.sample(members, range.clone(), rng);
+            if self.finds(Rank::Fit) {
+                break;
+            }
+        }
+        self.weighed = false;
+        false
+    }
+
+    fn sample<M: AsRef<Member>>(&mut self, members: &[M], range: Range<usize>, rng: &mut impl Rng) {
+        let many = range.len();
         let per_pick = self.plan.config.choices.unwrap_or_else(|| choices(many)).max(1);
-        let too_long =
-            (PICK_UNTOUCHED.as_millis() as u32).saturating_mul((many / per_pick).max(1) as u32);
         // What cannot be repeated finds out only where nobody else does.
-        let too_long =
-            if self.turn.idempotent { too_long } else { too_long.saturating_mul(PATIENCE) };
+        let patience = if self.turn.idempotent { 1 } else { PATIENCE };
+        let rounds = ((many / per_pick).max(1) as u32).saturating_mul(patience);
+        let too_long = (PICK_UNTOUCHED.as_millis() as u32).saturating_mul(rounds);
         let may_touch = self.plan.config.balance == Balance::PeakEwma && many > 1;
         let mut looked = [0; PICK_ALL_UP_TO];
         let mut count = 0;
-        sample(many, per_pick, rng, |at| {
-            looked[count] = at;
-            count += 1;
-        });
+        let (heaviest, uneven) = self.plan.parts.heaviest();
+        self.weighed = uneven && many > per_pick;
+        if self.weighed {
+            for _ in 0..per_pick * DRAWS {
+                let at = range.start + below(rng, many as u64) as usize;
+                let takes = unit_f64(rng) * heaviest < members[at].as_ref().weight();
+                if takes && !looked[..count].contains(&at) {
+                    looked[count] = at;
+                    count += 1;
+                }
+                if count == per_pick.min(PICK_ALL_UP_TO) {
+                    break;
+                }
+            }
+        } else {
+            sample(many, per_pick, rng, |at| {
+                looked[count] = range.start + at;
+                count += 1;
+            });
+        }
         for at in &looked[..count] {
             let member = members[*at].as_ref();
             let rank = self.at(*at, member, rng);
@@ -196,7 +259,9 @@ impl Look<'_> {
         if self.plan.config.balance != Balance::PeakEwma {
             price.latency_us = Some(1.0);
         }
-        let new = Best { rank, price, score: price.score(SEED_US), at, weight: price.weight };
+        // Who was drawn by its weight must not win by it again; what is left is its slow start.
+        let weight = if self.weighed { price.weight / member.weight() } else { price.weight };
+        let new = Best { rank, price, score: price.score(SEED_US), at, weight };
         let Some(best) = &mut self.best else {
             self.best = Some(new);
             return rank;
@@ -206,20 +271,47 @@ impl Look<'_> {
             if unit_f64(rng) * best.weight < new.weight {
                 self.best = Some(Best { weight: best.weight, ..new });
             }
-        } else if rank < best.rank || (rank == best.rank && new.score < best.score) {
+        } else if rank < best.rank || (rank == best.rank && new.is_cheaper(best)) {
             self.best = Some(new);
         }
         rank
     }
 
-    fn in_turn(&mut self, at: usize, member: &Member) {
-        let rank = self.rank(member);
-        if member.is_cold() {
-            self.cold = Some(at);
+    /// Whose turn it is, skipping those that cannot be asked.
+    fn rotate<M: AsRef<Member>>(&mut self, members: &[M], range: Range<usize>) {
+        let many = range.len() as u64;
+        if many == 0 {
+            return;
         }
-        if self.best.as_ref().is_none_or(|best| rank < best.rank) {
+        let (heaviest, _) = self.plan.parts.heaviest();
+        // One more than a round: who starts where the last one started would always ask the same one.
+        for _ in 0..=many {
+            let turn = self.plan.cursor.fetch_add(1, Relaxed);
+            let place = (turn % many) as usize;
+            let at = range.start + place;
+            let member = members[at].as_ref();
             let price = member.price(self.turn.stripe, self.now_ms);
-            self.best = Some(Best { rank, price, score: 0.0, at, weight: 0.0 });
+            if !stride::takes(turn / many, place, price.weight / heaviest.max(1e-9)) {
+                continue;
+            }
+            let rank = self.rank(member);
+            if member.is_cold() {
+                self.cold = Some(at);
+            }
+            if self.best.as_ref().is_none_or(|best| rank < best.rank) {
+                self.best = Some(Best { rank, price, score: 0.0, at, weight: 0.0 });
+            }
+            if rank == Rank::Fit {
+                break;
+            }
+        }
+    }
+
+    /// One of the other parts, so that connections are there when they are needed.
+    fn elsewhere<M: AsRef<Member>>(&mut self, members: &[M], rng: &mut impl Rng) {
+        let at = below(rng, members.len() as u64) as usize;
+        if self.cold.is_none() && members[at].as_ref().is_cold() {
+            self.cold = Some(at);
         }
     }
 
@@ -231,12 +323,24 @@ impl Look<'_> {
             Some(Out::NotServing) => return Rank::NotServing,
             None => {}
         }
-        if member.is_open() && !self.panic {
+        let (elsewhere, panic) = match self.part {
+            None => (false, self.panic),
+            Some(part) => {
+                let number = number(member, &self.plan.config);
+                (number != part, self.plan.parts.panics(number))
+            }
+        };
+        if member.is_open() && !panic {
             return Rank::Open;
         }
         if self.turn.has_tried(member.id()) {
             return Rank::Tried;
         }
-        if member.is_cold() { Rank::Cold } else { Rank::Fit }
+        match (member.is_cold(), elsewhere) {
+            (false, false) => Rank::Fit,
+            (false, true) => Rank::Elsewhere,
+            (true, false) => Rank::Cold,
+            (true, true) => Rank::ColdElsewhere,
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! The plan as a whole: the table of effects, who is picked, who is left alone, what is repeated.
 
 mod hedges;
+mod keyed;
 mod matrix;
+mod shares;
 
 use std::sync::Arc;
 
@@ -52,11 +54,15 @@ impl World {
     }
 
     fn with(config: Config, endpoints: usize) -> Self {
+        Self::placed(config, vec![Placement::default(); endpoints])
+    }
+
+    fn placed(config: Config, placements: Vec<Placement>) -> Self {
         let now = start();
         let plan = ClientPlan::new(config, now);
-        let members: Vec<_> = (0..endpoints)
-            .map(|_| Arc::new(plan.member(Placement::default(), false, now)))
-            .collect();
+        let member = |placement| Arc::new(plan.member(placement, false, now));
+        let mut members: Vec<_> = placements.into_iter().map(member).collect();
+        plan.arrange(&mut members);
         members.iter().for_each(|member| member.set_connected(true));
         Self { plan, members, now, rng: SplitMix::new(1) }
     }

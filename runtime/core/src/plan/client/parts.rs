@@ -1,0 +1,248 @@
+//! The endpoints of a client in parts: by what their labels say, and within that by their zone.
+//!
+//! # Why
+//! A split over labels and the rule of zones both say which share of the calls a part of the endpoints gets. So one draw
+//! decides which part a call belongs to, and the balancer chooses within it. What that takes is worked out when the
+//! endpoints or their health change, and published in atomics: a pick reads one number where nothing parts them, and at
+//! most [`PARTS`] where something does.
+//!
+//! ```text
+//!   part      0 near   0 far   1 near   1 far   ...      the number is a label's, in the order of the policy
+//!   ends at      3       5        9       9              in the list, which is in this order
+//!   share      95 %     95 %    100 %   100 %            of the calls, together with those before
+//! ```
+//!
+//! # Invariants
+//! 1. A part is a preference: where nobody in it can be asked, somebody else is ([`pick`](super::pick)).
+//! 2. Where a part is in the list is a hint. An endpoint knows its own part, so what is published a moment too early or
+//!    too late sends no call astray.
+
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+};
+
+use super::{Config, member::Member};
+use crate::{
+    limits::{PANIC_BELOW, SUBSETS_MAX},
+    policy::{
+        rendezvous::place,
+        zone::{Capacity, spill},
+    },
+    rng::{Rng, unit_f64},
+};
+
+/// What discovery says of an endpoint that a pick goes by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// Its share among its peers, 1 for all equal.
+    pub weight: f64,
+    /// Whether it is in the caller's own zone, or there are none.
+    pub near: bool,
+    /// What tells it from the others for whoever hashes calls to endpoints: the same in every client.
+    pub hash: u64,
+    /// Which label of a split it has, as a place in [`Config::subsets`](super::Config::subsets); 0 where there is no split.
+    pub subset: u8,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self { weight: 1.0, near: true, hash: 0, subset: 0 }
+    }
+}
+
+/// A near and a far one for each label.
+const PARTS: usize = 2 * SUBSETS_MAX;
+
+/// What is published of the parts.
+#[derive(Debug)]
+pub(super) struct Parts {
+    /// One more than the number of the last one that has endpoints.
+    count: AtomicU32,
+    /// Where each ends in the list, in the upper half; in the lower one, as an `f32`, the share of calls up to there.
+    at: [AtomicU64; PARTS],
+    /// The list is not in their order.
+    mixed: AtomicBool,
+    /// A bit for each in which too many breakers are open, so that none counts.
+    panics: AtomicU32,
+    /// The largest weight of an endpoint, as an `f32`.
+    heaviest: AtomicU32,
+    /// Whether weights differ.
+    uneven: AtomicBool,
+}
+
+/// Where a call goes.
+pub(super) struct Part {
+    /// The endpoints to choose among.
+    pub(super) range: Range<usize>,
+    /// Its number; `None` where there is only one.
+    pub(super) number: Option<usize>,
+}
+
+/// What a part consists of.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    many: u32,
+    reachable: u32,
+    open: u32,
+    capacity: Capacity,
+}
+
+impl Tally {
+    fn add(&mut self, member: &Member) {
+        self.many += 1;
+        self.reachable += u32::from(member.out().is_none());
+        self.open += u32::from(member.is_open_only());
+        // Who drains has left already: its zone is not the weaker for it.
+        if !member.is_draining() {
+            self.capacity.all += member.weight();
+            self.capacity.healthy += if member.is_usable() { member.weight() } else { 0.0 };
+        }
+    }
+
+    /// Whether so many breakers are open that the rest would be overrun.
+    fn panics(&self) -> bool {
+        let healthy = self.reachable - self.open.min(self.reachable);
+        self.open > 0 && f64::from(healthy) < f64::from(self.reachable) * PANIC_BELOW
+    }
+}
+
+impl Parts {
+    pub(super) fn new() -> Self {
+        Self {
+            count: AtomicU32::new(0),
+            at: [const { AtomicU64::new(0) }; PARTS],
+            mixed: AtomicBool::new(false),
+            panics: AtomicU32::new(0),
+            heaviest: AtomicU32::new(0),
+            uneven: AtomicBool::new(false),
+        }
+    }
+
+    /// Works out the shares of endpoints as they are now.
+    pub(super) fn publish<'a>(&self, members: impl Iterator<Item = &'a Member>, config: &Config) {
+        let mut tallies = [Tally::default(); PARTS];
+        let (mut last, mut mixed) = (0, false);
+        let (mut lightest, mut heaviest) = (f64::INFINITY, 0.0_f64);
+        for member in members {
+            let part = number(member, config);
+            mixed |= part < last;
+            last = part;
+            tallies[part].add(member);
+            lightest = lightest.min(member.weight());
+            heaviest = heaviest.max(member.weight());
+        }
+        self.heaviest.store((heaviest as f32).to_bits(), Relaxed);
+        self.uneven.store(lightest < heaviest, Relaxed);
+        self.mixed.store(mixed, Relaxed);
+        let subsets = subset_shares(&tallies, &config.subsets);
+        let (mut end, mut up_to, mut panics) = (0, 0.0, 0);
+        for (subset, share) in subsets.into_iter().enumerate() {
+            let (near, far) = (tallies[2 * subset], tallies[2 * subset + 1]);
+            let spill = spill(near.capacity, far.capacity);
+            for (of, part, stays) in
+                [(near, 2 * subset, spill.near), (far, 2 * subset + 1, 1.0 - spill.near)]
+            {
+                end += of.many;
+                up_to += share * stays;
+                let packed = u64::from(end) << 32 | u64::from((up_to as f32).to_bits());
+                self.at[part].store(packed, Relaxed);
+                panics |= u32::from(spill.short && of.panics()) << part;
+            }
+        }
+        self.panics.store(panics, Relaxed);
+        let used = tallies.iter().rposition(|tally| tally.many > 0).map_or(0, |last| last + 1);
+        self.count.store(used as u32, Relaxed);
+    }
+
+    fn get(&self, part: usize) -> (usize, f64) {
+        let packed = self.at[part].load(Relaxed);
+        ((packed >> 32) as usize, f64::from(f32::from_bits(packed as u32)))
+    }
+
+    /// Draws the part of a call; `n` endpoints are in the list.
+    #[inline]
+    pub(super) fn draw(&self, n: usize, rng: &mut impl Rng) -> Part {
+        match self.count.load(Relaxed) as usize {
+            0 | 1 => Part { range: 0..n, number: None },
+            count => {
+                let drawn = unit_f64(rng);
+                // The sum of all shares is one, give or take a rounding.
+                let number = (0..count - 1).find(|part| drawn < self.get(*part).1);
+                let number = number.unwrap_or(count - 1);
+                Part { range: self.range(number, number, n), number: Some(number) }
+            }
+        }
+    }
+
+    /// The endpoints that a key may belong to: of the label that it falls to, always the same one, in every zone. That
+    /// label's first part is the number.
+    pub(super) fn draw_by_key(&self, key: u64, n: usize) -> Part {
+        match self.count.load(Relaxed) as usize {
+            0..=2 => Part { range: 0..n, number: None },
+            count => {
+                let drawn = place(key);
+                let last = count.div_ceil(2) - 1;
+                let subset = (0..last).find(|subset| drawn < self.get(2 * subset + 1).1);
+                let near = 2 * subset.unwrap_or(last);
+                Part { range: self.range(near, near + 1, n), number: Some(near) }
+            }
+        }
+    }
+
+    fn range(&self, first: usize, last: usize, n: usize) -> Range<usize> {
+        if self.mixed.load(Relaxed) {
+            return 0..n;
+        }
+        let begin = if first == 0 { 0 } else { self.get(first - 1).0 };
+        begin.min(n)..self.get(last).0.min(n)
+    }
+
+    /// Whether the breakers of this part count for nothing now.
+    pub(super) fn panics(&self, part: usize) -> bool {
+        self.panics.load(Relaxed) & 1 << part != 0
+    }
+
+    /// Whether those of any part do.
+    pub(super) fn any_panics(&self) -> bool {
+        self.panics.load(Relaxed) != 0
+    }
+
+    /// The largest weight, and whether there are others.
+    pub(super) fn heaviest(&self) -> (f64, bool) {
+        let heaviest = f64::from(f32::from_bits(self.heaviest.load(Relaxed)));
+        (heaviest, self.uneven.load(Relaxed))
+    }
+}
+
+/// The part of an endpoint.
+pub(super) fn number(member: &Member, config: &Config) -> usize {
+    let far = config.zones && !member.is_near();
+    2 * member.subset() + usize::from(far)
+}
+
+/// The share of each label: as the weights say among those of which somebody is well. Where that leaves nobody, among
+/// those that are well at all, then among those that have anybody.
+fn subset_shares(tallies: &[Tally; PARTS], weights: &[f64; SUBSETS_MAX]) -> [f64; SUBSETS_MAX] {
+    let is = |subset: usize, test: fn(&Tally) -> bool| {
+        test(&tallies[2 * subset]) || test(&tallies[2 * subset + 1])
+    };
+    let well = |subset| is(subset, |tally| tally.capacity.healthy > 0.0);
+    let there = |subset| is(subset, |tally| tally.many > 0);
+    let one = |is: bool| f64::from(u8::from(is));
+    let ways: [&dyn Fn(usize) -> f64; 4] = [
+        &|subset| weights[subset] * one(well(subset)),
+        &|subset| one(well(subset)),
+        &|subset| weights[subset] * one(there(subset)),
+        &|subset| one(there(subset)),
+    ];
+    let mut shares = [0.0; SUBSETS_MAX];
+    for way in ways {
+        let total: f64 = (0..SUBSETS_MAX).map(way).sum();
+        if total > 0.0 {
+            shares.iter_mut().enumerate().for_each(|(at, share)| *share = way(at) / total);
+            break;
+        }
+    }
+    shares
+}

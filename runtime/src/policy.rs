@@ -1,0 +1,247 @@
+//! How the clients of a mesh call a service, where the defaults are not what is wanted.
+//!
+//! # Invariants
+//! 1. Setters neither fail nor judge. Whoever builds the mesh hears of everything that is wrong, by service and field.
+//! 2. Nothing here has to be set.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sinew_core::{
+    limits::{self, ATTEMPTS_MAX, DEADLINE_MAX, SEND_MIN, SUBSETS_MAX},
+    plan::client::{Balance, Config},
+};
+
+use crate::{error::millis, mesh::MeshError};
+
+/// How the clients of a mesh call one service; given to [`MeshBuilder::policy`](crate::MeshBuilder::policy), which checks
+/// it when the mesh is built.
+///
+/// ```
+/// use sinew::{Balance, Policy};
+///
+/// // A new version gets five of a hundred calls, however many servers run it.
+/// let policy = Policy::new()
+///     .balance(Balance::LeastRequest)
+///     .label_weight("version=1", 95.0)
+///     .label_weight("version=2", 5.0)
+///     .attempts(2);
+/// # let _ = sinew::Mesh::builder().policy("shop.Inventory", policy);
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Policy {
+    pub(crate) balance: Balance,
+    pub(crate) labels: Vec<(String, f64)>,
+    pub(crate) attempts: Option<u8>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Policy {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How the endpoint of a call is chosen. Default [`Balance::PeakEwma`]. A call whose method has a key
+    /// (`#[rpc(key = "..")]`) goes to the endpoint of its key in any case.
+    #[must_use]
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
+        self
+    }
+
+    /// Gives endpoints with this label, written `name=value`, a share of the calls: this weight among all that are set
+    /// for the service, however many endpoints have the label. One that has several of the labels belongs to the first.
+    ///
+    /// What nobody who is well can take goes to the other labels. Endpoints that have none of the labels, and labels of
+    /// weight 0, get calls only where nobody else can be asked. Accepted: up to 7 labels, each once, with weights from 0
+    /// to 1,000,000, not all 0. Default: no split, labels make no difference.
+    #[must_use]
+    pub fn label_weight(mut self, label: impl Into<String>, weight: f64) -> Self {
+        self.labels.push((label.into(), weight));
+        self
+    }
+
+    /// How many attempts a call has at most, the first included, if its
+    /// [`CallOptions`](crate::CallOptions::attempts) do not say. Default 3; accepted 1 to 5.
+    #[must_use]
+    pub fn attempts(mut self, attempts: u8) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+
+    /// How long a unary call may take, all attempts together, if neither its [`CallOptions`](crate::CallOptions::timeout)
+    /// nor its method says so. Default 10 s; accepted 1 ms to 5 min.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// What the plan has to know of it.
+    pub(crate) fn config(&self) -> Config {
+        let mut config = Config { balance: self.balance, ..Config::default() };
+        if !self.labels.is_empty() {
+            // Those without a label come after the last one, and have no weight.
+            config.subsets = [0.0; SUBSETS_MAX];
+            for (subset, (_, weight)) in config.subsets.iter_mut().zip(&self.labels) {
+                *subset = *weight;
+            }
+        }
+        config
+    }
+
+    /// Where an endpoint with these labels belongs: [`Placement::subset`](sinew_core::plan::client::Placement::subset).
+    pub(crate) fn subset<'a>(
+        &self,
+        labels: impl Iterator<Item = (&'a str, &'a str)> + Clone,
+    ) -> u8 {
+        let has = |wanted: &str| {
+            wanted.split_once('=').is_some_and(|wanted| labels.clone().any(|label| label == wanted))
+        };
+        let place = self.labels.iter().position(|(label, _)| has(label));
+        place.unwrap_or(self.labels.len()) as u8
+    }
+
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if let Some(attempts) = self.attempts
+            && !(1..=ATTEMPTS_MAX).contains(&attempts)
+        {
+            let words = format!("is {attempts}; 1 to {ATTEMPTS_MAX} are accepted (ATTEMPTS_MAX)");
+            problems.push(("attempts", words));
+        }
+        if let Some(timeout) = self.timeout
+            && !(SEND_MIN..=DEADLINE_MAX).contains(&timeout)
+        {
+            let words = format!(
+                "is {}; {} to {} are accepted (DEADLINE_MAX)",
+                millis(timeout),
+                millis(SEND_MIN),
+                millis(DEADLINE_MAX)
+            );
+            problems.push(("timeout", words));
+        }
+        problems.extend(self.label_problems().into_iter().map(|words| ("label_weight", words)));
+        problems
+    }
+
+    fn label_problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (at, (label, weight)) in self.labels.iter().enumerate() {
+            let parts = label.split_once('=');
+            if !parts.is_some_and(|(name, value)| !name.is_empty() && !value.is_empty()) {
+                problems.push(format!("names `{label}`, which is not `name=value`"));
+            }
+            if self.labels[..at].iter().any(|(other, _)| other == label) {
+                problems.push(format!("names `{label}` twice"));
+            }
+            if !(0.0..=limits::LABEL_WEIGHT_MAX).contains(weight) {
+                let most = limits::LABEL_WEIGHT_MAX;
+                problems.push(format!(
+                    "of `{label}` is {weight}; 0 to {most} are accepted (LABEL_WEIGHT_MAX)"
+                ));
+            }
+        }
+        if self.labels.len() >= SUBSETS_MAX {
+            let most = SUBSETS_MAX - 1;
+            let many = self.labels.len();
+            problems.push(format!("names {many} labels; {most} are accepted (SUBSETS_MAX)"));
+        }
+        if !self.labels.is_empty() && self.labels.iter().all(|(_, weight)| *weight == 0.0) {
+            problems.push("gives every label the weight 0, so that none has a share".to_owned());
+        }
+        problems
+    }
+}
+
+/// The policies of a mesh, by service.
+#[derive(Debug, Default)]
+pub(crate) struct Policies {
+    by_service: BTreeMap<String, Policy>,
+    twice: Vec<String>,
+}
+
+impl Policies {
+    pub(crate) fn add(&mut self, service: String, policy: Policy) {
+        if self.by_service.contains_key(&service) {
+            self.twice.push(service);
+        } else {
+            self.by_service.insert(service, policy);
+        }
+    }
+
+    /// That of a service.
+    pub(crate) fn of(&self, service: &str) -> Policy {
+        self.by_service.get(service).cloned().unwrap_or_default()
+    }
+
+    /// Everything that is wrong with them.
+    pub(crate) fn problems(&self) -> Vec<MeshError> {
+        let of = |service: &String, field, problem| MeshError::Policy {
+            service: service.clone(),
+            field,
+            problem,
+        };
+        let twice = self.twice.iter().map(|service| {
+            of(service, "policy", "is given twice; put what the two say into one".to_owned())
+        });
+        let others = self.by_service.iter().flat_map(|(service, policy)| {
+            let problems = policy.problems().into_iter();
+            problems.map(move |(field, problem)| of(service, field, problem))
+        });
+        twice.chain(others).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_that_is_wrong_is_said_with_its_service_and_field() {
+        let mut policies = Policies::default();
+        let policy = Policy::new()
+            .attempts(9)
+            .timeout(Duration::ZERO)
+            .label_weight("version", 1.0)
+            .label_weight("zone=a", f64::NAN)
+            .label_weight("zone=a", 1.0);
+        policies.add("shop.Inventory".into(), policy);
+        policies.add("shop.Inventory".into(), Policy::new());
+        policies.add("Users".into(), Policy::new().label_weight("a=b", 0.0));
+        let words: Vec<String> = policies.problems().iter().map(ToString::to_string).collect();
+        for (word, said) in [
+            "the policy of `shop.Inventory`: `policy` is given twice",
+            "the policy of `Users`: `label_weight` gives every label the weight 0",
+            "`attempts` is 9; 1 to 5",
+            "`timeout` is 0",
+            "`label_weight` names `version`, which is not `name=value`",
+            "`label_weight` of `zone=a` is NaN; 0 to",
+            "`label_weight` names `zone=a` twice",
+        ]
+        .iter()
+        .zip(&words)
+        {
+            assert!(said.contains(word), "{said}");
+        }
+        assert_eq!(words.len(), 7, "{words:?}");
+        let many =
+            (0..8).fold(Policy::new(), |policy, at| policy.label_weight(format!("a={at}"), 1.0));
+        assert!(many.problems()[0].1.contains("names 8 labels; 7"), "{:?}", many.problems());
+        assert!(Policy::new().problems().is_empty());
+    }
+
+    #[test]
+    fn an_endpoint_belongs_to_the_first_label_that_it_has_and_to_the_rest_without_one() {
+        let policy = Policy::new().label_weight("version=2", 5.0).label_weight("canary=yes", 95.0);
+        let subset = |labels: &[(&str, &str)]| policy.subset(labels.iter().copied());
+        assert_eq!(subset(&[("version", "2")]), 0);
+        assert_eq!(subset(&[("canary", "yes"), ("version", "1")]), 1);
+        assert_eq!(subset(&[("canary", "yes"), ("version", "2")]), 0);
+        assert_eq!(subset(&[("version", "1")]), 2);
+        assert_eq!(subset(&[]), 2);
+        assert_eq!(policy.config().subsets[..3], [5.0, 95.0, 0.0]);
+        assert_eq!(Policy::new().subset([("version", "2")].into_iter()), 0);
+        assert_eq!(Policy::new().config(), Config::default());
+    }
+}
