@@ -91,7 +91,8 @@ pub fn client(service: &str) -> (Channel, Ends) {
         connector: Box::new(ends.clone()),
         age: sinew_core::limits::CONNECTION_AGE,
     };
-    (Channel::new(ClientCore::new(service, vec![target], Interceptors::default())), ends)
+    let seen = crate::metrics::Service::alone(service);
+    (Channel::new(ClientCore::new(seen, vec![target], Interceptors::default())), ends)
 }
 
 /// The server's ends of a client's connections, oldest first.

@@ -12,9 +12,10 @@ use crate::{
     call::{failure::Failure, types::Types},
     client::{Channel, ClientCore, Target},
     discovery::{Entry, Local},
-    error::Status,
+    error::{Decision, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
+    metrics::{Metrics, Registry, Service as Seen},
     server::{ServerBuilder, Service, stack},
     transport::connect::{LocalConnector, QuicConnector, Sockets},
 };
@@ -52,6 +53,7 @@ struct Inner {
     endpoints: BTreeMap<String, Vec<String>>,
     identities: BTreeMap<String, SpiffeId>,
     connection_age: Duration,
+    metrics: Arc<Registry>,
 }
 
 /// Why a mesh cannot be made, or a service not be named so.
@@ -126,7 +128,20 @@ impl Mesh {
 
     /// A server with this identity.
     pub fn server(&self) -> ServerBuilder {
-        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone())
+        let metrics = Arc::clone(&self.0.metrics);
+        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), metrics)
+    }
+
+    /// What this mesh's clients and servers count, as text for Prometheus. Every metric is on `docs/metrics.md`.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(&self.0.metrics)
+    }
+
+    /// What this mesh's clients of a service decided last about its endpoints, and what happened to those, the oldest
+    /// first: which came and went, were connected, fell silent, were left alone and why. The last 256 are kept; none for a
+    /// service that has no client. The last few stand in [`Status::explain`] too.
+    pub fn decisions(&self, service: &str) -> Vec<Decision> {
+        self.0.metrics.decisions(service)
     }
 
     /// Who this process is.
@@ -163,7 +178,8 @@ impl Mesh {
         let targets =
             expected.as_ref().map(|expected| targets.iter().map(target(expected)).collect());
         let interceptors = self.0.interceptors.clone();
-        Channel::new(ClientCore::new(service, targets.unwrap_or_default(), interceptors))
+        let seen = self.0.metrics.service(service);
+        Channel::new(ClientCore::new(seen, targets.unwrap_or_default(), interceptors))
     }
 
     fn found(&self, service: &str, local: &Local) -> Channel {
@@ -171,7 +187,8 @@ impl Mesh {
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, &expected);
         let (look, interceptors) = (local.look(service), self.0.interceptors.clone());
-        Channel::new(ClientCore::discovered(service, look, Box::new(reach), interceptors))
+        let seen = self.0.metrics.service(service);
+        Channel::new(ClientCore::discovered(seen, look, Box::new(reach), interceptors))
     }
 }
 
@@ -280,6 +297,7 @@ impl MeshBuilder {
                 endpoints,
                 identities,
                 connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
+                metrics: Arc::default(),
             }))),
             (_, 1) => Err(problems.remove(0)),
             _ => Err(MeshError::Several(problems)),
@@ -325,7 +343,8 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         connector: Box::new(connector),
         age: limits::CONNECTION_AGE,
     };
-    Ok(Channel::new(ClientCore::new(name, vec![target], Interceptors::default())))
+    let seen = Seen::alone(name);
+    Ok(Channel::new(ClientCore::new(seen, vec![target], Interceptors::default())))
 }
 
 #[cfg(test)]

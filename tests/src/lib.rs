@@ -13,7 +13,7 @@
 //!   versions    builds that differ, and what each understands of the other
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
 //!   relay       a bad network between two of them
-//!   fuzz        what fuzzing runs
+//!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
 //! ```
 //!
 //! # Invariants
@@ -31,6 +31,7 @@ pub mod probe;
 pub mod raw;
 pub mod relay;
 pub mod scene;
+pub mod scrape;
 mod scratch;
 pub mod sim;
 pub mod versions;

@@ -103,16 +103,18 @@ impl ClientCore {
                 Some(endpoint) => endpoint.clone(),
                 None => {
                     let member = self.plan.member(Placement::default(), fresh, now);
-                    Endpoint::new(&self.service, reach(entry), entry.id.clone(), member)
+                    Endpoint::new(reach(entry), entry.id.clone(), member, &self.seen)
                 }
             })
             .collect();
+        self.note_endpoints(&known, &endpoints);
         tracing::debug!(
             service = self.service(),
             endpoints = endpoints.len(),
             "endpoints have changed"
         );
         self.plan.recount(&endpoints);
+        self.note_panic();
         self.endpoints.store(Arc::new(endpoints));
     }
 }

@@ -8,10 +8,11 @@ mod endpoint;
 mod hedged;
 mod intercepted;
 mod members;
+mod noted;
 mod route;
 pub(crate) mod stack;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use sinew_core::plan::client::{ClientPlan, Config, Placement};
@@ -22,12 +23,17 @@ pub(crate) use endpoint::{Endpoint, Target};
 use members::Discovery;
 pub(crate) use members::Reach;
 
-use crate::{call::options::CallOptions, discovery::Look, interceptor::Interceptors, stripe};
+use crate::{
+    call::options::CallOptions, discovery::Look, interceptor::Interceptors, metrics::Service,
+    stripe,
+};
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct ClientCore {
-    service: String,
+    /// What is counted and noted of the service, by all of its clients.
+    seen: Arc<Service>,
+    told: noted::Told,
     plan: ClientPlan,
     endpoints: ArcSwap<Vec<Endpoint>>,
     /// Where the endpoints come from, unless they were named.
@@ -37,17 +43,23 @@ pub(crate) struct ClientCore {
 }
 
 impl ClientCore {
-    pub(crate) fn new(service: &str, targets: Vec<Target>, interceptors: Interceptors) -> Self {
+    pub(crate) fn new(
+        seen: Arc<Service>,
+        targets: Vec<Target>,
+        interceptors: Interceptors,
+    ) -> Self {
         let now = Instant::now().into_std();
         let config = Config { stripes: stripe::count(), ..Config::default() };
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let id = target.name.clone();
-            Endpoint::new(service, target, id, plan.member(Placement::default(), false, now))
+            Endpoint::new(target, id, plan.member(Placement::default(), false, now), &seen)
         });
+        let endpoints = endpoints.collect();
         Self {
-            service: service.to_owned(),
-            endpoints: ArcSwap::from_pointee(endpoints.collect()),
+            seen,
+            told: noted::Told::default(),
+            endpoints: ArcSwap::from_pointee(endpoints),
             plan,
             discovery: None,
             places: Places::default(),
@@ -57,17 +69,17 @@ impl ClientCore {
 
     /// A client whose endpoints are looked for when it first calls.
     pub(crate) fn discovered(
-        service: &str,
+        seen: Arc<Service>,
         look: Look,
         reach: Reach,
         interceptors: Interceptors,
     ) -> Self {
         let discovery = Some(Discovery::new(look, reach));
-        Self { discovery, ..Self::new(service, Vec::new(), interceptors) }
+        Self { discovery, ..Self::new(seen, Vec::new(), interceptors) }
     }
 
     pub(crate) fn service(&self) -> &str {
-        &self.service
+        self.seen.name()
     }
 }
 
@@ -80,7 +92,10 @@ pub struct Channel {
 
 impl Channel {
     pub(crate) fn new(core: ClientCore) -> Self {
-        Self { core: Arc::new(core), options: None }
+        let core = Arc::new(core);
+        let looked_at: Weak<ClientCore> = Arc::downgrade(&core);
+        core.seen.add_client(looked_at);
+        Self { core, options: None }
     }
 
     /// The same channel; these options hold for every call made through it.

@@ -23,6 +23,7 @@ use crate::{
     discovery::{Announced, Local},
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
+    metrics::Registry,
 };
 
 pub(crate) use stack::ServerCore;
@@ -37,6 +38,7 @@ pub struct ServerBuilder {
     grace: Duration,
     connections: u32,
     local: Option<Local>,
+    metrics: Arc<Registry>,
 }
 
 /// Why a server does not listen.
@@ -71,7 +73,7 @@ pub enum BindError {
 }
 
 impl ServerBuilder {
-    pub(crate) fn new(identity: Identity, local: Option<Local>) -> Self {
+    pub(crate) fn new(identity: Identity, local: Option<Local>, metrics: Arc<Registry>) -> Self {
         Self {
             identity,
             services: Vec::new(),
@@ -79,6 +81,7 @@ impl ServerBuilder {
             grace: limits::DRAIN_GRACE,
             connections: limits::CONNECTIONS_MAX,
             local,
+            metrics,
         }
     }
 
@@ -131,7 +134,7 @@ impl ServerBuilder {
             .ok_or_else(nowhere)
             .map_err(io)?;
         self.identity.allows_address(address)?;
-        let core = ServerCore::new(self.services, self.interceptors)?;
+        let core = ServerCore::new(self.services, self.interceptors, self.metrics)?;
         let core = Arc::new(core);
         let health = core.health().clone();
         let names: Vec<String> = core.service_names().map(str::to_owned).collect();
