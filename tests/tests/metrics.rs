@@ -161,7 +161,7 @@ async fn what_handlers_came_to_is_counted_on_both_sides() {
     client.object("no".into()).await.must_err();
     client.deny("no".into()).await.must_err();
     client.panic("of the test".into()).await.must_err();
-    client.numbers(0, 3).await.must("a stream");
+    drop(client.numbers(0, 3).await.must("a stream"));
     let held = tokio::spawn(client.hold());
     until("it is at work", || probe.tally().running() == 1).await;
     let now = Scrape::of(&serving);
