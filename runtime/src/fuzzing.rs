@@ -100,8 +100,9 @@ pub fn client(service: &str) -> (Channel, Ends) {
         connector: Box::new(ends.clone()),
         age: sinew_core::limits::CONNECTION_AGE,
     };
+    let seen = crate::metrics::Service::alone(service);
     let (policy, interceptors) = (Policy::new(), Interceptors::default());
-    (Channel::new(ClientCore::new(service, vec![target], policy, interceptors)), ends)
+    (Channel::new(ClientCore::new(seen, vec![target], policy, interceptors)), ends)
 }
 
 /// The server's ends of a client's connections, oldest first.

@@ -10,6 +10,7 @@
 //! | bound and shape a call | [`CallOptions`], [`Context`] |
 //! | stream | [`Streaming`] |
 //! | understand a failure | [`CallError`], [`Status`] |
+//! | see what it does | [`Mesh::metrics`], [`Mesh::decisions`] |
 //! | work beside a call | [`spawn`], [`detach`], [`root`] |
 //! | run around calls | [`Interceptor`] |
 //! | choose how a service is called | [`Policy`], [`Balance`] |
@@ -31,6 +32,9 @@ mod identity_page {}
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/versions.md")]
 mod versions_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/metrics.md")]
+mod metrics_page {}
 
 mod call;
 mod chance;
@@ -44,6 +48,7 @@ pub mod fuzzing;
 mod identity;
 mod interceptor;
 mod mesh;
+mod metrics;
 mod policy;
 #[doc(hidden)]
 pub mod private;
@@ -73,10 +78,11 @@ pub use crate::{
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},
     },
-    error::{CallError, Explanation, Fault, Relay, Status},
+    error::{CallError, Decision, Explanation, Fault, Happening, Relay, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient},
+    metrics::Metrics,
     policy::Policy,
     server::{BindError, Health, Server, ServerBuilder, UnknownService},
     signal::shutdown_signal,

@@ -14,9 +14,10 @@ use crate::{
     discovery::{
         About, EndpointsFile, Entry, Fixed, LastGood, Local, Place, Source, Sources, check_zone,
     },
-    error::Status,
+    error::{Decision, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
+    metrics::{Metrics, Registry, Service as Seen},
     policy::{Policies, Policy},
     server::{ServerBuilder, Service, stack},
     transport::connect::{LocalConnector, QuicConnector, Sockets},
@@ -60,6 +61,7 @@ struct Inner {
     endpoints: BTreeMap<String, Vec<Place>>,
     identities: BTreeMap<String, SpiffeId>,
     connection_age: Duration,
+    metrics: Arc<Registry>,
 }
 
 /// Why a mesh cannot be made, or a service not be named so.
@@ -161,8 +163,21 @@ impl Mesh {
 
     /// A server with this identity, in the zone of this mesh.
     pub fn server(&self) -> ServerBuilder {
+        let metrics = Arc::clone(&self.0.metrics);
         let about = About { zone: self.0.zone.clone(), ..About::default() };
-        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about)
+        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about, metrics)
+    }
+
+    /// What this mesh's clients and servers count, as text for Prometheus. Every metric is on `docs/metrics.md`.
+    pub fn metrics(&self) -> Metrics {
+        Metrics::new(&self.0.metrics)
+    }
+
+    /// What this mesh's clients of a service decided last about its endpoints, and what happened to those, the oldest
+    /// first: which came and went, were connected, fell silent, were left alone and why. The last 256 are kept; none for a
+    /// service that has no client. The last few stand in [`Status::explain`] too.
+    pub fn decisions(&self, service: &str) -> Vec<Decision> {
+        self.0.metrics.decisions(service)
     }
 
     /// Who this process is.
@@ -195,19 +210,20 @@ impl Mesh {
 
     fn channel(&self, service: &str, places: &[Place]) -> Channel {
         let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
+        let seen = self.0.metrics.service(service);
         let Some(expected) = self.expected(service) else {
-            return Channel::new(ClientCore::new(service, Vec::new(), policy, interceptors));
+            return Channel::new(ClientCore::new(seen, Vec::new(), policy, interceptors));
         };
         // Addresses that were named are there: nothing has to look for them.
         if let Some(addresses) = all_static(places) {
             let targets = addresses.iter().map(|address| self.target(address, &expected)).collect();
-            return Channel::new(ClientCore::new(service, targets, policy, interceptors));
+            return Channel::new(ClientCore::new(seen, targets, policy, interceptors));
         }
         let sources = self.sources(service, places, &expected);
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, &expected);
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
-        Channel::new(ClientCore::discovered(service, discovery, policy, interceptors))
+        Channel::new(ClientCore::discovered(seen, discovery, policy, interceptors))
     }
 
     fn sources(&self, service: &str, places: &[Place], expected: &SpiffeId) -> Sources {
@@ -368,6 +384,7 @@ impl MeshBuilder {
                 endpoints,
                 identities,
                 connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
+                metrics: Arc::default(),
             }))),
             (_, 1) => Err(problems.remove(0)),
             _ => Err(MeshError::Several(problems)),
@@ -425,8 +442,9 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         connector: Box::new(connector),
         age: limits::CONNECTION_AGE,
     };
+    let seen = Seen::alone(name);
     let (policy, interceptors) = (Policy::new(), Interceptors::default());
-    Ok(Channel::new(ClientCore::new(name, vec![target], policy, interceptors)))
+    Ok(Channel::new(ClientCore::new(seen, vec![target], policy, interceptors)))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
 //!   load        calls beside a test, of which none may fail          dns     a real name server
 //!   relay       a bad network between two of them
-//!   fuzz        what fuzzing runs
+//!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
 //! ```
 //!
 //! # Invariants
@@ -34,6 +34,7 @@ pub mod probe;
 pub mod raw;
 pub mod relay;
 pub mod scene;
+pub mod scrape;
 mod scratch;
 pub mod sim;
 pub mod versions;

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use sinew::{CallOptions, Code, Ran, Reason};
+use sinew::{CallOptions, Code, Mesh, Ran, Reason};
 use sinew_core::limits;
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     probe::{Counting, ProbeClient},
-    scene::{Running, Scene},
+    scene::{Running, Scene, client_at},
+    scrape::Scrape,
     wait::{soon, until},
 };
 use tokio::task::JoinSet;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 struct Two {
     servers: Vec<Running>,
     probes: [Counting; 2],
+    mesh: Mesh,
     client: ProbeClient,
 }
 
@@ -28,8 +30,9 @@ impl Two {
             servers.push(scene.serve(|server| server.serve(probe.server())).await);
         }
         let addresses: Vec<_> = servers.iter().map(Running::address).collect();
-        let client: ProbeClient = scene.client_at(&addresses).await;
-        Self { servers, probes, client }
+        let mesh = scene.mesh().await;
+        let client: ProbeClient = client_at(&mesh, &addresses);
+        Self { servers, probes, mesh, client }
     }
 
     fn running(&self) -> u64 {
@@ -66,6 +69,11 @@ async fn a_method_that_hangs_fills_the_bulkhead_and_the_others_go_on() {
         assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
         assert_eq!((status.reason(), status.ran()), (Reason::BulkheadFull, Ran::No), "{status}");
         assert_says(&status, &["1024", "BULKHEAD_MAX", "256", "BULKHEAD_METHOD_SHARE"]);
+    }
+    let scrape = Scrape::of(&two.mesh);
+    let late = f64::from(limits::BULKHEAD_WAITING_MAX + 10);
+    for name in ["sinew_client_bulkhead_waits_total", "sinew_client_bulkhead_refusals_total"] {
+        assert_eq!(scrape.get(name, &[("method", "hold")]), late, "{name}");
     }
     for _ in 0..100 {
         two.client.echo("others go on".into()).await.must("an answer");

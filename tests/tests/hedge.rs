@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sinew::{CallOptions, CancelReason, Code, Hedge, Ran, Status, Streaming};
+use sinew::{CallOptions, CancelReason, Code, Hedge, Mesh, Ran, Status, Streaming};
 use sinew_core::wire::{CallKind, RequestHead, decode_cancel};
 use sinew_tests::{
     Must as _, MustFail as _,
@@ -18,6 +18,7 @@ use sinew_tests::{
     probe::{Counting, PROBE, ProbeClient},
     raw::{RawServer, id},
     scene::{Running, Scene, client_at, mesh_of},
+    scrape::Scrape,
     wait::{ms, soon, until},
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -106,6 +107,7 @@ struct Three {
     _scene: Scene,
     _servers: Vec<Running>,
     keepers: Vec<Keeper>,
+    mesh: Mesh,
     client: ShelfClient,
 }
 
@@ -121,7 +123,8 @@ impl Three {
             servers.push(scene.serve(|server| server.serve(shelf)).await);
         }
         let addresses: Vec<_> = servers.iter().map(Running::address).collect();
-        let client: ShelfClient = scene.client_at(&addresses).await;
+        let mesh = scene.mesh().await;
+        let client: ShelfClient = client_at(&mesh, &addresses);
         let client = client.with(patient());
         let mut seen = [false; 3];
         let mut made = 0;
@@ -136,7 +139,14 @@ impl Three {
                 made += 1;
             }
         }
-        Self { _scene: scene, _servers: servers, keepers, client }
+        Self { _scene: scene, _servers: servers, keepers, mesh, client }
+    }
+
+    /// Hedges of a method so far: those sent, those that answered first, and the attempts that were thrown away.
+    fn hedges(&self, method: &str) -> [f64; 3] {
+        let scrape = Scrape::of(&self.mesh);
+        ["hedges", "hedges_won", "hedges_wasted"]
+            .map(|what| scrape.get(&format!("sinew_client_{what}_total"), &[("method", method)]))
     }
 
     /// Handlers that did anything but answer at once.
@@ -166,6 +176,8 @@ async fn calls_that_one_of_three_servers_does_not_answer_are_answered_by_another
     assert!(three.odd() > 0, "the server that hangs was never asked");
     until("the handlers that lost are dropped", || hangs.tally().running() == 0).await;
     assert_eq!(hangs.tally().dropped, three.odd());
+    let [sent, won, wasted] = three.hedges("read");
+    assert!(won >= three.odd() as f64 && wasted >= won && sent >= wasted, "{sent} {won} {wasted}");
 }
 
 #[tokio::test]
@@ -188,9 +200,13 @@ async fn both_attempts_are_in_the_ledger_and_there_is_no_third() {
 #[tokio::test]
 async fn when_one_of_the_two_fails_the_other_is_waited_for() {
     let three = Three::new().await;
+    let before = three.hedges("read_after");
     let answer = soon("an answer", three.client.read_after(What::FailThenAnswer)).await;
     answer.must("the hedge's answer");
     assert_eq!(three.odd(), 2, "no retry beside it");
+    let after = three.hedges("read_after");
+    let more: [f64; 3] = std::array::from_fn(|at| after[at] - before[at]);
+    assert_eq!(more, [1.0, 1.0, 0.0], "one was sent and won, and nothing was thrown away");
 }
 
 #[tokio::test]

@@ -481,6 +481,17 @@ limits! {
     /// ... and not less than this.
     time BULKHEAD_WAIT_MIN: Duration = Duration::from_millis(100);
 
+    // -- metrics and decisions --
+
+    /// Endpoints of one service that have metrics of their own; the others share one series ...
+    count METRICS_ENDPOINTS_OF_SERVICE_MAX: usize = 128;
+    /// ... and of all services of a mesh together.
+    count METRICS_ENDPOINTS_MAX: usize = 512;
+    /// Decisions about a service's endpoints that are kept.
+    count DECISIONS_MAX: usize = 256;
+    /// The last of them that an error explains itself with.
+    count DECISIONS_EXPLAINED: usize = 8;
+
     // -- holding back --
 
     /// A client sends at most so many times what a service takes.

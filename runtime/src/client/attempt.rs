@@ -247,6 +247,7 @@ fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
     let now = if call.waited() { Instant::now() } else { call.record().started() };
     call.record().attempt(endpoint.name(), now);
     call.sending();
+    endpoint.attempted();
     types::used(call.head().codec);
     if !tracing::enabled!(target: "sinew::attempt", tracing::Level::INFO) {
         return None;

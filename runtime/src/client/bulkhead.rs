@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::call::Call;
-use crate::error::{Status, millis};
+use crate::{
+    error::{Status, millis},
+    metrics::Happened,
+};
 
 /// The places of one client's calls to one service, and who waits for one.
 #[derive(Debug, Default)]
@@ -63,6 +66,7 @@ impl Places {
     }
 
     async fn wait(&self, call: &Call) -> Result<Place<'_>, Status> {
+        call.note(Happened::Waited);
         let method = call.head().method.0;
         let now = Instant::now();
         let left = call.deadline().map_or(Duration::MAX, |end| end.saturating_duration_since(now));

@@ -22,6 +22,7 @@ use crate::{
     },
     codec,
     error::{Status, millis},
+    metrics::Happened,
     transport::{Session, Theirs},
 };
 
@@ -224,6 +225,9 @@ impl Call {
             status.reason() == Reason::Malformed && status.disposition() == Disposition::NotSent;
         let again = self.head.codec == codec::BINCODE && (refused || unwritten);
         self.named |= again;
+        if again {
+            self.note(Happened::RetryCodec);
+        }
         again
     }
 
@@ -239,9 +243,11 @@ impl Call {
 
 impl Drop for Call {
     fn drop(&mut self) {
-        if !self.over
-            && let Some(context) = self.context.take()
-        {
+        if self.over {
+            return;
+        }
+        self.count_dropped();
+        if let Some(context) = self.context.take() {
             context.note_call(self.take_record());
         }
     }

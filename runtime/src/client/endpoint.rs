@@ -11,7 +11,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -33,7 +33,8 @@ use self::beside::{Renewal, Second};
 use crate::{
     chance::Chance,
     discovery::Entry,
-    error::{Status, millis},
+    error::{Happening, Status, millis},
+    metrics::{At, Counts, Service},
     transport::{Connector, Readiness, Session, Turned},
 };
 
@@ -51,11 +52,14 @@ pub(crate) struct Target {
 pub(crate) struct Endpoint(Arc<Shared>);
 
 struct Shared {
-    service: Arc<str>,
     name: Arc<str>,
     /// What discovery says of it.
     entry: ArcSwap<Entry>,
     member: Member,
+    /// Where it is counted, and what happens to it noted.
+    counts: Arc<Counts>,
+    seen: Arc<Service>,
+    used: AtomicBool,
     connector: Box<dyn Connector>,
     age: Duration,
     state: Mutex<State>,
@@ -103,10 +107,13 @@ impl AsRef<Member> for Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn new(service: &str, target: Target, entry: Entry, member: Member) -> Self {
+    pub(crate) fn new(target: Target, entry: Entry, member: Member, seen: &Arc<Service>) -> Self {
+        let name = Arc::from(target.name);
         Self(Arc::new(Shared {
-            service: Arc::from(service),
-            name: Arc::from(target.name),
+            counts: seen.endpoint(&name),
+            seen: Arc::clone(seen),
+            used: AtomicBool::new(false),
+            name,
             entry: ArcSwap::from_pointee(entry),
             member,
             connector: target.connector,
@@ -142,6 +149,20 @@ impl Endpoint {
 
     pub(crate) fn member(&self) -> &Member {
         &self.0.member
+    }
+
+    /// Where it is counted.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+
+    /// An attempt goes there.
+    #[inline]
+    pub(super) fn attempted(&self) {
+        self.0.counts.attempted();
+        if !self.0.used.load(Ordering::Relaxed) && !self.0.used.swap(true, Ordering::Relaxed) {
+            self.0.decided(Happening::FirstUse);
+        }
     }
 
     /// Whether it has been silent for so long that calls which may be repeated leave it.
@@ -244,11 +265,20 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Notes what became of it.
+    fn decided(&self, what: Happening) {
+        self.seen.decided(Some(&self.name), what);
+    }
+
     /// A connection that was made is the endpoint's from now on. What is on the one before it, if any, is lost.
     fn adopt(self: &Arc<Self>, mut state: MutexGuard<'_, State>, session: Arc<dyn Session>) {
         let before = std::mem::replace(&mut state.connection, Connection::None);
         if let Connection::Ready(_) = before {
             self.replaced.store(state.made + 1, Ordering::Release);
+            self.counts.note(At::Replaced);
+            self.decided(Happening::Replaced);
+        } else {
+            self.decided(Happening::Connected);
         }
         self.succeed(state, session);
         if let Connection::Ready(dead) = before {
@@ -266,10 +296,11 @@ impl Shared {
         for out in [Out::Draining, Out::Unreachable, Out::Silent] {
             self.member.set_out(out, false, now);
         }
-        self.member.set_out(Out::NotServing, !session.serves(&self.service), now);
+        self.member.set_out(Out::NotServing, !session.serves(self.seen.name()), now);
         self.member.set_connected(true);
         let ready = Connection::Ready(Arc::clone(&session));
         let before = std::mem::replace(&mut state.connection, ready);
+        self.counts.note(At::Made);
         self.renew_in_time(&mut state);
         drop(state);
         drop(before);
@@ -314,6 +345,19 @@ impl Shared {
         }
     }
 
+    /// Its connection says what its silence means.
+    fn lives(&self, life: Life) {
+        let before = self.life.swap(life as u8, Ordering::Relaxed);
+        match life {
+            Life::Suspect if before < life as u8 => self.decided(Happening::Silent),
+            Life::Dead if before < life as u8 => self.decided(Happening::Dead),
+            Life::Alive | Life::Quiet if before >= Life::Suspect as u8 => {
+                self.decided(Happening::Heard);
+            }
+            Life::Alive | Life::Quiet | Life::Suspect | Life::Dead => {}
+        }
+    }
+
     /// A connection says how it is.
     fn turned(self: &Arc<Self>, made: u64, turned: Turned) {
         // Under the lock: what the next connection says comes after it.
@@ -324,7 +368,7 @@ impl Shared {
         let now = Instant::now().into_std();
         match turned {
             Turned::Life(life) => {
-                self.life.store(life as u8, Ordering::Relaxed);
+                self.lives(life);
                 let silent = life >= Life::Suspect;
                 if silent {
                     self.changed.notify_waiters();
@@ -350,25 +394,36 @@ impl Shared {
                 state.connection = Connection::Failed { status, until: Instant::now() + wait };
                 state.made += 1;
                 self.changed.notify_waiters();
+                self.counts.note(At::PortClosed);
+                self.decided(Happening::PortClosed);
                 tracing::info!(endpoint = %self.name, "an endpoint is gone: nobody listens there");
             }
             Turned::Draining => {
                 self.member.set_connected(false);
                 if self.member.set_out(Out::Draining, true, now) {
+                    self.counts.note(At::Drained);
+                    self.decided(Happening::Draining);
                     tracing::debug!(endpoint = %self.name, "an endpoint takes no more calls");
                 }
             }
             Turned::Health => {
                 let Connection::Ready(session) = &state.connection else { return };
-                let serves = session.serves(&self.service);
+                let service = self.seen.name();
+                let serves = session.serves(service);
                 if self.member.set_out(Out::NotServing, !serves, now) {
-                    tracing::info!(endpoint = %self.name, service = %self.service, serves, "an endpoint says how it is");
+                    self.decided(if serves { Happening::Serving } else { Happening::NotServing });
+                    tracing::info!(endpoint = %self.name, service, serves, "an endpoint says how it is");
                 }
             }
             Turned::Gone => {
                 self.member.set_connected(false);
                 self.life.store(Life::Alive as u8, Ordering::Relaxed);
                 self.member.set_out(Out::Silent, false, now);
+                // One that asked to be left has been counted.
+                if self.member.out() != Some(Out::Draining) {
+                    self.counts.note(At::Ended);
+                    self.decided(Happening::Disconnected);
+                }
             }
         }
     }
@@ -392,7 +447,10 @@ impl Making {
                 let wait = state.backoff.next(&mut Chance);
                 tracing::debug!(endpoint = %shared.name, %status, wait = %millis(wait), "could not connect");
                 let now = Instant::now();
-                shared.member.set_out(Out::Unreachable, true, now.into_std());
+                shared.counts.note(At::ConnectFailed);
+                if shared.member.set_out(Out::Unreachable, true, now.into_std()) {
+                    shared.decided(Happening::unreachable(status.message()));
+                }
                 state.connection = Connection::Failed { status, until: now + wait };
                 drop(state);
             }

@@ -36,6 +36,7 @@ use crate::{
     call::options::Hedge,
     codec::Encode,
     error::Status,
+    metrics::Happened,
     transport::{Answer, dropped::drop_lost},
 };
 
@@ -194,7 +195,10 @@ impl Call {
         let second = session
             .and_then(|session| attempt::launch(self, booked, session, turn, arguments).ok());
         match &second {
-            Some(_) => self.head.hedge = false,
+            Some(_) => {
+                self.head.hedge = false;
+                self.note(Happened::Hedged);
+            }
             None => {
                 self.head = before;
                 watch.unsent(turn);
@@ -221,6 +225,10 @@ impl Call {
             Err(status) if !is_answer(&facts(&status)) => status,
             answer => {
                 watch.ended(end(by_hedge));
+                self.note(Happened::HedgeWasted);
+                if by_hedge {
+                    self.note(Happened::HedgeWon);
+                }
                 self.record.attempt_lost(other.endpoint.name(), Instant::now());
                 self.record.resume(ended.endpoint.name());
                 drop_lost(other);
@@ -247,6 +255,9 @@ impl Call {
             }
             answer => {
                 watch.ended(end(!by_hedge));
+                if !by_hedge {
+                    self.note(Happened::HedgeWon);
+                }
                 answer
             }
         }

@@ -159,10 +159,11 @@ impl ClientCore {
                 }
                 None => {
                     let member = self.plan.member(placement(&self.policy, entry, zone), fresh, now);
-                    Endpoint::new(&self.service, (discovery.reach)(entry), entry.clone(), member)
+                    Endpoint::new((discovery.reach)(entry), entry.clone(), member, &self.seen)
                 }
             })
             .collect();
+        self.note_endpoints(&known, &endpoints);
         tracing::debug!(
             service = self.service(),
             endpoints = endpoints.len(),
@@ -172,6 +173,7 @@ impl ClientCore {
         let endpoints = Arc::new(endpoints);
         self.endpoints.store(Arc::clone(&endpoints));
         self.plan.recount(&endpoints);
+        self.note_panic();
         discovery.changed.notify_waiters();
     }
 }

@@ -8,10 +8,14 @@ mod endpoint;
 mod hedged;
 mod intercepted;
 mod members;
+mod noted;
 mod route;
 pub(crate) mod stack;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use sinew_core::{
@@ -25,13 +29,16 @@ pub(crate) use endpoint::{Endpoint, Target};
 pub(crate) use members::Discovery;
 
 use crate::{
-    call::options::CallOptions, discovery::Entry, interceptor::Interceptors, policy::Policy, stripe,
+    call::options::CallOptions, discovery::Entry, interceptor::Interceptors, metrics::Service,
+    policy::Policy, stripe,
 };
 
 /// What every client of one service shares: its endpoints, and what is known of them.
 #[derive(Debug)]
 pub(crate) struct ClientCore {
-    service: String,
+    /// What is counted and noted of the service, by all of its clients.
+    seen: Arc<Service>,
+    told: noted::Told,
     plan: ClientPlan,
     endpoints: ArcSwap<Vec<Endpoint>>,
     /// Where the endpoints come from, unless they were named.
@@ -43,7 +50,7 @@ pub(crate) struct ClientCore {
 
 impl ClientCore {
     pub(crate) fn new(
-        service: &str,
+        seen: Arc<Service>,
         targets: Vec<Target>,
         policy: Policy,
         interceptors: Interceptors,
@@ -54,11 +61,13 @@ impl ClientCore {
         let endpoints = targets.into_iter().map(|target| {
             let entry = Entry::at(&*target.name);
             let placement = placement(&policy, &entry, None);
-            Endpoint::new(service, target, entry, plan.member(placement, false, now))
+            Endpoint::new(target, entry, plan.member(placement, false, now), &seen)
         });
+        let endpoints = endpoints.collect();
         Self {
-            service: service.to_owned(),
-            endpoints: ArcSwap::from_pointee(endpoints.collect()),
+            seen,
+            told: noted::Told::default(),
+            endpoints: ArcSwap::from_pointee(endpoints),
             plan,
             discovery: None,
             places: Places::default(),
@@ -69,12 +78,12 @@ impl ClientCore {
 
     /// A client whose endpoints are looked for when it first calls.
     pub(crate) fn discovered(
-        service: &str,
+        seen: Arc<Service>,
         discovery: Discovery,
         policy: Policy,
         interceptors: Interceptors,
     ) -> Self {
-        Self { discovery: Some(discovery), ..Self::new(service, Vec::new(), policy, interceptors) }
+        Self { discovery: Some(discovery), ..Self::new(seen, Vec::new(), policy, interceptors) }
     }
 
     /// Attempts of a call that does not say how many it wants.
@@ -88,7 +97,7 @@ impl ClientCore {
     }
 
     pub(crate) fn service(&self) -> &str {
-        &self.service
+        self.seen.name()
     }
 }
 
@@ -107,7 +116,10 @@ pub struct Channel {
 
 impl Channel {
     pub(crate) fn new(core: ClientCore) -> Self {
-        Self { core: Arc::new(core), options: None }
+        let core = Arc::new(core);
+        let looked_at: Weak<ClientCore> = Arc::downgrade(&core);
+        core.seen.add_client(looked_at);
+        Self { core, options: None }
     }
 
     /// The same channel; these options hold for every call made through it.

@@ -10,14 +10,15 @@ use std::{
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
-    plan::client::{ClientPlan, Event, Failed, Hedging, Outcome, Picked, Ticket, Turn, Unhedged},
+    plan::client::{ClientPlan, Failed, Hedging, Outcome, Picked, Ticket, Turn, Unhedged},
 };
 use tokio::time::Instant;
 
 use super::{ClientCore, Endpoint, bulkhead::Places};
 use crate::{
     chance::Chance,
-    error::{Explanation, Status, millis},
+    error::{Status, millis},
+    metrics::At,
     stripe,
     transport::{Answer, Session},
 };
@@ -74,7 +75,12 @@ impl Booked {
         if let Some(discovery) = &self.core.discovery {
             discovery.doubt(failed.reason);
         }
-        let failed = if silent { &NEVER_SENT } else { failed };
+        let failed = if silent {
+            self.endpoint.counts().note(At::Silence);
+            &NEVER_SENT
+        } else {
+            failed
+        };
         self.settle(Outcome::Failed { failed, had }, Instant::now().into_std());
     }
 
@@ -148,21 +154,12 @@ impl Booked {
         let core = &self.core;
         let endpoints = core.endpoints.load();
         let member = self.endpoint.member();
-        match core.plan.settle(&endpoints, member, (ticket, outcome), now, &mut Chance) {
-            None => {}
-            Some(Event::Opened { cause, until }) => {
-                let pause = until.saturating_duration_since(now);
-                tracing::info!(
-                    service = core.service(), endpoint = %self.endpoint.name(), why = cause.words(), ?pause,
-                    "an endpoint gets no calls for a while"
-                );
-            }
-            Some(Event::Spared { cause }) => {
-                tracing::info!(
-                    service = core.service(), endpoint = %self.endpoint.name(), why = cause.words(),
-                    "an endpoint ought to get no calls, but too many others get none"
-                );
-            }
+        if let Outcome::Failed { .. } = outcome {
+            self.endpoint.note_failure(outcome);
+        }
+        let settled = (ticket, outcome);
+        if let Some(event) = core.plan.settle(&endpoints, member, settled, now, &mut Chance) {
+            core.note_event(&self.endpoint, event, now);
         }
     }
 }
@@ -189,19 +186,6 @@ impl ClientCore {
         &self.plan
     }
 
-    /// What is known of the endpoints, for whoever wants to know why a call failed.
-    pub(super) fn explain(&self, now: Instant) -> Explanation {
-        let now = now.into_std();
-        let endpoints = self.endpoints.load();
-        let (budget, panics) = (self.plan.budget(now), self.plan.panics());
-        let mut explanation = Explanation::new(endpoints.len(), budget, panics);
-        for endpoint in endpoints.iter() {
-            let member = endpoint.member();
-            explanation.add(endpoint.name(), !member.is_cold(), member.view(now), now);
-        }
-        explanation
-    }
-
     pub(super) fn places(&self) -> &Places {
         &self.places
     }
@@ -218,8 +202,10 @@ impl ClientCore {
         deadline: Option<Instant>,
     ) -> Result<Booked, Status> {
         if !self.plan.throttle(now.into_std(), &mut Chance) {
+            self.note_held_back();
             return Err(self.held_back());
         }
+        self.note_let_through();
         let endpoints = self.endpoints.load();
         for left in (0..=endpoints.len()).rev() {
             let picked = self.plan.pick(&endpoints, turn, now.into_std(), &mut Chance);

@@ -37,7 +37,7 @@ use sinew_core::{
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tracing::Instrument as _;
 
-use super::{Channel, Endpoint, answer::typed, attempt, call::Call};
+use super::{Channel, Endpoint, answer::typed, attempt, call::Call, noted::Answered};
 use crate::{
     call::{
         context::Context,
@@ -49,6 +49,7 @@ use crate::{
     codec::{Arguments, Encode},
     error::{Status, millis},
     interceptor::Response,
+    metrics::Happened,
     stripe,
     transport::{Answer, StreamAnswer},
 };
@@ -264,17 +265,21 @@ impl Call {
         status: Status,
     ) -> Result<(), Status> {
         self.waited = true;
-        let failed = facts(&status);
+        let (failed, cause) = (facts(&status), Happened::retry_after(&status));
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         let core = &self.channel.core;
         let room = Room { endpoints: core.endpoints().len(), left };
         match core.plan().failed(turn, &failed, room, now.into_std(), &mut Chance) {
-            Verdict::GiveUp(why) => return Err(given_up(status, why, self.record.attempts())),
+            Verdict::GiveUp(why) => {
+                self.note_given_up(why);
+                return Err(given_up(status, why, self.record.attempts()));
+            }
             Verdict::Next => {}
             Verdict::NextAfter(wait) => sleep(wait).await,
             Verdict::WaitForReady => self.wait_for_ready(status).await?,
         }
+        self.note(cause);
         // A call that did not reach a server has made no attempt there.
         if failed.disposition != Disposition::NotSent {
             self.head.attempt = self.head.attempt.saturating_add(1);
@@ -332,8 +337,9 @@ impl Call {
     }
 
     /// 8: tells whoever wants to know.
-    fn end<T>(&mut self, outcome: Result<T, Status>) -> Result<T, Status> {
+    fn end<T: Answered>(&mut self, outcome: Result<T, Status>) -> Result<T, Status> {
         self.over = true;
+        self.count(&outcome);
         match outcome {
             Ok(value) => {
                 if self.context.is_some() {

@@ -4,18 +4,21 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use sinew_core::plan::client::{Out, Phase, View};
 
-use super::millis;
+use super::{Decision, millis};
 
 /// Endpoints that are listed; of more only the number is told.
 const LISTED: usize = 16;
 
-/// What a client knew of a service's endpoints, and what it had left for retries, when a call failed.
+/// What a client knew of a service's endpoints, what it had left for retries, and what it had decided last, when a call
+/// failed.
 ///
 /// ```text
 /// 3 endpoints, 1 in use; 4.2 retries left
 ///   127.0.0.1:7001  in use, 0.3 ms, 2 calls at work
 ///   127.0.0.1:7002  left alone for 840 ms after failures in a row
 ///   127.0.0.1:7003  out of reach
+///   1.2 s ago  127.0.0.1:7003  nobody listens at the port any more
+///   0.2 s ago  127.0.0.1:7002  breaker open for 1000 ms: failures in a row
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
@@ -25,6 +28,7 @@ pub struct Explanation {
     /// Thousandths of a retry.
     budget: u64,
     panics: bool,
+    decisions: Vec<Decision>,
 }
 
 /// One endpoint.
@@ -38,7 +42,13 @@ struct Known {
 
 impl Explanation {
     pub(crate) fn new(all: usize, budget: u64, panics: bool) -> Self {
-        Self { endpoints: Vec::new(), all, budget, panics }
+        Self { endpoints: Vec::new(), all, budget, panics, decisions: Vec::new() }
+    }
+
+    /// The same, with what was decided last about the service.
+    pub(crate) fn decided(mut self, decisions: Vec<Decision>) -> Self {
+        self.decisions = decisions;
+        self
     }
 
     /// One more endpoint, as long as there is room for it.
@@ -62,6 +72,12 @@ impl Explanation {
     /// How many of those that are listed, 16 at most, took calls.
     pub fn in_use(&self) -> usize {
         self.endpoints.iter().filter(|known| known.is_in_use(self.panics)).count()
+    }
+
+    /// What was decided last about the endpoints of the service, 8 decisions at most, the oldest first.
+    /// [`Mesh::decisions`](crate::Mesh::decisions) has more of them.
+    pub fn decisions(&self) -> &[Decision] {
+        &self.decisions
     }
 
     /// How many retries the budget had left.
@@ -129,6 +145,9 @@ impl fmt::Display for Explanation {
         }
         if self.endpoints.len() < self.all {
             write!(f, "\n  and {} more", self.all - self.endpoints.len())?;
+        }
+        for decision in &self.decisions {
+            write!(f, "\n  {decision}")?;
         }
         Ok(())
     }

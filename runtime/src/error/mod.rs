@@ -4,12 +4,14 @@
 //! A caller has to know two things that most RPC errors blur: was this an *answer* (out of stock) or a *fault* (nobody
 //! could be asked), and may the server have acted. [`CallError`] separates the first, [`Status::ran`] tells the second.
 
+mod decision;
 mod explanation;
 mod relay;
 mod status;
 
 use std::fmt;
 
+pub use decision::{Decision, Happening};
 pub use explanation::Explanation;
 pub use relay::Relay;
 pub(crate) use status::millis;

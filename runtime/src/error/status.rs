@@ -265,7 +265,7 @@ impl Status {
 }
 
 /// Cuts at a character boundary.
-fn clip(text: &str, max: usize) -> &str {
+pub(super) fn clip(text: &str, max: usize) -> &str {
     if text.len() <= max {
         return text;
     }

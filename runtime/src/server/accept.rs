@@ -5,7 +5,11 @@
 //! 2. A handshake that fails, or hangs, concerns nobody else.
 //! 3. A drain ends: its patience, its grace and its flush are bounded.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use sinew_core::{limits, wire::kinds};
 use tokio::{
@@ -18,6 +22,7 @@ use crate::{
     call::context::ServingGuard,
     error::millis,
     identity::{self, ServerTls},
+    metrics::Accepted,
     transport::{
         Serve,
         frames::{self, Counted, Drain},
@@ -46,6 +51,8 @@ pub(super) fn listen(
     let endpoint = QuicEndpoint::server(address, tls, Some(reset_secret))?;
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
+    let looked_at: Weak<Drain> = Arc::downgrade(&drain);
+    core.metrics().add_server(looked_at);
     let task = tokio::spawn(accept(endpoint.clone(), core, shares, Arc::clone(&drain)));
     Ok(Accepting { endpoint, address, drain, task, _serving: ServingGuard::new() })
 }
@@ -55,6 +62,7 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, d
         let serve: Arc<dyn Serve> = core.clone();
         let counted = Counted::new(&drain);
         let shares = shares.clone();
+        let metrics = Arc::clone(core.metrics());
         tokio::spawn(async move {
             let remote = accepting.remote();
             match accepting
@@ -64,8 +72,12 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, d
                 .await
             {
                 Ok(link) => match shares.take(&link.peer().identity) {
-                    Ok(_share) => frames::serve(link, serve, counted).await,
+                    Ok(_share) => {
+                        metrics.accepted(Accepted::Served);
+                        frames::serve(link, serve, counted).await;
+                    }
                     Err(open) => {
+                        metrics.accepted(Accepted::TooMany);
                         let identity = &link.peer().identity;
                         tracing::warn!(%remote, %identity, open, "an identity has too many connections");
                         link.close(
@@ -77,7 +89,10 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, d
                         );
                     }
                 },
-                Err(error) => tracing::debug!(%remote, %error, "a handshake failed"),
+                Err(error) => {
+                    metrics.accepted(Accepted::HandshakeFailed);
+                    tracing::debug!(%remote, %error, "a handshake failed");
+                }
             }
         });
     }

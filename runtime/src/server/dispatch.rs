@@ -21,7 +21,8 @@ use crate::{
     },
     codec,
     error::Status,
-    transport::{BoxFuture, Reply},
+    metrics::{Registry, Served},
+    transport::{BoxFuture, Kept, Reply},
 };
 
 /// A request on its way into a handler.
@@ -42,7 +43,7 @@ type Run = dyn Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send +
 #[derive(Clone)]
 pub struct Handler {
     types: &'static Types,
-    pace: Arc<Pace>,
+    kept: Arc<Kept>,
     run: Arc<Run>,
 }
 
@@ -51,7 +52,14 @@ impl Handler {
     where
         F: Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
     {
-        Self { types, pace: Arc::new(Pace::new(types.method())), run: Arc::new(run) }
+        Self { types, kept: kept(types.method(), Arc::default()), run: Arc::new(run) }
+    }
+
+    /// The same, counted in a mesh.
+    fn counted(&self, metrics: &Registry) -> Self {
+        let method = self.method();
+        let counts = metrics.served(method.service(), method.name());
+        Self { kept: kept(method, counts), ..self.clone() }
     }
 
     pub(crate) fn method(&self) -> &'static Method {
@@ -63,8 +71,8 @@ impl Handler {
         self.types
     }
 
-    pub(crate) fn pace(&self) -> &Arc<Pace> {
-        &self.pace
+    pub(crate) fn kept(&self) -> &Arc<Kept> {
+        &self.kept
     }
 
     /// The handler at work, in its context.
@@ -75,6 +83,10 @@ impl Handler {
     ) -> BoxFuture<'static, Reply> {
         (self.run)(context, request)
     }
+}
+
+fn kept(method: &'static Method, counts: Arc<Served>) -> Arc<Kept> {
+    Arc::new(Kept { pace: Pace::new(method), counts })
 }
 
 impl fmt::Debug for Handler {
@@ -108,10 +120,10 @@ pub(super) struct Table(Vec<(MethodId, Handler)>);
 
 impl Table {
     /// Sorted by id; two methods of one id cannot both be served.
-    pub(super) fn new(services: &[Service]) -> Result<Self, BindError> {
+    pub(super) fn new(services: &[Service], metrics: &Registry) -> Result<Self, BindError> {
         let handlers = services.iter().flat_map(|service| &service.handlers);
         let mut table: Vec<(MethodId, Handler)> =
-            handlers.map(|handler| (handler.method().id(), handler.clone())).collect();
+            handlers.map(|handler| (handler.method().id(), handler.counted(metrics))).collect();
         table.sort_by_key(|(id, _)| *id);
         let collision = table.windows(2).find(|pair| pair[0].0 == pair[1].0);
         if let Some(pair) = collision {

@@ -23,6 +23,7 @@ use crate::{
     discovery::{About, Announced, Local},
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
+    metrics::Registry,
 };
 
 pub(crate) use stack::ServerCore;
@@ -38,6 +39,7 @@ pub struct ServerBuilder {
     connections: u32,
     local: Option<Local>,
     about: About,
+    metrics: Arc<Registry>,
 }
 
 /// Why a server does not listen.
@@ -78,7 +80,12 @@ pub enum BindError {
 }
 
 impl ServerBuilder {
-    pub(crate) fn new(identity: Identity, local: Option<Local>, about: About) -> Self {
+    pub(crate) fn new(
+        identity: Identity,
+        local: Option<Local>,
+        about: About,
+        metrics: Arc<Registry>,
+    ) -> Self {
         Self {
             identity,
             services: Vec::new(),
@@ -87,6 +94,7 @@ impl ServerBuilder {
             connections: limits::CONNECTIONS_MAX,
             local,
             about,
+            metrics,
         }
     }
 
@@ -160,7 +168,7 @@ impl ServerBuilder {
             .ok_or_else(nowhere)
             .map_err(io)?;
         self.identity.allows_address(address)?;
-        let core = ServerCore::new(self.services, self.interceptors)?;
+        let core = ServerCore::new(self.services, self.interceptors, self.metrics)?;
         let core = Arc::new(core);
         let health = core.health().clone();
         let names: Vec<String> = core.service_names().map(str::to_owned).collect();

@@ -26,6 +26,7 @@ use crate::{
     codec,
     error::{Status, millis},
     interceptor::{Chain, Outcome, Request, Response},
+    metrics::Registry,
     transport::{Begun, BoxFuture, Incoming, Reply, Serve, Unwell},
 };
 use sinew_core::{
@@ -41,16 +42,26 @@ pub(crate) struct ServerCore {
     table: Table,
     interceptors: Chain,
     health: Health,
+    metrics: Arc<Registry>,
 }
 
 impl ServerCore {
-    pub(crate) fn new(services: Vec<Service>, interceptors: Chain) -> Result<Self, BindError> {
+    pub(crate) fn new(
+        services: Vec<Service>,
+        interceptors: Chain,
+        metrics: Arc<Registry>,
+    ) -> Result<Self, BindError> {
         if services.is_empty() {
             return Err(BindError::NoService);
         }
-        let table = Table::new(&services)?;
+        let table = Table::new(&services, &metrics)?;
         let health = Health::new(services.iter().map(|service| service.name().to_owned()));
-        Ok(Self { services, table, interceptors, health })
+        Ok(Self { services, table, interceptors, health, metrics })
+    }
+
+    /// Where it is counted.
+    pub(super) fn metrics(&self) -> &Arc<Registry> {
+        &self.metrics
     }
 
     pub(crate) fn service_names(&self) -> impl Iterator<Item = &'static str> {
@@ -146,7 +157,11 @@ impl Serve for ServerCore {
             input: request.input,
         };
         let work = self.work(handler, &context, request);
-        Ok(Begun { context, work, pace: Arc::clone(handler.pace()) })
+        Ok(Begun { context, work, kept: Arc::clone(handler.kept()) })
+    }
+
+    fn refused(&self, status: &Status) {
+        self.metrics.refused(status.reason());
     }
 
     fn settings(&self) -> Settings {
@@ -209,5 +224,5 @@ impl ServerCore {
 
 /// One server in process: what `Client::local` talks to.
 pub(crate) fn in_process(service: Service) -> Result<Arc<ServerCore>, BindError> {
-    ServerCore::new(vec![service], Chain::default()).map(Arc::new)
+    ServerCore::new(vec![service], Chain::default(), Arc::default()).map(Arc::new)
 }

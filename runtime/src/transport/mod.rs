@@ -43,6 +43,7 @@ use crate::{
     },
     codec::Encode,
     error::Status,
+    metrics,
 };
 
 /// A boxed future: handed out per connection or per stream, never per small call.
@@ -224,7 +225,14 @@ pub(crate) struct Incoming {
 pub(crate) struct Begun {
     pub(crate) context: Context,
     pub(crate) work: BoxFuture<'static, Reply>,
-    pub(crate) pace: Arc<Pace>,
+    pub(crate) kept: Arc<Kept>,
+}
+
+/// What a server keeps of one method, over all of its calls.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) pace: Pace,
+    pub(crate) counts: Arc<metrics::Served>,
 }
 
 /// What a handler came to.
@@ -246,6 +254,9 @@ pub(crate) type Unwell = Arc<BTreeSet<String>>;
 pub(crate) trait Serve: Send + Sync + fmt::Debug + 'static {
     /// Admits one request or says why not; nothing of the handler runs here.
     fn begin(&self, request: Incoming) -> Result<Begun, Status>;
+
+    /// A request did not get to its handler, whoever says so.
+    fn refused(&self, status: &Status);
 
     /// What this side says of itself when a connection opens.
     fn settings(&self) -> Settings;

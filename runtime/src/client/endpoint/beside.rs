@@ -26,6 +26,8 @@ use tokio::{
 use super::{Connection, Shared, State};
 use crate::{
     chance::Chance,
+    error::Happening,
+    metrics::At,
     transport::{Readiness, Session, Turned},
 };
 
@@ -85,6 +87,10 @@ impl Shared {
         };
         if over {
             let second = self.lock().take_second(number);
+            if second.is_some() {
+                self.counts.note(At::Ended);
+                self.decided(Happening::SecondEnded);
+            }
             // Not under the lock: what is dropped here may close, and tell.
             drop(second);
         }
@@ -111,6 +117,8 @@ impl Shared {
             endpoint = %self.name,
             "calls move to a new connection: theirs is old (CONNECTION_AGE)"
         );
+        self.counts.note(At::Renewed);
+        self.decided(Happening::Renewed);
         self.succeed(state, successor);
         true
     }
@@ -144,6 +152,8 @@ async fn make_second(endpoint: Weak<Shared>) {
         state.second = Second::Ready { session, number, used: Instant::now() };
         number
     };
+    shared.counts.note(At::Made);
+    shared.decided(Happening::SecondConnected);
     tracing::debug!(endpoint = %shared.name, "a second connection takes calls: the first is crowded (CROWDED)");
     let weak = endpoint.clone();
     session.observe(Box::new(move |turned| {
@@ -165,6 +175,8 @@ async fn make_second(endpoint: Weak<Shared>) {
             let second = state.take_second(number);
             drop(state);
             drop(second);
+            shared.counts.note(At::NotNeeded);
+            shared.decided(Happening::SecondEnded);
             tracing::debug!(endpoint = %shared.name, "the second connection is not needed any more");
             return;
         }

@@ -7,6 +7,8 @@ use std::sync::{
 
 use tokio::sync::watch;
 
+use crate::metrics::LooksAtServer;
+
 /// How a server says goodbye to all its connections, and knows that they understood.
 #[derive(Debug)]
 pub(crate) struct Drain {
@@ -58,6 +60,12 @@ impl Flushing {
 impl Drop for Flushing {
     fn drop(&mut self) {
         self.0.unflushed.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl LooksAtServer for Drain {
+    fn now(&self) -> (usize, usize) {
+        (self.in_flight(), self.connections())
     }
 }
 

@@ -7,6 +7,7 @@
 //! 3. A handler that is done when first polled costs no timer.
 
 use std::{
+    any::Any,
     fmt,
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -23,15 +24,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::fault::panicked;
 use crate::{
-    call::{context::Context, pace::Pace},
+    call::context::Context,
     error::{Status, millis},
-    transport::{Begun, BoxFuture, Reply},
+    metrics::Came,
+    transport::{Begun, BoxFuture, Kept, Reply},
 };
 
 /// A handler at work.
 pub(crate) struct Served {
     context: Context,
-    pace: Arc<Pace>,
+    kept: Arc<Kept>,
     /// `None` once dropped.
     work: Option<BoxFuture<'static, Reply>>,
     arrived: Instant,
@@ -52,7 +54,7 @@ impl Served {
     pub(crate) fn new(begun: Begun, arrived: Instant) -> Self {
         Self {
             context: begun.context,
-            pace: begun.pace,
+            kept: begun.kept,
             work: Some(begun.work),
             arrived,
             begun: None,
@@ -62,7 +64,7 @@ impl Served {
 
     /// Whether it may be polled where its frame arrived.
     pub(crate) fn in_place(&self) -> bool {
-        self.pace.in_place(self.arrived)
+        self.kept.pace.in_place(self.arrived)
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -75,20 +77,30 @@ impl Served {
         let dropped = catch_unwind(AssertUnwindSafe(move || drop(work)));
         let reply = match dropped {
             Ok(()) => reply,
-            Err(panic) => reply.map(|_| Reply::Status(panicked(self.context.method(), &*panic))),
+            Err(panic) => reply.map(|_| self.panicked(&*panic)),
         };
         let begun = self.begun.unwrap_or(now);
+        let worked = now.saturating_duration_since(begun);
+        match &reply {
+            Some(reply) => self.kept.counts.ended(came(reply), worked),
+            None => self.kept.counts.cancelled(worked),
+        }
         Poll::Ready(Ended {
             reply,
             context: self.context.clone(),
             queued: begun.saturating_duration_since(self.arrived),
-            worked: now.saturating_duration_since(begun),
+            worked,
         })
+    }
+
+    fn panicked(&self, panic: &(dyn Any + Send)) -> Reply {
+        self.kept.counts.panicked();
+        Reply::Status(panicked(self.context.method(), panic))
     }
 
     fn note_first(&self, first: bool, now: Instant) {
         if let Some(begun) = self.begun.filter(|_| first) {
-            self.pace.note(now.saturating_duration_since(begun), now);
+            self.kept.pace.note(now.saturating_duration_since(begun), now);
         }
     }
 
@@ -136,8 +148,8 @@ impl Future for Served {
             Ok(Poll::Pending) if first => this.note_first(first, Instant::now()),
             Ok(Poll::Pending) => {}
             Err(panic) => {
-                let status = panicked(this.context.method(), &*panic);
-                return this.end(Some(Reply::Status(status)), Instant::now());
+                let reply = this.panicked(&*panic);
+                return this.end(Some(reply), Instant::now());
             }
         }
         if this.context.poll_cancelled(cx.waker()) {
@@ -160,6 +172,15 @@ impl Future for Served {
 impl fmt::Debug for Served {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Served").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+/// What the metrics call it.
+fn came(reply: &Reply) -> Came {
+    match reply {
+        Reply::Value { .. } | Reply::Stream { .. } => Came::Ok,
+        Reply::App { .. } => Came::App,
+        Reply::Status(status) => Came::Status(status.code()),
     }
 }
 

@@ -297,6 +297,7 @@ impl ServerLane {
     }
 
     fn answer_status(&self, call: u64, deadline: Option<Instant>, status: &Status) {
+        self.conn.serve.refused(status);
         let waker = with_scratch(|rest| {
             streams::status_head(status, &self.conn).encode(rest);
             self.lock().queue(call, deadline, rest, None)

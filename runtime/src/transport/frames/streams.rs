@@ -102,6 +102,7 @@ async fn serve_call(
     let (served, reader) = match ready {
         Ok(ready) => ready,
         Err(Unready::Refused(status)) => {
+            conn.serve.refused(&status);
             let head = status_head(&status, conn);
             return answering.finish(head, Vec::new()).await;
         }

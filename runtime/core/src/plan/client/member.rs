@@ -131,6 +131,15 @@ impl Ticket {
     }
 }
 
+/// What the end of an attempt did to the breaker of its endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Settled {
+    /// It asks to be opened.
+    pub(super) asks_to_open: Option<Cause>,
+    /// It lets calls through again.
+    pub(super) closed: bool,
+}
+
 /// What there is to know of an endpoint, for people.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View {
@@ -433,21 +442,21 @@ impl Member {
         Some(Ticket { breaker, stripe, sent: now })
     }
 
-    /// An attempt is over. What it means for the latency is `sample`; an opening that the breaker asks for is given.
+    /// An attempt is over. What it means for the latency is `sample`.
     pub(super) fn settle(
         &self,
         ticket: Ticket,
         verdict: breaker::Verdict,
         sample: Sample,
         now: Instant,
-    ) -> Option<Cause> {
+    ) -> Settled {
         self.stripe(ticket.stripe).ended();
         let took = now.saturating_duration_since(ticket.sent);
         if verdict == breaker::Verdict::Success
             && sample == Sample::Took
             && self.is_nothing_new(ticket, took, now)
         {
-            return None;
+            return Settled::default();
         }
         let mut inner = self.lock();
         self.gather(&mut inner);
@@ -465,13 +474,14 @@ impl Member {
         if sample != Sample::None {
             self.publish_latency(&inner.latency, now);
         }
-        let cause = inner.breaker.settle(ticket.breaker, verdict, now);
+        let asks_to_open = inner.breaker.settle(ticket.breaker, verdict, now);
         let was_open = self.is_open();
         self.publish_breaker(&inner);
-        if was_open && !self.is_open() {
+        let closed = was_open && !self.is_open();
+        if closed {
             self.come_back(now);
         }
-        cause
+        Settled { asks_to_open, closed }
     }
 
     /// Leaves a success for later where the machines would make nothing new of it.
@@ -516,7 +526,7 @@ impl Member {
     }
 
     /// The service's own speed here.
-    pub(super) fn typical(&self) -> Option<Duration> {
+    pub fn typical(&self) -> Option<Duration> {
         let typical = f32::from_bits(self.typical.load(Relaxed));
         (typical > 0.0).then(|| Duration::from_secs_f64(f64::from(typical) / 1e6))
     }

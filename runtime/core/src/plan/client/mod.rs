@@ -240,6 +240,8 @@ pub enum Event {
         /// Why it ought to.
         cause: Cause,
     },
+    /// Its breaker lets calls through again.
+    Closed,
 }
 
 impl ClientPlan {
@@ -336,8 +338,8 @@ impl ClientPlan {
         }
         self.throttle_settle(effects.throttle, now);
         let was_open = of.is_open();
-        let cause = of.settle(ticket, effects.breaker, effects.sample, now);
-        let cause = cause.filter(|cause| {
+        let settled = of.settle(ticket, effects.breaker, effects.sample, now);
+        let cause = settled.asks_to_open.filter(|cause| {
             self.config.breakers
                 && (*cause != Cause::SuccessRate || falls_behind_its_peers(members, of, now))
         });
@@ -352,6 +354,7 @@ impl ClientPlan {
             drop(openings);
             event
         });
+        let event = event.or(settled.closed.then_some(Event::Closed));
         if event.is_some() || was_open {
             self.recount(members);
         }
@@ -461,6 +464,11 @@ impl ClientPlan {
     pub fn may_repeat(&self, turn: &Turn, now: Instant) -> bool {
         let paid = self.config.budget.is_none() || self.budget(now) >= 1000;
         turn.idempotent && turn.attempts_left > 1 && paid
+    }
+
+    /// Whether there were refusals lately, so that attempts may be held back.
+    pub fn holds_back(&self) -> bool {
+        self.config.throttle && self.refused.load(Relaxed)
     }
 
     /// Whether so many breakers are open, in some zone at least, that none counts.

@@ -163,12 +163,13 @@ fn an_endpoint_that_fails_is_left_and_found_again() {
     }
     // The probe goes as soon as it is due, and succeeds; then it gets its share by and by.
     world.now = until + 2 * MS;
-    assert_eq!(world.call(true, |_| true).0, 1);
+    assert_eq!(world.call(true, |_| true), (1, Some(Event::Closed)));
     let shares: Vec<usize> = (0..3)
         .map(|_| {
-            let calls = (0..3000).filter(|_| world.call(true, |_| true).0 == 1).count();
+            let calls: Vec<_> = (0..3000).map(|_| world.call(true, |_| true)).collect();
+            assert!(calls.iter().all(|(_, event)| event.is_none()), "it was said once");
             world.now += S;
-            calls
+            calls.iter().filter(|(at, _)| *at == 1).count()
         })
         .collect();
     assert!(shares[0] < shares[2], "{shares:?}");
