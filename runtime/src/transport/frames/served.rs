@@ -8,7 +8,7 @@
 
 use std::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -19,7 +19,7 @@ use sinew_core::{
     codes::{Code, Disposition, Origin, Reason},
     limits,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::fault::panicked;
 use crate::{
@@ -69,6 +69,23 @@ impl Served {
         &self.context
     }
 
+    /// Whether its method's answers mostly need streams of their own.
+    pub(crate) fn answers_are_large(&self) -> bool {
+        self.pace.answers_are_large()
+    }
+
+    /// Ready when nobody waits for the handler any more: its time is over or its caller gone.
+    pub(crate) async fn given_up(&mut self) {
+        let cancelled = poll_fn(|cx| match self.context.poll_cancelled(cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
+        match self.context.inner().deadline {
+            Some(deadline) => drop(timeout_at(deadline, cancelled).await),
+            None => cancelled.await,
+        }
+    }
+
     fn end(&mut self, reply: Option<Reply>, now: Instant) -> Poll<Ended> {
         // The slot is free, and the caller told, only once the handler is gone.
         let work = self.work.take();
@@ -77,6 +94,9 @@ impl Served {
             Ok(()) => reply,
             Err(panic) => reply.map(|_| Reply::Status(panicked(self.context.method(), &*panic))),
         };
+        if let Some(Reply::Value { body, .. } | Reply::App { body, .. }) = &reply {
+            self.pace.note_answer(body.len());
+        }
         let begun = self.begun.unwrap_or(now);
         Poll::Ready(Ended {
             reply,
