@@ -41,6 +41,8 @@ pub trait Probe {
     async fn left_of_three_seconds(&self) -> Option<u64>;
     /// So many bytes.
     async fn make(&self, len: u64) -> Bytes;
+    /// So many bytes, once this many handlers have begun.
+    async fn make_when(&self, len: u64, begun: u64) -> Bytes;
     /// How many bytes there are.
     async fn weigh(&self, blob: Bytes) -> u64;
     /// Bytes untouched.
@@ -201,6 +203,15 @@ impl Probe for Counting {
 
     async fn make(&self, len: u64) -> Bytes {
         self.begin().end();
+        pattern(usize::try_from(len).unwrap_or(usize::MAX))
+    }
+
+    async fn make_when(&self, len: u64, begun: u64) -> Bytes {
+        let turn = self.begin();
+        while Self::tally(self).begun < begun {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        turn.end();
         pattern(usize::try_from(len).unwrap_or(usize::MAX))
     }
 

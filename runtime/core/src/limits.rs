@@ -178,6 +178,17 @@ limits! {
     bytes CONNECTION_WINDOW: usize = 4 * MIB;
     /// Send window of a connection at the start: 4 MiB.
     bytes SEND_WINDOW: usize = 4 * MIB;
+    /// Answers on a connection's lanes that their peer has not read; beyond that no lane is read from: 2 MiB, eight
+    /// full outboxes, where a client of ours has one lane.
+    bytes LANE_ANSWERS_MAX: usize = 2 * MIB;
+    /// Answers of a connection that have streams of their own and are not read; beyond that handlers whose answers are
+    /// large wait for their turn: one largest message, beside what is on its way ([`SEND_WINDOW`]).
+    bytes ANSWERS_WAITING_MAX: usize = MESSAGE_MAX;
+    /// The same, and the items of streams, where the handlers were at work already; one more is refused: 64 MiB, sixteen
+    /// of the largest.
+    bytes LARGE_ANSWERS_MAX: usize = 16 * MESSAGE_MAX;
+    /// Small answers of a method after its last large one, until it is taken for one whose answers are small.
+    count LARGE_ANSWERS_FORGET: u32 = 64;
     /// Calls that one connection may have in flight.
     count IN_FLIGHT_MAX: u32 = 1024;
     /// Calls that a client has open on one connection: what the server takes.
@@ -219,6 +230,8 @@ limits! {
     time STREAM_FIRST_FRAME: Duration = Duration::from_secs(10);
     /// Longest pause between two frames of a stream.
     time STREAM_FRAME_GAP: Duration = Duration::from_secs(30);
+    /// An answer of which nothing is taken for this long is given up, its lane or stream with it.
+    time ANSWER_STALL: Duration = Duration::from_secs(30);
     /// A lane stalled in the middle of a frame is reset at the deadline, and after this at the latest.
     time LANE_STALL: Duration = Duration::from_secs(10);
     /// Setting up a connection takes at most this.

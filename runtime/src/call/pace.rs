@@ -1,4 +1,5 @@
-//! How quickly a method's handler comes to its first rest: whether it may be polled where its frame arrived.
+//! What is known of a method's handler from its calls: how quickly it comes to its first rest, which decides whether it may
+//! be polled where its frame arrived; and whether its answers are large, for those have to wait while they are not read.
 //!
 //! # Why
 //! A task per request costs an allocation, two trips through a scheduler and a cold cache, which is more than most
@@ -39,6 +40,8 @@ pub(crate) struct Pace {
     since_slow: AtomicU32,
     /// Microseconds after `began` until which it stays spawned.
     held_until_us: AtomicU64,
+    /// Small answers that it takes until its answers are small; 0 where they are.
+    large: AtomicU32,
 }
 
 impl Pace {
@@ -49,6 +52,7 @@ impl Pace {
             quick: AtomicU32::new(0),
             since_slow: AtomicU32::new(limits::IN_PLACE_SLOW_APART),
             held_until_us: AtomicU64::new(0),
+            large: AtomicU32::new(0),
         }
     }
 
@@ -85,6 +89,24 @@ impl Pace {
         }
     }
 
+    /// Whether its answers mostly do not fit a lane.
+    pub(crate) fn answers_are_large(&self) -> bool {
+        self.large.load(Ordering::Relaxed) > 0
+    }
+
+    /// Notes the size of an answer.
+    pub(crate) fn note_answer(&self, bytes: usize) {
+        if bytes > limits::LANE_MESSAGE_MAX {
+            self.large.store(limits::LARGE_ANSWERS_FORGET, Ordering::Relaxed);
+            return;
+        }
+        let large = self.large.load(Ordering::Relaxed);
+        if large > 0 {
+            // Two at once may count as one: it is forgotten a little later.
+            self.large.store(large - 1, Ordering::Relaxed);
+        }
+    }
+
     fn since(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.began);
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
@@ -115,6 +137,19 @@ mod tests {
         assert!(pace.in_place(now));
         pace.note(Duration::from_micros(50), now);
         assert!(!pace.in_place(now));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_large_from_one_that_is_until_so_many_were_small() {
+        let pace = Pace::new(&METHOD);
+        pace.note_answer(limits::LANE_MESSAGE_MAX);
+        assert!(!pace.answers_are_large());
+        pace.note_answer(limits::LANE_MESSAGE_MAX + 1);
+        for _ in 0..limits::LARGE_ANSWERS_FORGET {
+            assert!(pace.answers_are_large());
+            pace.note_answer(100);
+        }
+        assert!(!pace.answers_are_large());
     }
 
     fn slow_then_quick(pace: &Pace, now: Instant) {

@@ -19,7 +19,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use sinew_core::spiffe::SpiffeId;
+use sinew_core::{limits, spiffe::SpiffeId};
 
 /// A boxed future; links hand them out once per stream or connection, never per call.
 pub(crate) type LinkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -46,6 +46,8 @@ pub(crate) enum LinkError {
         /// The peer's words, made [`printable`].
         reason: String,
     },
+    /// Nothing of what was written to this stream was taken for [`limits::ANSWER_STALL`].
+    Unread,
     /// We closed it ourselves.
     LocallyClosed,
     /// Nothing was heard from the peer for the idle time.
@@ -65,6 +67,11 @@ impl fmt::Display for LinkError {
             Self::PeerClosed { code, reason } => {
                 write!(f, "the peer closed the connection with code {code:#x}: {reason}")
             }
+            Self::Unread => write!(
+                f,
+                "nothing of an answer was taken for {} s (ANSWER_STALL)",
+                limits::ANSWER_STALL.as_secs()
+            ),
             Self::LocallyClosed => f.write_str("the connection was closed on this side"),
             Self::TimedOut => f.write_str("nothing was heard from the peer for the idle time"),
             Self::Transport(why) => f.write_str(why),
@@ -134,7 +141,7 @@ pub(crate) trait LinkRecv: Send + fmt::Debug {
 
 /// The words of a peer, fit for a log and for an error: bounded, and without control characters.
 pub(crate) fn printable(words: &[u8]) -> String {
-    let words = &words[..words.len().min(sinew_core::limits::CLOSE_REASON_MAX)];
+    let words = &words[..words.len().min(limits::CLOSE_REASON_MAX)];
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     String::from_utf8_lossy(words).chars().map(printable).collect()
 }

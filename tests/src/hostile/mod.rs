@@ -10,8 +10,12 @@
 //! Memory, CPU and the victim: who runs an attack measures those.
 
 mod bodies;
+mod handshakes;
+pub mod network;
 mod packets;
+mod rawquic;
 mod streams;
+mod transport;
 
 use std::{fmt, future::Future, net::SocketAddr, pin::Pin, time::Duration};
 
@@ -57,21 +61,22 @@ impl fmt::Debug for Attack {
 
 /// Every attack that runs.
 pub fn attacks() -> impl Iterator<Item = &'static Attack> {
-    streams::ATTACKS.iter().chain(packets::ATTACKS).chain(bodies::ATTACKS)
+    let quic = packets::ATTACKS.iter().chain(transport::ATTACKS).chain(handshakes::ATTACKS);
+    streams::ATTACKS.iter().chain(quic).chain(bodies::ATTACKS)
 }
 
 /// What does not run, and why.
 pub const NOT_RUN: &[(&str, &str)] = &[
-    ("A4", "needs a QUIC that leaves gaps on purpose; quinn-proto bounds the pieces since 0.11.15"),
-    ("A5", "needs many source addresses; loopback is exempt from the limits of handshakes"),
-    ("A11", "needs a QUIC that retires ids on purpose; quinn-proto queues at most 50"),
-    (
-        "A12",
-        "needs a QUIC that acknowledges what it has not seen; quinn-proto skips packet numbers",
-    ),
     ("B4", "the probe has no method that takes fat elements; tested with the codec"),
     ("B6", "nothing is ever inflated: there is no compression"),
 ];
+
+impl Attack {
+    /// Whether it needs the addresses of [`network`].
+    pub fn needs_network(&self) -> bool {
+        handshakes::ATTACKS.iter().any(|attack| attack.id == self.id)
+    }
+}
 
 impl Ground {
     async fn client(&self) -> RawClient {

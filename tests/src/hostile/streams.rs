@@ -2,17 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use quinn::VarInt;
+use quinn::{ReadToEndError, VarInt};
 use sinew_core::{
     codes::CancelReason,
     limits,
     wire::{RequestHead, StreamType, TimeLeft, kinds, put_cancel, varint},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 
 use super::{Attack, Ground, Verdict, closed_for_load, held};
 use crate::{
-    raw::frames::{self, millis_left},
+    raw::{
+        RawClient,
+        frames::{self, millis_left},
+    },
     wait::ms,
 };
 
@@ -25,7 +28,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         id: "A2",
-        bound: "malformed calls: closed after 100; answers stopped: others go on",
+        bound: "malformed calls: closed after 100; answers stopped: closed after 100, and 50 more a second",
         mib: 32,
         run: |ground| Box::pin(made_you_reset(ground)),
     },
@@ -43,8 +46,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     },
     Attack {
         id: "A8",
-        bound: "1,024 answers wait per connection, whatever the lanes",
-        mib: 48,
+        bound: "2 MiB of small answers, 4 MiB of large ones; they end at their deadline",
+        mib: 24,
         run: |ground| Box::pin(slow_reader(ground)),
     },
     Attack {
@@ -54,6 +57,9 @@ pub(super) const ATTACKS: &[Attack] = &[
         run: |ground| Box::pin(unread_windows(ground)),
     },
 ];
+
+/// What the server may send of an answer that nobody reads.
+const UNREAD_WINDOW: u32 = 1024;
 
 fn call_stream(request: &[u8]) -> Vec<u8> {
     let mut first = Vec::new();
@@ -97,13 +103,14 @@ async fn made_you_reset(ground: &Ground) -> Verdict {
     // The close may come while this is written.
     let _ = lane.send.write_all(&malformed.repeat(300)).await;
     let closed = closed_for_load(&client.connection, ms(5000)).await?;
-    let client = ground.client().await;
+    // An answer that was sent whole and acknowledged is a call like any other: nothing is left to stop. So it is not.
+    let client = RawClient::connect_stingy(&ground.authority, ground.server, UNREAD_WINDOW).await;
     let make =
         frames::request(1, millis_left(5000), &frames::head("make"), &frames::number(60_000));
     let first = call_stream(&make);
     let began = Instant::now();
-    let mut stopped = 0;
-    while began.elapsed() < ground.length {
+    let mut stopped: u32 = 0;
+    while began.elapsed() < ms(10_000) {
         let Ok(Ok((mut send, mut recv))) = timeout(ms(1000), client.connection.open_bi()).await
         else {
             break;
@@ -111,18 +118,20 @@ async fn made_you_reset(ground: &Ground) -> Verdict {
         if send.write_all(&first).await.is_err() {
             break;
         }
+        // Fails only where the stream is over.
         let _ = send.finish();
+        // The answer has begun: all of its work is done.
+        if recv.read_chunk(1, true).await.is_err() {
+            break;
+        }
         let _ = recv.stop(VarInt::from_u32(0));
         stopped += 1;
     }
-    let end = match client.connection.close_reason() {
-        Some(_) => "the connection was closed",
-        None => "it stayed open",
-    };
-    if client.connection.close_reason().is_none() {
-        client.assert_lives().await;
-    }
-    Ok(format!("{closed}; {stopped} answers stopped, {end}"))
+    let end = closed_for_load(&client.connection, ms(1000)).await?;
+    let free = limits::RESETS_BURST + limits::RESETS_PER_S * (began.elapsed().as_secs() as u32 + 1);
+    // As many as may be open are on their way when the server has had enough.
+    let most = free + limits::PEER_BI_STREAMS_MAX;
+    held(stopped <= most, format!("{closed}; {stopped} answers stopped, {end}"))
 }
 
 /// Frames that cost to look at and move nothing.
@@ -184,21 +193,47 @@ async fn slow_request(ground: &Ground) -> Verdict {
     held(ended == lanes.len(), format!("{ended} of {} ended within 3 s", lanes.len()))
 }
 
-/// Asks on many lanes, and reads none.
+/// Asks for answers of every size, and lets the server send next to nothing of them.
 async fn slow_reader(ground: &Ground) -> Verdict {
-    let client = ground.client().await;
-    let head = frames::head("make");
-    let ask = |call| frames::request(call, millis_left(60_000), &head, &frames::number(16_000));
-    let asks: Vec<u8> = (0..1000).flat_map(ask).collect();
-    let mut lanes = Vec::new();
+    let client = RawClient::connect_stingy(&ground.authority, ground.server, UNREAD_WINDOW).await;
+    let ask = |call, len| {
+        let head = frames::head("make");
+        frames::request(call, millis_left(2000), &head, &frames::number(len))
+    };
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        let opened = timeout(ms(200), client.connection.open_bi()).await;
+        let Ok(Ok((mut send, recv))) = opened else { break };
+        send.write_all(&call_stream(&ask(1, 1 << 20))).await.map_err(|why| why.to_string())?;
+        streams.push((send, recv));
+    }
+    // The same from a lane: these come on streams of the server's, which it may open a hundred of.
+    let large: Vec<u8> = (0..100).flat_map(|call| ask(call, 1 << 20)).collect();
+    let small: Vec<u8> = (100..1100).flat_map(|call| ask(call, 16_000)).collect();
+    let mut lanes = vec![client.lane(&large).await];
     for _ in 0..40 {
         let mut lane = client.lane([]).await;
         // It is not taken where the server does not read on.
-        let _ = timeout(ms(200), lane.send.write_all(&asks)).await;
+        let _ = timeout(ms(100), lane.send.write_all(&small)).await;
         lanes.push(lane);
     }
-    sleep(ground.length).await;
-    Ok(format!("{} lanes asked for 16 MB each", lanes.len()))
+    ground.others_are_served().await?;
+    // Nothing of them is read; with their deadline they are gone.
+    sleep(ms(2500)).await;
+    let until = tokio::time::Instant::now() + ms(5000);
+    let mut ended = 0;
+    for (_, recv) in &mut streams {
+        // A reset, or the short word that its time was over before its turn.
+        let end = timeout_at(until, recv.read_to_end(UNREAD_WINDOW as usize)).await;
+        ended += usize::from(matches!(end, Ok(Ok(_) | Err(ReadToEndError::Read(_)))));
+    }
+    let all = ended == streams.len() && client.connection.close_reason().is_none();
+    let saw = format!(
+        "{} streams and a lane asked for 1 MiB, 100 times each, {} lanes for 16 MB",
+        streams.len(),
+        lanes.len()
+    );
+    held(all, format!("{saw}; {ended} of the streams ended"))
 }
 
 /// Fills what may be filled: streams whose handler stands still, streams of one direction, datagrams.

@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use quinn::{Connection, ConnectionError, Endpoint, SendStream};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, SendStream};
 use sinew_core::wire::StreamType;
 use tokio::time::Instant;
 
-use super::{RawStream, frames, id, loopback, tls};
+use super::{RawStream, anywhere, frames, id, loopback, tls};
 use crate::{Must as _, authority::Authority, wait::soon};
 
 /// A connection to a server of ours.
@@ -24,11 +24,14 @@ pub struct RawClient {
 impl RawClient {
     /// Connects as `spiffe://test.example/raw` and opens the control stream as it should be.
     pub async fn connect(authority: &Authority, server: SocketAddr) -> Self {
-        let client = Self::connect_silently(authority, server).await;
-        let mut hello = client.now();
+        Self::connect_silently(authority, server).await.said_hello().await
+    }
+
+    async fn said_hello(self) -> Self {
+        let mut hello = self.now();
         hello.extend(frames::settings());
-        let control = client.control(&hello).await;
-        Self { control: Some(control), ..client }
+        let control = self.control(&hello).await;
+        Self { control: Some(control), ..self }
     }
 
     /// Connects and opens nothing.
@@ -56,8 +59,23 @@ impl RawClient {
         authority: &Authority,
         server: SocketAddr,
     ) -> Result<Self, ConnectionError> {
-        let endpoint = Endpoint::client(loopback()).must("a socket");
-        let config = tls::client(authority, &id(name));
+        Self::try_connect_with(tls::client(authority, &id(name)), server).await
+    }
+
+    /// Connects like [`connect`](Self::connect), and lets the server send `window` bytes of a stream until it has read
+    /// them.
+    pub async fn connect_stingy(authority: &Authority, server: SocketAddr, window: u32) -> Self {
+        let config = tls::stingy_client(authority, &id("raw"), window);
+        let client = Self::try_connect_with(config, server).await.must("a connection");
+        client.said_hello().await
+    }
+
+    async fn try_connect_with(
+        config: ClientConfig,
+        server: SocketAddr,
+    ) -> Result<Self, ConnectionError> {
+        let local = if server.ip().is_loopback() { loopback() } else { anywhere() };
+        let endpoint = Endpoint::client(local).must("a socket");
         let connecting = endpoint.connect_with(config, server, "raw.sinew").must("a try");
         let connection = soon("a handshake", connecting).await?;
         Ok(Self { connection, _endpoint: endpoint, began: Instant::now(), control: None })

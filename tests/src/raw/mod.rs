@@ -20,12 +20,24 @@ pub use target::Target;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use crate::authority::Authority;
+
 /// The trust domain of raw peers and of those that they meet.
 pub const DOMAIN: &str = "spiffe://test.example";
 
 /// The SPIFFE id of `name` in that domain.
 pub fn id(name: &str) -> String {
     format!("{DOMAIN}/{name}")
+}
+
+/// TLS of a client, for a QUIC that is not quinn.
+pub(crate) fn client_tls(authority: &Authority) -> rustls::ClientConfig {
+    tls::client_tls(authority, &id("raw"))
+}
+
+/// Whatever address the way to a server asks for.
+fn anywhere() -> SocketAddr {
+    (Ipv4Addr::UNSPECIFIED, 0).into()
 }
 
 fn loopback() -> SocketAddr {

@@ -64,6 +64,24 @@ impl ServerCertVerifier for Anyone {
 
 /// A client that shows a certificate for `id`.
 pub(super) fn client(authority: &Authority, id: &str) -> quinn::ClientConfig {
+    let tls = client_tls(authority, id);
+    let mut config =
+        quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).must("TLS for QUIC")));
+    config.transport_config(Arc::new(transport()));
+    config
+}
+
+/// The same, and what is sent to it on a stream may be this many bytes until it has read them.
+pub(super) fn stingy_client(authority: &Authority, id: &str, window: u32) -> quinn::ClientConfig {
+    let mut config = client(authority, id);
+    let mut transport = transport();
+    transport.stream_receive_window(VarInt::from_u32(window));
+    config.transport_config(Arc::new(transport));
+    config
+}
+
+/// Its TLS.
+pub(super) fn client_tls(authority: &Authority, id: &str) -> rustls::ClientConfig {
     let issued = authority.issue(id);
     let mut tls = rustls::ClientConfig::builder_with_provider(ring::default_provider().into())
         .with_protocol_versions(&[&TLS13])
@@ -73,10 +91,7 @@ pub(super) fn client(authority: &Authority, id: &str) -> quinn::ClientConfig {
         .with_client_auth_cert(vec![issued.der], issued.key)
         .must("a certificate");
     tls.alpn_protocols = vec![ALPN.to_vec()];
-    let mut config =
-        quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).must("TLS for QUIC")));
-    config.transport_config(transport());
-    config
+    tls
 }
 
 /// A server that shows this certificate and takes every client of the authority.
@@ -97,15 +112,15 @@ pub(super) fn server(authority: &Authority, issued: Issued) -> quinn::ServerConf
     tls.alpn_protocols = vec![ALPN.to_vec()];
     let tls = QuicServerConfig::try_from(tls).must("TLS for QUIC");
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(tls));
-    config.transport_config(transport());
+    config.transport_config(Arc::new(transport()));
     config
 }
 
 /// Nothing ends for want of traffic while a test thinks.
-fn transport() -> Arc<TransportConfig> {
+fn transport() -> TransportConfig {
     let mut transport = TransportConfig::default();
     transport
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(60_000))))
         .keep_alive_interval(Some(Duration::from_secs(1)));
-    Arc::new(transport)
+    transport
 }

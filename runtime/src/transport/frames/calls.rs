@@ -215,7 +215,14 @@ impl Pump {
         let id = call.id;
         Self(tokio::spawn(async move {
             let send = &mut *sending.send;
-            let to = Destination { method: "a caller's input", codec, call: id, epoch, deadline };
+            let to = Destination {
+                method: "a caller's input",
+                codec,
+                call: id,
+                epoch,
+                deadline,
+                room: None,
+            };
             let written = write_items(send, &mut *items, &to).await;
             match written {
                 Ok(Written::Ended) => {

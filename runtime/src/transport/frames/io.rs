@@ -1,6 +1,11 @@
 //! Small futures over the polled halves of a link's stream, and what each reader of frames needs.
 
-use std::{cell::Cell, future::poll_fn, task::Waker, time::Duration};
+use std::{
+    cell::Cell,
+    future::poll_fn,
+    task::{Poll, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use sinew_core::{
@@ -12,7 +17,7 @@ use sinew_core::{
         parser::Parser,
     },
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::super::link::{LinkError, LinkRecv, LinkSend};
 
@@ -38,6 +43,31 @@ pub(super) fn with_scratch<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
 pub(super) async fn write_all(send: &mut dyn LinkSend, mut data: Bytes) -> Result<(), LinkError> {
     while !data.is_empty() {
         poll_fn(|cx| send.poll_write(cx, &mut data)).await?;
+    }
+    Ok(())
+}
+
+/// Writes some of an answer; an error once nothing of it was taken for [`limits::ANSWER_STALL`].
+pub(super) async fn write_answered(
+    send: &mut dyn LinkSend,
+    data: &mut Bytes,
+) -> Result<(), LinkError> {
+    // Mostly there is room, and no timer to arm.
+    let at_once = poll_fn(|cx| Poll::Ready(send.poll_write(cx, data)));
+    if let Poll::Ready(written) = at_once.await {
+        return written;
+    }
+    let taken = timeout(limits::ANSWER_STALL, poll_fn(|cx| send.poll_write(cx, data)));
+    taken.await.unwrap_or(Err(LinkError::Unread))
+}
+
+/// Writes all of an answer's bytes; see [`write_answered`].
+pub(super) async fn write_all_answered(
+    send: &mut dyn LinkSend,
+    mut data: Bytes,
+) -> Result<(), LinkError> {
+    while !data.is_empty() {
+        write_answered(send, &mut data).await?;
     }
     Ok(())
 }
@@ -222,5 +252,56 @@ fn stall_time(parser: &Parser) -> Duration {
 pub(super) fn wake_all(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
         waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Context;
+
+    use super::*;
+
+    /// Takes a byte after each of these pauses, then none.
+    #[derive(Debug)]
+    struct Slow {
+        pauses: Vec<Duration>,
+        next: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    }
+
+    impl LinkSend for Slow {
+        fn poll_write(
+            &mut self,
+            cx: &mut Context<'_>,
+            data: &mut Bytes,
+        ) -> Poll<Result<(), LinkError>> {
+            if self.next.is_none() {
+                let Some(pause) = self.pauses.pop() else { return Poll::Pending };
+                self.next = Some(Box::pin(tokio::time::sleep(pause)));
+            }
+            let Some(next) = &mut self.next else { return Poll::Pending };
+            std::task::ready!(next.as_mut().poll(cx));
+            self.next = None;
+            let _ = data.split_to(1);
+            Poll::Ready(Ok(()))
+        }
+        fn finish(&mut self) {}
+        fn reset(&mut self, _: u64) {}
+        fn poll_stopped(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<u64>, LinkError>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_may_be_taken_slowly_and_is_given_up_when_it_is_not_taken() {
+        let pause = limits::ANSWER_STALL - Duration::from_secs(1);
+        let mut slow = Slow { pauses: vec![pause; 3], next: None };
+        let began = Instant::now();
+        assert_eq!(write_all_answered(&mut slow, Bytes::from_static(b"abc")).await, Ok(()));
+        assert!(began.elapsed() >= 3 * pause);
+        let mut stalled = Slow { pauses: vec![pause], next: None };
+        let began = Instant::now();
+        let written = write_all_answered(&mut stalled, Bytes::from_static(b"abc")).await;
+        assert_eq!(written, Err(LinkError::Unread));
+        assert!(began.elapsed() < 2 * limits::ANSWER_STALL + Duration::from_secs(1));
     }
 }

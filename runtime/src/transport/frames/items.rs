@@ -4,6 +4,7 @@ use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -25,6 +26,7 @@ use super::{
     fault::panicked,
     io::{FrameReader, ReadError, cancel_code, write_all},
     outbox::{micros_between, time_left},
+    room::Room,
 };
 use crate::{
     call::{
@@ -246,6 +248,21 @@ pub(super) fn too_large(what: &str) -> Status {
     )
 }
 
+/// There is no room beside what the peer has not read.
+pub(super) fn unread(what: &str, bytes: usize) -> Status {
+    Status::runtime(
+        Code::ResourceExhausted,
+        Reason::TooManyInFlight,
+        Disposition::Processed,
+        Origin::PeerRuntime,
+        format!(
+            "{what} takes {bytes} bytes, and those of this connection that wait to be read have the {} that the server \
+             keeps for them (LARGE_ANSWERS_MAX); make fewer such calls at once",
+            limits::LARGE_ANSWERS_MAX
+        ),
+    )
+}
+
 /// A stream that broke before its explicit end.
 pub(super) fn broken(error: &ReadError) -> Status {
     match error {
@@ -272,21 +289,23 @@ pub(super) enum Written {
 }
 
 /// What the items of a stream are part of.
-pub(super) struct Destination {
+pub(super) struct Destination<'a> {
     pub(super) method: &'static str,
     pub(super) codec: u8,
     pub(super) call: u64,
     pub(super) epoch: Instant,
     pub(super) deadline: Option<Instant>,
+    /// What items that do not fit a lane count against until they are written; `None` where they are of our own making.
+    pub(super) room: Option<&'a Arc<Room>>,
 }
 
 /// Writes items one by one as DATA frames, as flow control allows. The end is left to the caller.
 pub(super) async fn write_items(
     send: &mut dyn LinkSend,
     items: &mut dyn EncodeItems,
-    to: &Destination,
+    to: &Destination<'_>,
 ) -> Result<Written, LinkError> {
-    let &Destination { method, codec, call, epoch, deadline } = to;
+    let &Destination { method, codec, call, epoch, deadline, room } = to;
     let mut item = Vec::new();
     loop {
         item.clear();
@@ -311,12 +330,24 @@ pub(super) async fn write_items(
             Some(Ok(())) if item.len() > limits::MESSAGE_MAX => {
                 return Ok(Written::Failed(Failure::Status(too_large("an item of the stream"))));
             }
-            Some(Ok(())) => write_data(send, &item, call, epoch, deadline).await?,
+            Some(Ok(())) => {
+                let room = room.filter(|_| item.len() > limits::LANE_MESSAGE_MAX);
+                let held = match room.map(|room| room.try_take(item.len())) {
+                    Some(None) => {
+                        let status = unread("an item of the stream", item.len());
+                        return Ok(Written::Failed(Failure::Status(status)));
+                    }
+                    Some(held) => held,
+                    None => None,
+                };
+                write_data(send, &item, call, epoch, deadline).await?;
+                drop(held);
+            }
         }
     }
 }
 
-/// Writes one message as DATA frames of a bounded size.
+/// Writes one message as DATA frames.
 pub(super) async fn write_data(
     send: &mut dyn LinkSend,
     message: &[u8],
@@ -324,21 +355,31 @@ pub(super) async fn write_data(
     epoch: Instant,
     deadline: Option<Instant>,
 ) -> Result<(), LinkError> {
-    let mut rest = message;
-    let mut data = Vec::new();
-    loop {
-        let (now, later) = rest.split_at(rest.len().min(limits::DATA_FRAME_MAX));
-        data.clear();
+    for frame in data_frames(message, call, epoch, deadline) {
+        write_all(send, frame).await?;
+    }
+    Ok(())
+}
+
+/// One message as DATA frames of a bounded size, each with a stamp of when it was asked for. At least one.
+pub(super) fn data_frames(
+    message: &[u8],
+    call: u64,
+    epoch: Instant,
+    deadline: Option<Instant>,
+) -> impl Iterator<Item = Bytes> {
+    let mut rest = Some(message);
+    std::iter::from_fn(move || {
+        let message = rest.take()?;
+        let (now, later) = message.split_at(message.len().min(limits::DATA_FRAME_MAX));
+        let mut data = Vec::with_capacity(now.len() + 8);
         DataHead { more: !later.is_empty() }.encode(&mut data);
         data.extend_from_slice(now);
         let stamp = Instant::now();
         let mut out = Vec::with_capacity(data.len() + 32);
         put_stamp(&mut out, micros_between(epoch, stamp));
         put_call_frame(&mut out, CallKind::Data, call, time_left(deadline, stamp), &data);
-        write_all(send, Bytes::from(out)).await?;
-        if later.is_empty() {
-            return Ok(());
-        }
-        rest = later;
-    }
+        rest = (!later.is_empty()).then_some(later);
+        Some(Bytes::from(out))
+    })
 }

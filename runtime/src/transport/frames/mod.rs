@@ -8,6 +8,7 @@
 //!   items.rs    the items of a stream, read and written, the same on both sides
 //!   control.rs  the control stream, the same on both sides
 //!   outbox.rs   what waits for a lane's writer        slots.rs   who waits for an answer
+//!   room.rs     what answers may hold while nobody reads them
 //! ```
 //!
 //! # Invariants
@@ -25,6 +26,7 @@ mod heard;
 mod io;
 mod items;
 mod outbox;
+mod room;
 mod served;
 mod server;
 mod server_lane;

@@ -9,7 +9,7 @@
 use std::{
     any::Any,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
@@ -20,7 +20,7 @@ use sinew_core::{
     codes::{Code, Disposition, Origin, Reason},
     limits,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::fault::panicked;
 use crate::{
@@ -71,6 +71,23 @@ impl Served {
         &self.context
     }
 
+    /// Whether its method's answers mostly need streams of their own.
+    pub(crate) fn answers_are_large(&self) -> bool {
+        self.pace.answers_are_large()
+    }
+
+    /// Ready when nobody waits for the handler any more: its time is over or its caller gone.
+    pub(crate) async fn given_up(&mut self) {
+        let cancelled = poll_fn(|cx| match self.context.poll_cancelled(cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        });
+        match self.context.inner().deadline {
+            Some(deadline) => drop(timeout_at(deadline, cancelled).await),
+            None => cancelled.await,
+        }
+    }
+
     fn end(&mut self, reply: Option<Reply>, now: Instant) -> Poll<Ended> {
         // The slot is free, and the caller told, only once the handler is gone.
         let work = self.work.take();
@@ -79,6 +96,9 @@ impl Served {
             Ok(()) => reply,
             Err(panic) => reply.map(|_| self.panicked(&*panic)),
         };
+        if let Some(Reply::Value { body, .. } | Reply::App { body, .. }) = &reply {
+            self.pace.note_answer(body.len());
+        }
         let begun = self.begun.unwrap_or(now);
         let worked = now.saturating_duration_since(begun);
         match &reply {

@@ -4,7 +4,7 @@
 //! 1. What a call may still take is known from its frame and the age of its batch: a request that lay in a queue, even
 //!    while this process was frozen, is as old as it is.
 //! 2. A call holds its place until its handler has been dropped, whatever its caller does.
-//! 3. A peer that does not read its answers is not read from.
+//! 3. A peer that does not read its answers is not read from, and no handler makes more of them: see `room.rs`.
 
 use std::{
     fmt,
@@ -33,6 +33,8 @@ use super::{
     drain::{Counted, Drain},
     io::ReadError,
     outbox::micros_between,
+    room::Answers,
+    served::{Ended, Served},
     streams,
 };
 use crate::{call::context::Peer, error::Status};
@@ -44,6 +46,7 @@ pub(super) struct Conn {
     pub(super) epoch: Instant,
     pub(super) peer: Arc<Peer>,
     pub(super) drain: Arc<Drain>,
+    pub(super) answers: Answers,
     ages: Mutex<AgeTracker>,
     min_rtt_us: AtomicU64,
     in_flight: AtomicUsize,
@@ -143,6 +146,22 @@ impl Conn {
         }
     }
 
+    /// Whether a handler has to wait for its turn: its answer would have to wait.
+    pub(super) fn must_wait(&self, served: &Served) -> bool {
+        served.answers_are_large() && !self.answers.waiting.is_open()
+    }
+
+    /// Runs a handler once there is room for its answer, or its time is over, or its caller gone.
+    pub(super) async fn serve_in_turn(&self, mut served: Served) -> Ended {
+        if self.must_wait(&served) {
+            tokio::select! {
+                () = self.answers.waiting.opened() => {}
+                () = served.given_up() => {}
+            }
+        }
+        served.await
+    }
+
     /// A stream of the peer began: more credit once most of it is in use.
     pub(super) fn stream_opened(&self) {
         let open = self.streams.fetch_add(1, Ordering::AcqRel) + 1;
@@ -221,6 +240,7 @@ pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, counted: C
         epoch: Instant::now(),
         peer,
         drain,
+        answers: Answers::new(),
         ages: Mutex::new(AgeTracker::new()),
         min_rtt_us: AtomicU64::new(u64::MAX),
         in_flight: AtomicUsize::new(0),

@@ -4,7 +4,8 @@
 //! 1. A call is known by its id from when its handler is pending until it is gone: that is what a CANCEL finds.
 //! 2. A peer that does not read its answers is not read from: the frames that have arrived are left alone too.
 //! 3. A call keeps its place among the connection's calls in flight until its answer is the transport's. So however
-//!    many lanes there are, what waits on them is bounded by what one connection may have in flight.
+//!    many lanes there are, what waits on them is bounded by what one connection may have in flight; and what it adds up
+//!    to is counted, so that no lane is read from while too much waits on all of them.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -35,8 +36,9 @@ use super::{
     },
     drain::Flushing,
     fault::malformed,
-    io::{FrameReader, ReadError, wake_all, with_scratch},
+    io::{FrameReader, ReadError, wake_all, with_scratch, write_answered},
     outbox::Outbox,
+    room::{Held, Room},
     served::{Ended, Served},
     server::{Conn, Place},
     streams,
@@ -45,6 +47,9 @@ use crate::{call::context::Context, error::Status};
 
 /// After so many frames the room for their answers is looked at again: not after each, that would be a lock per call.
 const FRAMES_PER_LOOK: u32 = 16;
+
+/// What waits is counted beside other lanes' in steps: most batches are gone before the first.
+const COUNTED_FROM: usize = limits::LANE_MESSAGE_MAX;
 
 /// One lane: the answers that wait to be written, and the calls that are at work.
 pub(super) struct ServerLane {
@@ -56,6 +61,9 @@ struct LaneState {
     outbox: Outbox,
     /// The places of the answers in the outbox, each with where its answer ends.
     places: Vec<(usize, Place)>,
+    /// What the outbox holds of the connection's room.
+    held: Option<Held>,
+    room: Arc<Room>,
     /// Bytes in the outbox that no place stands for.
     refused: usize,
     /// Found by an id that the peer chose: a map with a secret in its hash.
@@ -77,6 +85,8 @@ impl ServerLane {
             state: Mutex::new(LaneState {
                 outbox: Outbox::new(conn.epoch),
                 places: Vec::new(),
+                held: None,
+                room: Arc::clone(&conn.answers.lanes),
                 refused: 0,
                 calls: HashMap::new(),
                 ended: false,
@@ -99,6 +109,7 @@ impl ServerLane {
             };
             // A peer that does not read its answers gets no more of them.
             poll_fn(|cx| lane.lock().poll_room(cx)).await;
+            lane.conn.answers.lanes.opened().await;
             if all && let Err(error) = reader.fill().await {
                 break error;
             }
@@ -186,7 +197,8 @@ impl ServerLane {
                 Frame::Connection(_) | Frame::Skipped { .. } => {}
             }
             frames += 1;
-            if frames % FRAMES_PER_LOOK == 0 && !self.lock().has_room() {
+            let look = frames % FRAMES_PER_LOOK == 0;
+            if look && !(self.conn.answers.lanes.is_open() && self.lock().has_room()) {
                 return Ok(false);
             }
         }
@@ -231,6 +243,7 @@ impl ServerLane {
         };
         let mut served = Served::new(begun, read_at);
         if served.in_place()
+            && !self.conn.must_wait(&served)
             && let Poll::Ready(ended) = Pin::new(&mut served).poll(cx)
         {
             return self.answer(call, deadline, ended, place);
@@ -250,10 +263,22 @@ impl ServerLane {
         }
         let lane = Arc::clone(self);
         tokio::spawn(async move {
-            let ended = served.await;
+            let ended = lane.serve_in_turn(served).await;
             lane.answer(call, deadline, ended, place);
             wake_all(lane.lock().forget(call));
         });
+    }
+
+    /// Runs a handler once there is room for its answer, small or large.
+    async fn serve_in_turn(&self, mut served: Served) -> Ended {
+        let lanes = &self.conn.answers.lanes;
+        if !lanes.is_open() {
+            tokio::select! {
+                () = lanes.opened() => {}
+                () = served.given_up() => {}
+            }
+        }
+        self.conn.serve_in_turn(served).await
     }
 
     /// Whether there was anything to cancel.
@@ -307,15 +332,25 @@ impl ServerLane {
 
     /// The handler is gone: answer, unless nobody waits. The call's place is free once its answer is on its way.
     fn answer(self: &Arc<Self>, call: u64, deadline: Option<Instant>, ended: Ended, place: Place) {
-        let Some((head, body)) = streams::answer_of(ended, &self.conn) else { return };
+        let Some((mut head, mut body)) = streams::answer_of(ended, &self.conn) else { return };
         if body.len() > limits::LANE_MESSAGE_MAX {
-            let flushing = Flushing::new(&self.conn.drain);
-            let moved = streams::move_answer(Arc::clone(&self.conn), call, deadline, head, body);
-            tokio::spawn(async move {
-                moved.await;
-                drop((flushing, place));
-            });
-            return;
+            match self.conn.answers.take(body.len()) {
+                Some(held) => {
+                    let answer = streams::LargeAnswer { head, body, held: Some(held) };
+                    let flushing = Flushing::new(&self.conn.drain);
+                    let moved =
+                        streams::move_answer(Arc::clone(&self.conn), call, deadline, answer);
+                    tokio::spawn(async move {
+                        moved.await;
+                        drop((flushing, place));
+                    });
+                    return;
+                }
+                None => {
+                    head.outcome = streams::no_room(body.len());
+                    body = Vec::new();
+                }
+            }
         }
         let waker = with_scratch(|rest| {
             head.encode(rest);
@@ -339,6 +374,10 @@ impl LaneState {
         let before = self.outbox.len();
         let waker = self.outbox.push(CallKind::Answer, call, deadline, rest);
         let end = self.outbox.len();
+        let counted = self.held.as_ref().map_or(0, Held::bytes);
+        if end >= counted + COUNTED_FROM {
+            self.held.get_or_insert_with(|| self.room.take(0)).grow_to(end);
+        }
         match place {
             // A closed outbox takes nothing.
             Some(place) if end > before => self.places.push((end, place)),
@@ -361,16 +400,17 @@ impl LaneState {
         self.outbox.poll_room(cx, self.room())
     }
 
-    /// The next batch; its places go to `places`, which must be empty: the two vectors change places, so that a call
-    /// costs no allocation.
+    /// The next batch; what it holds goes to `holds`, which must be empty: the two vectors of places change places, so
+    /// that a call costs no allocation.
     fn poll_take(
         &mut self,
         cx: &TaskContext<'_>,
-        places: &mut Vec<(usize, Place)>,
+        holds: &mut Holds,
     ) -> Poll<Option<(Bytes, Vec<Waker>)>> {
         let taken = self.outbox.poll_take(cx);
         if let Poll::Ready(Some(_)) = taken {
-            std::mem::swap(&mut self.places, places);
+            std::mem::swap(&mut self.places, &mut holds.places);
+            holds.room = self.held.take();
             self.refused = 0;
         }
         taken
@@ -380,6 +420,7 @@ impl LaneState {
     #[must_use]
     fn close(&mut self) -> Vec<Waker> {
         self.places.clear();
+        self.held = None;
         self.outbox.close()
     }
 
@@ -390,15 +431,22 @@ impl LaneState {
     }
 }
 
+/// What a batch holds until it is written.
+#[derive(Default)]
+struct Holds {
+    places: Vec<(usize, Place)>,
+    room: Option<Held>,
+}
+
 /// Writes answers as they come; after the goodbye, until all are acknowledged.
 async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
     let _flushing = Flushing::new(&lane.conn.drain);
     let mut phase = lane.conn.drain.subscribe();
-    let mut places = Vec::new();
+    let mut holds = Holds::default();
     loop {
         let batch = tokio::select! {
             biased;
-            batch = poll_fn(|cx| lane.lock().poll_take(cx, &mut places)) => batch,
+            batch = poll_fn(|cx| lane.lock().poll_take(cx, &mut holds)) => batch,
             () = last_phase(&mut phase) => None,
         };
         let Some((batch, room)) = batch else { break };
@@ -406,13 +454,17 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
         // A lane that is given up is not waited for, not even by what is being written on it.
         let written = tokio::select! {
             biased;
-            written = write_batch(&mut *send, batch, &mut places) => written,
+            written = write_batch(&mut *send, batch, &mut holds) => written,
             () = poll_fn(|cx| lane.lock().outbox.poll_closed(cx)) => break,
         };
         if let Err(error) = written {
             tracing::debug!(%error, "answers of a lane could not be written");
             wake_all(lane.lock().close());
             lane.cancel_all();
+            if error == LinkError::Unread {
+                lane.conn.note_error();
+                send.reset(kinds::STREAM_LANE_STALLED);
+            }
             return;
         }
     }
@@ -433,12 +485,14 @@ async fn write_answers(lane: Arc<ServerLane>, mut send: Box<dyn LinkSend>) {
 async fn write_batch(
     send: &mut dyn LinkSend,
     mut batch: Bytes,
-    places: &mut Vec<(usize, Place)>,
+    holds: &mut Holds,
 ) -> Result<(), LinkError> {
     let len = batch.len();
-    let mut places = places.drain(..).peekable();
+    // All of its memory stays as long as any of it does.
+    let _room = holds.room.take();
+    let mut places = holds.places.drain(..).peekable();
     while !batch.is_empty() {
-        poll_fn(|cx| send.poll_write(cx, &mut batch)).await?;
+        write_answered(send, &mut batch).await?;
         let written = len - batch.len();
         while places.next_if(|(end, _)| *end <= written).is_some() {}
     }

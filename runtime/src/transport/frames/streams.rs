@@ -24,9 +24,10 @@ use super::{
     },
     calls::{MessageError, read_message},
     fault::malformed,
-    io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
-    items::{Destination, ItemReader, Written, write_data, write_items},
+    io::{FrameReader, ReadError, cancel_code, reason_of, write_all_answered},
+    items::{Destination, ItemReader, Written, data_frames, unread, write_items},
     outbox::{micros_between, time_left},
+    room::Taken,
     served::{Ended, Served},
     server::Conn,
     server_lane::ServerLane,
@@ -265,7 +266,7 @@ impl Answering<'_> {
     /// Runs the handler for as long as the caller waits.
     async fn run(&mut self, running: RunningCall) -> Option<(Ended, super::server::Place)> {
         let RunningCall { context, served, _place: place } = running;
-        let mut served = std::pin::pin!(served);
+        let mut served = std::pin::pin!(self.conn.serve_in_turn(served));
         tokio::select! {
             biased;
             ended = &mut served => Some((ended, place)),
@@ -316,6 +317,7 @@ impl Answering<'_> {
             call: self.call,
             epoch: self.conn.epoch,
             deadline,
+            room: Some(&self.conn.answers.large),
         };
         if self.write_frame(CallKind::Open, &rest).await.is_err() {
             return context.cancel(CancelReason::StreamDropped);
@@ -352,23 +354,55 @@ impl Answering<'_> {
         let mut out = Vec::with_capacity(rest.len() + 32);
         put_stamp(&mut out, micros_between(self.conn.epoch, stamp));
         put_call_frame(&mut out, kind, self.call, time_left(self.deadline, stamp), rest);
-        write_all(&mut *self.send, Bytes::from(out)).await
+        write_all_answered(&mut *self.send, Bytes::from(out)).await
     }
 
     /// The answer, whole, and the end of the stream.
-    async fn finish(mut self, head: AnswerHead, body: Vec<u8>) {
-        let written =
-            write_answer(self.conn, &mut *self.send, self.call, self.deadline, head, body);
-        match written.await {
-            Ok(()) => {
+    async fn finish(mut self, mut head: AnswerHead, mut body: Vec<u8>) {
+        let held = self.conn.answers.take(body.len());
+        if held.is_none() {
+            head.outcome = no_room(body.len());
+            body = Vec::new();
+        }
+        let answer = LargeAnswer { head, body, held };
+        let written = write_answer(self.conn, &mut *self.send, self.call, self.deadline, answer);
+        match timeout_at(given_up_at(self.deadline), written).await {
+            Ok(Ok(())) => {
                 self.send.finish();
                 // The connection may be closed as soon as this call is over: not before it has been taken.
                 let taken = std::future::poll_fn(|cx| self.send.poll_stopped(cx));
-                let _ = tokio::time::timeout(limits::DRAIN_FLUSH, taken).await;
+                let taken = tokio::time::timeout(limits::DRAIN_FLUSH, taken).await;
+                if let Ok(Ok(Some(_))) = taken {
+                    self.conn.note_reset();
+                }
             }
-            Err(_) => self.send.reset(cancel_code(CancelReason::Shutdown)),
+            Ok(Err(error)) => {
+                // The caller takes a call back whose answer has cost all its work.
+                if let LinkError::StreamReset(_) = error {
+                    self.conn.note_reset();
+                }
+                self.send.reset(cancel_code(CancelReason::Shutdown));
+            }
+            Err(_) => self.send.reset(cancel_code(CancelReason::Deadline)),
         }
     }
+}
+
+/// When an answer that is not read is given up: once nobody waits for it.
+fn given_up_at(deadline: Option<Instant>) -> Instant {
+    deadline.unwrap_or_else(|| Instant::now() + limits::ANSWER_STALL)
+}
+
+/// An answer on a stream of its own, and what it holds of the connection's room until it is written.
+pub(super) struct LargeAnswer {
+    pub(super) head: AnswerHead,
+    pub(super) body: Vec<u8>,
+    pub(super) held: Option<Taken>,
+}
+
+/// What an answer becomes for which there is no room.
+pub(super) fn no_room(bytes: usize) -> AnswerOutcome {
+    AnswerOutcome::Status(unread("the answer", bytes).to_wire())
 }
 
 /// Ends the writing of a stream when its call is cancelled.
@@ -396,24 +430,22 @@ pub(super) async fn move_answer(
     conn: Arc<Conn>,
     call: u64,
     deadline: Option<Instant>,
-    head: AnswerHead,
-    body: Vec<u8>,
+    answer: LargeAnswer,
 ) {
     let moved = async {
         let (mut send, mut recv) = conn.link.open_bi().await?;
         recv.stop(0);
         let mut first = Vec::new();
         StreamType::Answer.put(&mut first);
-        write_all(&mut *send, Bytes::from(first)).await?;
-        write_answer(&conn, &mut *send, call, deadline, head, body).await?;
+        write_all_answered(&mut *send, Bytes::from(first)).await?;
+        write_answer(&conn, &mut *send, call, deadline, answer).await?;
         send.finish();
         let taken = std::future::poll_fn(|cx| send.poll_stopped(cx));
         let _ = tokio::time::timeout(limits::DRAIN_FLUSH, taken).await;
         Ok::<(), LinkError>(())
     };
     // Its place is held until it is gone: for as long as somebody waits for it, and no longer.
-    let until = deadline.unwrap_or_else(|| Instant::now() + limits::STREAM_FRAME_GAP);
-    match timeout_at(until, moved).await {
+    match timeout_at(given_up_at(deadline), moved).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "a large answer could not be written"),
         Err(_) => tracing::debug!("a large answer was not read in time"),
@@ -425,25 +457,42 @@ async fn write_answer(
     send: &mut dyn LinkSend,
     call: u64,
     deadline: Option<Instant>,
-    mut head: AnswerHead,
-    body: Vec<u8>,
+    answer: LargeAnswer,
 ) -> Result<(), LinkError> {
+    let LargeAnswer { head, body, held } = answer;
+    let (first, body) = first_frame(conn, call, deadline, head, body);
+    write_all_answered(send, first).await?;
+    if !body.is_empty() {
+        for frame in data_frames(&body, call, conn.epoch, deadline) {
+            write_all_answered(send, frame).await?;
+        }
+    }
+    drop(held);
+    Ok(())
+}
+
+/// The frame that an answer begins with, and what of its body does not fit there. What waits is in one place, not in
+/// the buffers as well in which it was put together.
+fn first_frame(
+    conn: &Conn,
+    call: u64,
+    deadline: Option<Instant>,
+    mut head: AnswerHead,
+    mut body: Vec<u8>,
+) -> (Bytes, Vec<u8>) {
     let inline = body.len() <= limits::DATA_FRAME_MAX;
     head.total = (!inline).then_some(body.len() as u64);
     let mut rest = Vec::with_capacity(64 + if inline { body.len() } else { 0 });
     head.encode(&mut rest);
     if inline {
-        rest.extend_from_slice(&body);
+        rest.append(&mut body);
+        body = Vec::new();
     }
     let stamp = Instant::now();
     let mut out = Vec::with_capacity(rest.len() + 32);
     put_stamp(&mut out, micros_between(conn.epoch, stamp));
     put_call_frame(&mut out, CallKind::Answer, call, time_left(deadline, stamp), &rest);
-    write_all(send, Bytes::from(out)).await?;
-    if !inline {
-        write_data(send, &body, call, conn.epoch, deadline).await?;
-    }
-    Ok(())
+    (out.into(), body)
 }
 
 /// The bytes of a reply and the head that goes before them.
