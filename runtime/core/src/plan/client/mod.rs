@@ -27,6 +27,8 @@
 mod effects;
 mod member;
 mod pick;
+#[cfg(test)]
+mod properties;
 mod stripe;
 #[cfg(test)]
 mod tests;
