@@ -238,8 +238,10 @@ mod tests {
             wait(&mut silence, 1, t0 - ms(millis), 0, millis);
             silence
         };
-        let mut refused = since(10);
-        refused.refused();
+        let refused = |mut silence: Silence| {
+            silence.refused();
+            silence
+        };
         let states = [
             ("idle", Silence::new()),
             ("waits", since(10)),
@@ -247,7 +249,8 @@ mod tests {
             ("quiet", since(100)),
             ("suspect", since(400)),
             ("dead", since(1100)),
-            ("refused", refused),
+            ("refused", refused(since(10))),
+            ("asked so", refused(since(20))),
         ];
         let mut table = String::new();
         for (state, made) in states {
@@ -313,5 +316,11 @@ refused   no calls out Dead
 refused   10 ms        Dead and asks
 refused   200 ms       Dead and asks
 refused   1 s          Dead and asks
+asked so  a packet     Alive
+asked so  at once      Dead
+asked so  no calls out Dead
+asked so  10 ms        Dead
+asked so  200 ms       Dead
+asked so  1 s          Dead
 ";
 }
