@@ -73,7 +73,7 @@ impl Served {
 
     /// Whether its method's answers mostly need streams of their own.
     pub(crate) fn answers_are_large(&self) -> bool {
-        self.pace.answers_are_large()
+        self.kept.pace.answers_are_large()
     }
 
     /// Ready when nobody waits for the handler any more: its time is over or its caller gone.
@@ -97,7 +97,7 @@ impl Served {
             Err(panic) => reply.map(|_| self.panicked(&*panic)),
         };
         if let Some(Reply::Value { body, .. } | Reply::App { body, .. }) = &reply {
-            self.pace.note_answer(body.len());
+            self.kept.pace.note_answer(body.len());
         }
         let begun = self.begun.unwrap_or(now);
         let worked = now.saturating_duration_since(begun);
