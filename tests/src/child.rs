@@ -58,6 +58,12 @@ impl Start {
         self
     }
 
+    /// With a journal at `path`, which it appends to: the text of each echo, a line each.
+    pub fn journal(mut self, path: &Path) -> Self {
+        self.command.env("PROBE_JOURNAL", path);
+        self
+    }
+
     /// With an identity of files instead, written below `directory`.
     pub fn identity(mut self, directory: &Path, issued: &Issued, bundle: &str) -> Self {
         for (variable, name, text) in [

@@ -2,6 +2,8 @@
 
 use std::{
     fmt,
+    fs::File,
+    io::Write as _,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -12,6 +14,8 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sinew::{Code, Context, Status, Streaming};
+
+use crate::Must as _;
 
 /// Its name on the wire.
 pub const PROBE: &str = "test.Probe";
@@ -102,6 +106,7 @@ struct Counts {
     begun: AtomicU64,
     ended: AtomicU64,
     dropped: AtomicU64,
+    journal: Option<File>,
 }
 
 /// The implementation. Clones count together.
@@ -120,6 +125,19 @@ impl Counting {
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One that also writes the text of each echo to `journal`, a line each, before it answers: what was executed is
+    /// known even where the process is killed. The file is open for appending.
+    pub fn with_journal(journal: File) -> Self {
+        Self(Arc::new(Counts { journal: Some(journal), ..Counts::default() }))
+    }
+
+    fn note(&self, text: &str) {
+        if let Some(mut journal) = self.0.journal.as_ref() {
+            // In one write, so that lines of two threads do not mix.
+            journal.write_all(format!("{text}\n").as_bytes()).must("a line in the journal");
+        }
     }
 
     /// A handler begins.
@@ -158,11 +176,13 @@ impl Drop for Turn {
 
 impl Probe for Counting {
     async fn echo(&self, text: String) -> String {
+        self.note(&text);
         self.begin().end();
         text
     }
 
     async fn echo_again(&self, text: String) -> String {
+        self.note(&text);
         self.begin().end();
         text
     }

@@ -1,6 +1,6 @@
 //! A client has a bounded number of calls out, and a method that hangs leaves the others their share.
 
-use std::time::Duration;
+use std::{task::Poll, time::Duration};
 
 use sinew::{CallOptions, Code, Mesh, Ran, Reason};
 use sinew_core::limits;
@@ -104,5 +104,68 @@ async fn a_call_that_finds_no_place_gets_the_one_that_is_free_first() {
     })
     .await;
     late.abort();
+    calls.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+/// Polls a call as often as it is woken, so many times at most, and drops it; whether it ended.
+async fn cancelled_after<T>(polls: usize, call: impl Future<Output = T>) -> bool {
+    let mut call = std::pin::pin!(call);
+    let mut left = polls;
+    std::future::poll_fn(|cx| {
+        left -= 1;
+        match call.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(true),
+            Poll::Pending if left == 0 => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// One call after the other is dropped at its first await point, its second, and so on until one has no more; how many
+/// were.
+async fn cancelled_everywhere(client: &ProbeClient) -> usize {
+    for polls in 1.. {
+        if soon("a call", cancelled_after(polls, client.wait(2))).await {
+            return polls - 1;
+        }
+    }
+    0
+}
+
+#[tokio::test]
+async fn wherever_a_call_is_cancelled_its_place_is_free_again_and_no_other() {
+    let two = Two::new().await;
+    let patient = two.client.with(CallOptions::new().timeout(Duration::from_secs(200)));
+    // While there is no connection yet, and with one.
+    assert!(cancelled_everywhere(&patient).await > 0);
+    assert!(cancelled_everywhere(&patient).await > 0);
+    until("all are gone", || two.running() == 0).await;
+
+    // As many as may are out: had a place been lost, one of them would not be at work.
+    let hold = || tokio::spawn(patient.wait(600_000));
+    let most = u64::from(limits::BULKHEAD_MAX);
+    let mut calls: Vec<_> = (1..most).map(|_| hold()).collect();
+    until("all but one are at work", || two.running() == most - 1).await;
+    assert!(cancelled_everywhere(&patient).await > 0, "with the last place");
+    until("all but one are at work", || two.running() == most - 1).await;
+    calls.push(hold());
+    until("all are at work", || two.running() == most).await;
+
+    // Nobody gets a place that is not there; whoever waits for one and goes away takes none along.
+    assert!(!cancelled_after(1, patient.wait(2)).await, "it waits");
+    let refused = soon("a refusal", patient.wait(2)).await.must_err();
+    assert_eq!(refused.reason(), Reason::BulkheadFull, "{refused}");
+    let mut first = Box::pin(patient.wait(600_000));
+    let waits = std::future::poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx).is_pending())).await;
+    assert!(waits, "for a place");
+    let second = hold();
+    tokio::task::yield_now().await;
+    calls.pop().must("a call").abort();
+    tokio::task::yield_now().await;
+    // It was told of the place, and goes away before it looks.
+    drop(first);
+    until("the second one is at work", || two.running() == most).await;
+    second.abort();
     calls.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -28,4 +28,14 @@ mod tests {
             assert!((found - share).abs() < 1e-9, "{seconds} s: {found}");
         }
     }
+
+    #[test]
+    fn an_endpoint_has_its_whole_share_after_ten_seconds() {
+        for (millis, share) in
+            [(0, 0.1), (1_000, 0.1), (2_500, 0.25), (5_000, 0.5), (10_000, 1.0), (60_000, 1.0)]
+        {
+            let found = slow_start(Duration::from_millis(millis));
+            assert!((found - share).abs() < 1e-9, "{millis} ms: {found}");
+        }
+    }
 }

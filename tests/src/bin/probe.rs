@@ -23,7 +23,14 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::var("PROBE_ADDRESS").unwrap_or_else(|_| ANYWHERE.to_owned());
-    let mut server = Mesh::from_env().await?.server().serve(Counting::new().server());
+    let probe = match std::env::var_os("PROBE_JOURNAL") {
+        Some(path) => {
+            let journal = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+            Counting::with_journal(journal)
+        }
+        None => Counting::new(),
+    };
+    let mut server = Mesh::from_env().await?.server().serve(probe.server());
     if let Ok(grace) = std::env::var("PROBE_GRACE_MS") {
         server = server.drain_grace(Duration::from_millis(grace.parse()?));
     }

@@ -153,10 +153,13 @@ impl Purse {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{fmt::Write as _, time::Duration};
 
     use super::*;
-    use crate::tests::start;
+    use crate::{
+        rng::{SplitMix, below},
+        tests::start,
+    };
 
     /// Retries that 10,000 failing calls in one moment get.
     fn retries(share: f64) -> u64 {
@@ -252,6 +255,131 @@ mod tests {
             assert!(budget.withdraw(purpose, t0));
             budget.refund(purpose, t0);
             assert_eq!(budget.balance(t0), before);
+        }
+    }
+
+    /// What both purses hold.
+    fn purses(budget: &mut Budget, now: Instant) -> (u64, u64) {
+        (budget.any.balance(now), budget.overload.balance(now))
+    }
+
+    fn emptied(t0: Instant) -> Budget {
+        let mut budget = Budget::new(t0);
+        while budget.withdraw(Purpose::Overload, t0) {}
+        budget
+    }
+
+    #[test]
+    fn every_state_answers_every_event() {
+        let t0 = start();
+        let paid = |calls| {
+            let mut budget = emptied(t0);
+            budget.deposit(calls, 0, t0);
+            budget
+        };
+        let states = [
+            ("new", Budget::new(t0)),
+            ("empty", emptied(t0)),
+            ("of few calls", paid(7)),
+            ("of many", paid(50)),
+        ];
+        let mut table = String::new();
+        for (state, made) in states {
+            for event in ["call", "retry", "overload", "refund", "refunded overload", "1 s", "10 s"]
+            {
+                let mut budget = made.clone();
+                let mut now = t0;
+                let mut paid = true;
+                match event {
+                    "call" => budget.deposit(1, 0, t0),
+                    "retry" => paid = budget.withdraw(Purpose::Any, t0),
+                    "overload" => paid = budget.withdraw(Purpose::Overload, t0),
+                    "refund" => budget.refund(Purpose::Any, t0),
+                    "refunded overload" => budget.refund(Purpose::Overload, t0),
+                    "1 s" => now += Duration::from_secs(1),
+                    _ => now += Duration::from_secs(10),
+                }
+                let (any, overload) = purses(&mut budget, now);
+                let refused = if paid { "" } else { " refused" };
+                writeln!(table, "{state:<12} {event:<17} {any:>5} {overload:>5}{refused}").unwrap();
+            }
+        }
+        assert_eq!(table, STATES);
+    }
+
+    /// Thousandths of a retry in the two purses.
+    const STATES: &str = "\
+new          call              10200 10100
+new          retry              9000 10000
+new          overload           9000  9000
+new          refund            11000 10000
+new          refunded overload 11000 11000
+new          1 s               10000 10000
+new          10 s              10000 10000
+empty        call                200   100
+empty        retry                 0     0 refused
+empty        overload              0     0 refused
+empty        refund             1000     0
+empty        refunded overload  1000  1000
+empty        1 s                1000  1000
+empty        10 s              10000 10000
+of few calls call               1600   800
+of few calls retry               400   700
+of few calls overload           1400   700 refused
+of few calls refund             2400   700
+of few calls refunded overload  2400  1700
+of few calls 1 s                2400  1700
+of few calls 10 s              10000 10000
+of many      call              10200  5100
+of many      retry              9000  5000
+of many      overload           9000  4000
+of many      refund            11000  5000
+of many      refunded overload 11000  6000
+of many      1 s               10000  6000
+of many      10 s              10000 10000
+";
+
+    /// Against books kept beside it: nothing is paid that is not there, what is paid is gone, and what is refused costs
+    /// nothing.
+    #[test]
+    fn whatever_happens_it_is_never_negative_and_its_books_balance() {
+        for seed in 0..100 {
+            let mut rng = SplitMix::new(seed);
+            let mut now = start();
+            let mut budget = Budget::new(now);
+            let mut paid_out = Vec::new();
+            for _ in 0..1000 {
+                now += Duration::from_millis(below(&mut rng, 40));
+                let before = purses(&mut budget, now);
+                let purpose = [Purpose::Any, Purpose::Overload][below(&mut rng, 2) as usize];
+                let expected = match below(&mut rng, 10) {
+                    0..=4 => {
+                        let calls = below(&mut rng, 4);
+                        budget.deposit(calls, budget.second(now), now);
+                        (before.0 + 200 * calls, before.1 + 100 * calls)
+                    }
+                    9 => match paid_out.pop() {
+                        Some(purpose) => {
+                            budget.refund(purpose, now);
+                            let both = if purpose == Purpose::Overload { ONE } else { 0 };
+                            (before.0 + ONE, before.1 + both)
+                        }
+                        None => before,
+                    },
+                    _ => {
+                        let both = purpose == Purpose::Overload;
+                        let enough = before.0 >= ONE && (!both || before.1 >= ONE);
+                        assert_eq!(budget.withdraw(purpose, now), enough, "seed {seed}");
+                        if enough {
+                            paid_out.push(purpose);
+                            (before.0 - ONE, before.1 - if both { ONE } else { 0 })
+                        } else {
+                            before
+                        }
+                    }
+                };
+                assert_eq!(purses(&mut budget, now), expected, "seed {seed}");
+            }
         }
     }
 }

@@ -126,6 +126,8 @@ impl Bulkhead {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::rng::{Rng, SplitMix, below};
 
@@ -179,4 +181,51 @@ mod tests {
             }
         }
     }
+
+    /// A bulkhead of 64 with so many calls of the methods 1, 2 and so on.
+    fn holding(calls: &[usize]) -> (Bulkhead, Vec<Permit>) {
+        let bulkhead = Bulkhead::new(64);
+        let mut permits = Vec::new();
+        for (method, calls) in (1..).zip(calls) {
+            permits.extend((0..*calls).map(|_| bulkhead.admit(method).unwrap()));
+        }
+        (bulkhead, permits)
+    }
+
+    #[test]
+    fn every_state_answers_every_event() {
+        let states: [(&str, &[usize]); 5] = [
+            ("empty", &[]),
+            ("one place left", &[63]),
+            ("full of 1", &[64]),
+            ("full of both", &[32, 32]),
+            ("all of 2 beyond", &[64, 16]),
+        ];
+        let mut table = String::new();
+        for (state, calls) in states {
+            write!(table, "{state:<16}").unwrap();
+            for method in [1, 2, 3] {
+                let (bulkhead, _out) = holding(calls);
+                let before = bulkhead.out();
+                let admitted = bulkhead.admit(method);
+                assert_eq!(bulkhead.out(), before + u32::from(admitted.is_ok()), "{state}");
+                write!(table, " {method}: {}", if admitted.is_ok() { "in" } else { "--" }).unwrap();
+            }
+            let (bulkhead, mut out) = holding(calls);
+            if !out.is_empty() {
+                bulkhead.settle(out.remove(0));
+            }
+            let admitted = if bulkhead.admit(1).is_ok() { "in" } else { "--" };
+            writeln!(table, " one of 1 leaves, 1: {admitted}").unwrap();
+        }
+        assert_eq!(table, STATES);
+    }
+
+    const STATES: &str = "\
+empty            1: in 2: in 3: in one of 1 leaves, 1: in
+one place left   1: in 2: in 3: in one of 1 leaves, 1: in
+full of 1        1: -- 2: in 3: in one of 1 leaves, 1: in
+full of both     1: -- 2: -- 3: in one of 1 leaves, 1: in
+all of 2 beyond  1: -- 2: -- 3: in one of 1 leaves, 1: --
+";
 }

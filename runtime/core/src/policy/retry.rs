@@ -136,6 +136,8 @@ fn spread(told: Duration, rng: &mut impl Rng) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::rng::SplitMix;
 
@@ -195,6 +197,88 @@ mod tests {
         // Not sent, rejected, maybe processed, processed; of an idempotent method.
         assert_eq!(table, ["ResourceExhausted -y--", "Unavailable yyyy", "DataLoss --y-"]);
     }
+
+    /// The longest wait that chance can give.
+    struct Longest;
+    impl Rng for Longest {
+        fn next_u64(&mut self) -> u64 {
+            u64::MAX
+        }
+    }
+
+    #[test]
+    fn every_state_answers_every_event() {
+        let told = Duration::from_millis(70);
+        let unavailable = |disposition| failed(disposition, Code::Unavailable);
+        let rejected = unavailable(Disposition::Rejected);
+        let lost = unavailable(Disposition::Unknown);
+        let events = [
+            ("not sent", unavailable(Disposition::NotSent)),
+            ("drains", Failed { reason: Reason::Draining, ..rejected }),
+            ("full", Failed { code: Code::ResourceExhausted, ..rejected }),
+            ("refused", rejected),
+            ("lost", lost),
+            ("answered so", unavailable(Disposition::Processed)),
+            ("retry after", Failed { directive: Directive::RetryAfter(told), ..lost }),
+            ("elsewhere", Failed { directive: Directive::RetryElsewhere(told), ..lost }),
+            ("do not retry", Failed { directive: Directive::DoNotRetry, ..rejected }),
+        ];
+        let states = [
+            ("first", Past { attempts: 1, drained: false }),
+            ("second", Past { attempts: 2, drained: false }),
+            ("sent away", Past { attempts: 2, drained: true }),
+        ];
+        let mut table = String::new();
+        for (state, past) in states {
+            for (event, failed) in &events {
+                let mut row = format!("{state:<9} {event:<12}");
+                // What may be repeated, and what may not.
+                for idempotent in [true, false] {
+                    let cell = match again(failed, idempotent, past, &mut Longest) {
+                        Again::No => "no".to_owned(),
+                        Again::Unreached => "unreached".to_owned(),
+                        Again::Yes { cost, wait, here_too } => {
+                            let place = if here_too { "anywhere" } else { "elsewhere" };
+                            format!("{cost:?}, {} ms, {place}", wait.as_millis())
+                        }
+                    };
+                    write!(row, " | {cell:<27}").unwrap();
+                }
+                writeln!(table, "{}", row.trim_end()).unwrap();
+            }
+        }
+        assert_eq!(table, STATES);
+    }
+
+    const STATES: &str = "\
+first     not sent     | unreached                   | unreached
+first     drains       | Free, 0 ms, elsewhere       | Free, 0 ms, elsewhere
+first     full         | Overload, 25 ms, anywhere   | Overload, 25 ms, anywhere
+first     refused      | Usual, 25 ms, anywhere      | Usual, 25 ms, anywhere
+first     lost         | Usual, 25 ms, anywhere      | no
+first     answered so  | Usual, 25 ms, anywhere      | no
+first     retry after  | Usual, 105 ms, anywhere     | no
+first     elsewhere    | Usual, 105 ms, elsewhere    | no
+first     do not retry | no                          | no
+second    not sent     | unreached                   | unreached
+second    drains       | Free, 0 ms, elsewhere       | Free, 0 ms, elsewhere
+second    full         | Overload, 50 ms, anywhere   | Overload, 50 ms, anywhere
+second    refused      | Usual, 50 ms, anywhere      | Usual, 50 ms, anywhere
+second    lost         | Usual, 50 ms, anywhere      | no
+second    answered so  | Usual, 50 ms, anywhere      | no
+second    retry after  | Usual, 105 ms, anywhere     | no
+second    elsewhere    | Usual, 105 ms, elsewhere    | no
+second    do not retry | no                          | no
+sent away not sent     | unreached                   | unreached
+sent away drains       | Usual, 0 ms, elsewhere      | Usual, 0 ms, elsewhere
+sent away full         | Overload, 50 ms, anywhere   | Overload, 50 ms, anywhere
+sent away refused      | Usual, 50 ms, anywhere      | Usual, 50 ms, anywhere
+sent away lost         | Usual, 50 ms, anywhere      | no
+sent away answered so  | Usual, 50 ms, anywhere      | no
+sent away retry after  | Usual, 105 ms, anywhere     | no
+sent away elsewhere    | Usual, 105 ms, elsewhere    | no
+sent away do not retry | no                          | no
+";
 
     #[test]
     fn a_relayed_failure_is_not_repeated() {

@@ -121,6 +121,8 @@ impl Silence {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::tests::start;
 
@@ -226,4 +228,99 @@ mod tests {
         assert_eq!(silence.look(1, true, PTO, t0 + ms(60)).life, Life::Dead);
         assert_eq!(silence.look(2, true, PTO, t0 + ms(61)).life, Life::Alive);
     }
+
+    #[test]
+    fn every_state_answers_every_event() {
+        let t0 = start();
+        // What it is at `t0`, with calls out since so many milliseconds before.
+        let since = |millis: u64| {
+            let mut silence = Silence::new();
+            wait(&mut silence, 1, t0 - ms(millis), 0, millis);
+            silence
+        };
+        let refused = |mut silence: Silence| {
+            silence.refused();
+            silence
+        };
+        let states = [
+            ("idle", Silence::new()),
+            ("waits", since(10)),
+            ("has asked", since(20)),
+            ("quiet", since(100)),
+            ("suspect", since(400)),
+            ("dead", since(1100)),
+            ("refused", refused(since(10))),
+            ("asked so", refused(since(20))),
+        ];
+        let mut table = String::new();
+        for (state, made) in states {
+            for (event, packets, calls_out, later) in [
+                ("a packet", 2, true, 0),
+                ("at once", 1, true, 0),
+                ("no calls out", 1, false, 0),
+                ("10 ms", 1, true, 10),
+                ("200 ms", 1, true, 200),
+                ("1 s", 1, true, 1000),
+            ] {
+                // One look at 10 ms after the other is what it gets; here the last of them is what counts.
+                let mut silence = made;
+                let look = silence.look(packets, calls_out, PTO, t0 + ms(later));
+                assert_eq!(look.life, silence.life(), "{state}, {event}");
+                let ask = if look.ask { " and asks" } else { "" };
+                writeln!(table, "{state:<9} {event:<12} {:?}{ask}", look.life).unwrap();
+            }
+        }
+        assert_eq!(table, STATES);
+    }
+
+    const STATES: &str = "\
+idle      a packet     Alive
+idle      at once      Alive
+idle      no calls out Alive
+idle      10 ms        Alive
+idle      200 ms       Alive
+idle      1 s          Alive
+waits     a packet     Alive
+waits     at once      Alive
+waits     no calls out Alive
+waits     10 ms        Alive and asks
+waits     200 ms       Alive and asks
+waits     1 s          Alive and asks
+has asked a packet     Alive
+has asked at once      Alive
+has asked no calls out Alive
+has asked 10 ms        Alive
+has asked 200 ms       Quiet
+has asked 1 s          Dead
+quiet     a packet     Alive
+quiet     at once      Quiet
+quiet     no calls out Quiet
+quiet     10 ms        Quiet
+quiet     200 ms       Quiet
+quiet     1 s          Dead
+suspect   a packet     Alive
+suspect   at once      Suspect
+suspect   no calls out Suspect
+suspect   10 ms        Suspect
+suspect   200 ms       Suspect
+suspect   1 s          Dead
+dead      a packet     Alive
+dead      at once      Dead
+dead      no calls out Dead
+dead      10 ms        Dead
+dead      200 ms       Dead
+dead      1 s          Dead
+refused   a packet     Alive
+refused   at once      Dead
+refused   no calls out Dead
+refused   10 ms        Dead and asks
+refused   200 ms       Dead and asks
+refused   1 s          Dead and asks
+asked so  a packet     Alive
+asked so  at once      Dead
+asked so  no calls out Dead
+asked so  10 ms        Dead
+asked so  200 ms       Dead
+asked so  1 s          Dead
+";
 }

@@ -64,8 +64,26 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use crate::{rng::SplitMix, tests::start};
+
+    /// Drops whatever has a share.
+    struct Unlucky;
+    impl Rng for Unlucky {
+        fn next_u64(&mut self) -> u64 {
+            0
+        }
+    }
+
+    /// Drops nothing that has a chance.
+    struct Lucky;
+    impl Rng for Lucky {
+        fn next_u64(&mut self) -> u64 {
+            u64::MAX
+        }
+    }
 
     /// `demand` requests a second at a service that takes `capacity` of them, for a minute: how many a second were sent
     /// in the second half.
@@ -111,13 +129,6 @@ mod tests {
             throttle.settle(false, t0);
         }
         assert_eq!(throttle.drop_share(t0), THROTTLE_DROP_MAX);
-        /// Drops whatever has a share.
-        struct Unlucky;
-        impl Rng for Unlucky {
-            fn next_u64(&mut self) -> u64 {
-                0
-            }
-        }
         assert!(!throttle.admit(t0 + Duration::from_millis(900), &mut Unlucky));
         assert!(throttle.admit(t0 + Duration::from_millis(1000), &mut Unlucky));
         assert!(!throttle.admit(t0 + Duration::from_millis(1900), &mut Unlucky));
@@ -132,4 +143,89 @@ mod tests {
         }
         assert_eq!(throttle.drop_share(t0 + Duration::from_secs(10)), 0.0);
     }
+
+    #[test]
+    fn every_state_answers_every_event() {
+        let t0 = start();
+        let after = |accepted: usize, refused: usize| {
+            let mut throttle = Throttle::new(t0);
+            (0..accepted).for_each(|_| throttle.settle(true, t0));
+            (0..refused).for_each(|_| throttle.settle(false, t0));
+            throttle
+        };
+        let states = [
+            ("new", after(0, 0)),
+            ("too few to tell", after(0, THROTTLE_FROM as usize - 2)),
+            ("all are taken", after(100, 0)),
+            ("half are refused", after(50, 50)),
+            ("more than half", after(30, 70)),
+            ("all are refused", after(0, 100)),
+        ];
+        let mut table = String::new();
+        for (state, made) in states {
+            for event in ["taken", "refused", "unlucky", "lucky", "1 s", "10 s"] {
+                let mut throttle = made.clone();
+                let mut now = t0;
+                let mut goes = None;
+                match event {
+                    "taken" => throttle.settle(true, t0),
+                    "refused" => throttle.settle(false, t0),
+                    "unlucky" => goes = Some(throttle.admit(t0, &mut Unlucky)),
+                    "lucky" => goes = Some(throttle.admit(t0, &mut Lucky)),
+                    "1 s" => {
+                        now += Duration::from_secs(1);
+                        goes = Some(throttle.admit(now, &mut Unlucky));
+                    }
+                    _ => {
+                        now += Duration::from_secs(10);
+                        goes = Some(throttle.admit(now, &mut Unlucky));
+                    }
+                }
+                let share = throttle.drop_share(now);
+                let goes = goes.map_or("", |goes| if goes { " goes" } else { " is held back" });
+                writeln!(table, "{state:<16} {event:<8} {share:.2}{goes}").unwrap();
+            }
+        }
+        assert_eq!(table, STATES);
+    }
+
+    /// The share that is dropped after it.
+    const STATES: &str = "\
+new              taken    0.00
+new              refused  0.00
+new              unlucky  0.00 goes
+new              lucky    0.00 goes
+new              1 s      0.00 goes
+new              10 s     0.00 goes
+too few to tell  taken    0.00
+too few to tell  refused  0.00
+too few to tell  unlucky  0.00 goes
+too few to tell  lucky    0.00 goes
+too few to tell  1 s      0.00 goes
+too few to tell  10 s     0.00 goes
+all are taken    taken    0.00
+all are taken    refused  0.00
+all are taken    unlucky  0.00 goes
+all are taken    lucky    0.00 goes
+all are taken    1 s      0.00 goes
+all are taken    10 s     0.00 goes
+half are refused taken    0.00
+half are refused refused  0.01
+half are refused unlucky  0.00 goes
+half are refused lucky    0.00 goes
+half are refused 1 s      0.00 goes
+half are refused 10 s     0.00 goes
+more than half   taken    0.38
+more than half   refused  0.40
+more than half   unlucky  0.40 is held back
+more than half   lucky    0.40 goes
+more than half   1 s      0.40 goes
+more than half   10 s     0.00 goes
+all are refused  taken    0.90
+all are refused  refused  0.90
+all are refused  unlucky  0.90 is held back
+all are refused  lucky    0.90 goes
+all are refused  1 s      0.90 goes
+all are refused  10 s     0.00 goes
+";
 }

@@ -32,6 +32,8 @@ mod keyed;
 mod member;
 mod parts;
 mod pick;
+#[cfg(test)]
+mod properties;
 mod stripe;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ fn failed(disposition: Disposition, code: Code) -> Failed {
     }
 }
 
-const UNAVAILABLE: Failed = Failed {
+pub(super) const UNAVAILABLE: Failed = Failed {
     code: Code::Unavailable,
     reason: Reason::None,
     disposition: Disposition::Processed,
@@ -41,19 +41,19 @@ const fn room(endpoints: usize, left: Option<Duration>) -> Room {
 }
 
 /// A plan, its endpoints, a clock and chance.
-struct World {
-    plan: ClientPlan,
-    members: Vec<Arc<Member>>,
-    now: Instant,
-    rng: SplitMix,
+pub(super) struct World {
+    pub(super) plan: ClientPlan,
+    pub(super) members: Vec<Arc<Member>>,
+    pub(super) now: Instant,
+    pub(super) rng: SplitMix,
 }
 
 impl World {
-    fn new(endpoints: usize) -> Self {
+    pub(super) fn new(endpoints: usize) -> Self {
         Self::with(Config::default(), endpoints)
     }
 
-    fn with(config: Config, endpoints: usize) -> Self {
+    pub(super) fn with(config: Config, endpoints: usize) -> Self {
         Self::placed(config, vec![Placement::default(); endpoints])
     }
 
@@ -67,15 +67,15 @@ impl World {
         Self { plan, members, now, rng: SplitMix::new(1) }
     }
 
-    fn turn(&self, idempotent: bool) -> Turn {
+    pub(super) fn turn(&self, idempotent: bool) -> Turn {
         self.plan.begin(0, limits::ATTEMPTS, idempotent, self.now)
     }
 
-    fn pick(&mut self, turn: &mut Turn) -> Picked {
+    pub(super) fn pick(&mut self, turn: &mut Turn) -> Picked {
         self.plan.pick(&self.members, turn, self.now, &mut self.rng).unwrap()
     }
 
-    fn settle(&mut self, picked: &Picked, outcome: Outcome<'_>) -> Option<Event> {
+    pub(super) fn settle(&mut self, picked: &Picked, outcome: Outcome<'_>) -> Option<Event> {
         let of = &self.members[picked.at];
         self.plan.settle(&self.members, of, (picked.ticket, outcome), self.now, &mut self.rng)
     }

@@ -181,6 +181,23 @@ fn a_result_from_before_the_opening_changes_nothing() {
 }
 
 #[test]
+fn in_every_state_a_result_of_another_epoch_changes_nothing() {
+    let t0 = start();
+    for (state, made) in states(t0) {
+        for verdict in [Verdict::Success, Verdict::Failure, Verdict::Overloaded, Verdict::Nothing] {
+            for epoch in [made.epoch.wrapping_sub(1), made.epoch.wrapping_add(1)] {
+                for probe in [false, true] {
+                    let mut breaker = made.clone();
+                    let cause = breaker.settle(Ticket { epoch, probe }, verdict, t0);
+                    let (found, before) = (format!("{breaker:?}"), format!("{made:?}"));
+                    assert_eq!((cause, found), (None, before), "{state}, {verdict:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_probe_that_comes_to_nothing_gives_its_place_back() {
     let t0 = start();
     let mut breaker = open(t0);
