@@ -267,6 +267,12 @@ pub(crate) fn unknown_criticality(written: &str, nearest: Option<&str>, known: &
     message(format!("unknown criticality `{written}`"), hint)
 }
 
+pub(crate) const RETRY: Message = fixed(
+    "retries are not asked for: what did not run is repeated, and what is idempotent even if it may have run",
+    "write `#[rpc(idempotent)]` where running it twice is as good as once; how many attempts a call may make is its \
+     caller's, `CallOptions::attempts`",
+);
+
 pub(crate) fn bad_hedge(written: &str) -> Message {
     message(
         format!("`{written}` does not say when a hedge goes out"),

@@ -12,8 +12,6 @@ pub trait Inventory {
     async fn at_once(&self) -> u64;
     #[rpc(idempotent, timeout = "20ms", hedge = "20ms")]
     async fn too_late(&self) -> u64;
-    #[rpc(idempotent, retry = "3")]
-    async fn repeated(&self) -> u64;
 }
 
 fn main() {}

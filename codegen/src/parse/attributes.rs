@@ -61,12 +61,13 @@ const SYNONYMS: &[(&str, &str)] = &[
     ("rename", "name"),
     ("priority", "criticality"),
     ("bytes", "raw"),
-    ("retry", "idempotent"),
     ("backup", "hedge"),
     ("hash", "key"),
     ("hash_key", "key"),
     ("affinity", "key"),
 ];
+/// What nobody has to ask for.
+const RETRIES: &[&str] = &["retry", "retries", "attempts"];
 
 /// What `#[service(..)]` says.
 pub(super) struct ServiceArgs {
@@ -194,6 +195,10 @@ impl Seen {
         let written = entry.path().to_token_stream().to_string();
         let Some((name, key)) = known.iter().find(|(name, _)| *name == written) else {
             let names = names(known);
+            if RETRIES.contains(&&*written) && names.contains(&"idempotent") {
+                report.push(at, messages::RETRY);
+                return None;
+            }
             let meant = synonym(&written, &names).or_else(|| suggest::nearest(&written, &names));
             report.push(at, messages::unknown_key(&written, meant, &list(&names)));
             return None;

@@ -241,6 +241,28 @@ mod tests {
         }
     }
 
+    /// Lets an event happen to a call: its state after it.
+    fn happens(hedge: &mut Hedge, mut ticket: Ticket, event: &str, now: Instant) -> String {
+        let end = match event {
+            "first" => Some(End::First),
+            "hedge" => Some(End::Hedge),
+            "failed" => Some(End::Failed),
+            "abandoned" => Some(End::Abandoned),
+            _ => None,
+        };
+        if let Some(end) = end {
+            hedge.settle(ticket, end, now);
+            return "over".to_owned();
+        }
+        match event {
+            "wake early" => _ = hedge.wake(&mut ticket, now - 19 * MS),
+            "wake" => _ = hedge.wake(&mut ticket, now),
+            "unsent" => hedge.unsent(&mut ticket),
+            _ => hedge.one_failed(&mut ticket),
+        }
+        format!("{:?}", ticket.state)
+    }
+
     /// Every state under every event: the state after it, hedges sent, won and wasted by it, and samples.
     #[test]
     fn every_state_under_every_event() {
@@ -249,30 +271,10 @@ mod tests {
         for state in ["unknown", "alone", "hedged", "single"] {
             for event in EVENTS {
                 let mut hedge = known(now);
-                let mut ticket = in_state(&mut hedge, state, now);
+                let ticket = in_state(&mut hedge, state, now);
                 let (before, samples) = (hedge.counts(), hedge.took.samples());
                 let later = now + 20 * MS;
-                let state_after = match event {
-                    "wake early" | "wake" | "unsent" | "one failed" => {
-                        match event {
-                            "wake early" => _ = hedge.wake(&mut ticket, now + MS),
-                            "wake" => _ = hedge.wake(&mut ticket, later),
-                            "unsent" => hedge.unsent(&mut ticket),
-                            _ => hedge.one_failed(&mut ticket),
-                        }
-                        format!("{:?}", ticket.state)
-                    }
-                    end => {
-                        let end = match end {
-                            "first" => End::First,
-                            "hedge" => End::Hedge,
-                            "failed" => End::Failed,
-                            _ => End::Abandoned,
-                        };
-                        hedge.settle(ticket, end, later);
-                        "over".to_owned()
-                    }
-                };
+                let state_after = happens(&mut hedge, ticket, event, later);
                 let after = hedge.counts();
                 table.push(format!(
                     "{state}, {event}: {state_after}, sent {}, won {}, wasted {}, samples {}",

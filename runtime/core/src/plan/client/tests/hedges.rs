@@ -69,11 +69,13 @@ fn what_was_not_sent_is_as_if_it_had_not_been_decided() {
     assert_eq!(again.map(|picked| picked.at), Err(Unhedged::NotNow));
 }
 
-#[test]
-fn each_reason_not_to_hedge_is_one_alone() {
-    type Spoil = fn(&mut World) -> (bool, u8, Duration);
-    const FINE: (bool, u8, Duration) = (true, 3, S);
-    let reasons: [(&str, Spoil); 11] = [
+/// Spoils something of a world; whether the call may run twice, its attempts, and the time that it has.
+type Spoil = fn(&mut World) -> (bool, u8, Duration);
+
+const FINE: (bool, u8, Duration) = (true, 3, S);
+
+fn reasons() -> [(&'static str, Spoil); 11] {
+    [
         ("nothing", |_| FINE),
         ("not idempotent", |_| (false, 3, S)),
         ("no attempts", |_| (true, 1, S)),
@@ -122,8 +124,12 @@ fn each_reason_not_to_hedge_is_one_alone() {
             world.members.truncate(1);
             FINE
         }),
-    ];
-    let table: Vec<String> = reasons
+    ]
+}
+
+#[test]
+fn each_reason_not_to_hedge_is_one_alone() {
+    let table: Vec<String> = reasons()
         .iter()
         .map(|(name, spoil)| {
             let mut world = known(3);

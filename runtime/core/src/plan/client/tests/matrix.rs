@@ -119,12 +119,10 @@ fn row(may: bool, event: Happens, left: Duration) -> (String, i64, i8, Option<Ef
         world.plan.failed(turn, failed, room, world.now, &mut world.rng)
     };
     let then = match event {
-        Happens::Answers => {
-            settle(&mut world, &picked, Outcome::Answered);
-            "ends".to_owned()
-        }
-        Happens::Dropped => {
-            settle(&mut world, &picked, Outcome::Abandoned);
+        Happens::Answers | Happens::Dropped => {
+            let answers = matches!(event, Happens::Answers);
+            let outcome = if answers { Outcome::Answered } else { Outcome::Abandoned };
+            settle(&mut world, &picked, outcome);
             "ends".to_owned()
         }
         Happens::Fails(failed) => {
@@ -147,13 +145,13 @@ fn row(may: bool, event: Happens, left: Duration) -> (String, i64, i8, Option<Ef
             }
             Err(why) => why,
         },
-        Happens::HedgeLost => match hedge(&mut world, &mut turn) {
-            Ok(second) => {
+        Happens::HedgeLost => hedge(&mut world, &mut turn).map_or_else(
+            |why| why,
+            |second| {
                 settle(&mut world, &second, Outcome::Abandoned);
                 "ends".to_owned()
-            }
-            Err(why) => why,
-        },
+            },
+        ),
         Happens::HedgeFails(failed) => match hedge(&mut world, &mut turn) {
             Ok(second) => {
                 settle(&mut world, &second, Outcome::Failed { failed: &failed, had: Some(S) });
