@@ -58,9 +58,10 @@ impl Start {
         self
     }
 
-    /// With a journal at `path`, which it appends to: the text of each echo, a line each.
-    pub fn journal(mut self, path: &Path) -> Self {
-        self.command.env("PROBE_JOURNAL", path);
+    /// With a journal at `path`, which it appends to: the text of each echo, a line each, answered after a `delay`.
+    pub fn journal(mut self, path: &Path, delay: Duration) -> Self {
+        let delay = delay.as_millis().to_string();
+        self.command.env("PROBE_JOURNAL", path).env("PROBE_DELAY_MS", delay);
         self
     }
 

@@ -106,7 +106,13 @@ struct Counts {
     begun: AtomicU64,
     ended: AtomicU64,
     dropped: AtomicU64,
-    journal: Option<File>,
+    journal: Option<Journal>,
+}
+
+#[derive(Debug)]
+struct Journal {
+    file: File,
+    delay: Duration,
 }
 
 /// The implementation. Clones count together.
@@ -127,16 +133,19 @@ impl Counting {
         Self::default()
     }
 
-    /// One that also writes the text of each echo to `journal`, a line each, before it answers: what was executed is
-    /// known even where the process is killed. The file is open for appending.
-    pub fn with_journal(journal: File) -> Self {
-        Self(Arc::new(Counts { journal: Some(journal), ..Counts::default() }))
+    /// One that also writes the text of each echo to `file`, a line each, and answers after a `delay`: what was executed
+    /// is known even where the process is killed. The file is open for appending.
+    pub fn with_journal(file: File, delay: Duration) -> Self {
+        let journal = Some(Journal { file, delay });
+        Self(Arc::new(Counts { journal, ..Counts::default() }))
     }
 
-    fn note(&self, text: &str) {
-        if let Some(mut journal) = self.0.journal.as_ref() {
+    async fn note(&self, text: &str) {
+        if let Some(Journal { file, delay }) = &self.0.journal {
+            let mut file: &File = file;
             // In one write, so that lines of two threads do not mix.
-            journal.write_all(format!("{text}\n").as_bytes()).must("a line in the journal");
+            file.write_all(format!("{text}\n").as_bytes()).must("a line in the journal");
+            tokio::time::sleep(*delay).await;
         }
     }
 
@@ -176,14 +185,16 @@ impl Drop for Turn {
 
 impl Probe for Counting {
     async fn echo(&self, text: String) -> String {
-        self.note(&text);
-        self.begin().end();
+        let turn = self.begin();
+        self.note(&text).await;
+        turn.end();
         text
     }
 
     async fn echo_again(&self, text: String) -> String {
-        self.note(&text);
-        self.begin().end();
+        let turn = self.begin();
+        self.note(&text).await;
+        turn.end();
         text
     }
 

@@ -35,6 +35,10 @@ impl Two {
         Self { servers, probes, mesh, client }
     }
 
+    fn begun(&self) -> u64 {
+        self.probes.iter().map(|probe| probe.tally().begun).sum()
+    }
+
     fn running(&self) -> u64 {
         self.probes.iter().map(|probe| probe.tally().running()).sum()
     }
@@ -99,10 +103,7 @@ async fn a_call_that_finds_no_place_gets_the_one_that_is_free_first() {
     let late = tokio::spawn(patient.hold());
     tokio::task::yield_now().await;
     calls.pop().must("a call").abort();
-    until("the late one is at work", || {
-        two.probes.iter().map(|probe| probe.tally().begun).sum::<u64>() == most + 1
-    })
-    .await;
+    until("the late one is at work", || two.begun() == most + 1).await;
     late.abort();
     calls.iter().for_each(tokio::task::JoinHandle::abort);
 }
@@ -161,11 +162,12 @@ async fn wherever_a_call_is_cancelled_its_place_is_free_again_and_no_other() {
     assert!(waits, "for a place");
     let second = hold();
     tokio::task::yield_now().await;
+    let before = two.begun();
     calls.pop().must("a call").abort();
     tokio::task::yield_now().await;
     // It was told of the place, and goes away before it looks.
     drop(first);
-    until("the second one is at work", || two.running() == most).await;
+    until("the second one is at work", || two.begun() == before + 1).await;
     second.abort();
     calls.iter().for_each(tokio::task::JoinHandle::abort);
 }

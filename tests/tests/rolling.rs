@@ -32,6 +32,8 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 const SERVERS: usize = 5;
 /// Between two calls: 1,000 of them a second.
 const PERIOD: Duration = ms(1);
+/// What a handler takes: some are at work whenever a server goes.
+const DELAY: Duration = ms(20);
 /// Calls that are out at most.
 const OUT_MAX: usize = 256;
 /// Calls before, between and after: the budget is to have something to pay with.
@@ -62,7 +64,7 @@ impl Fleet {
     async fn add(&mut self) -> Server {
         let journal = self.scene.runtime_dir().join(format!("journal-{}", self.journals.len()));
         self.journals.push(journal.clone());
-        Server { process: self.start().journal(&journal).run().await, journal }
+        Server { process: self.start().journal(&journal, DELAY).run().await, journal }
     }
 
     async fn five(&mut self) -> Vec<Server> {
@@ -239,7 +241,7 @@ async fn five_servers_are_killed_and_started_again_in_turn_and_no_call_that_may_
         let Server { process, journal } = servers.remove(0);
         let address = process.address();
         process.kill().await;
-        let process = fleet.start().at(address).journal(&journal).run().await;
+        let process = fleet.start().at(address).journal(&journal, DELAY).run().await;
         let again = Server { process, journal };
         again.is_called(again.progress()).await;
         servers.push(again);

@@ -26,7 +26,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let probe = match std::env::var_os("PROBE_JOURNAL") {
         Some(path) => {
             let journal = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
-            Counting::with_journal(journal)
+            let delay = std::env::var("PROBE_DELAY_MS")?.parse()?;
+            Counting::with_journal(journal, Duration::from_millis(delay))
         }
         None => Counting::new(),
     };
