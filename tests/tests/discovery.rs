@@ -22,14 +22,15 @@ async fn client(scene: &Scene) -> (Mesh, ProbeClient) {
     (mesh, client)
 }
 
-/// Calls until servers at all of these addresses have answered, and at no other.
+/// Calls until servers at all of these addresses have had the last calls, and no other.
 async fn answered_by(client: &ProbeClient, servers: &[&Process]) {
     let expected: BTreeSet<String> =
         servers.iter().map(|server| server.address().to_string()).collect();
     soon("all of them answer", async {
         let mut found = BTreeSet::new();
         while found != expected {
-            let calls: Vec<_> = (0..12).map(|_| tokio::spawn(client.deny("who".into()))).collect();
+            found.clear();
+            let calls: Vec<_> = (0..40).map(|_| tokio::spawn(client.deny("who".into()))).collect();
             for call in calls {
                 let status = call.await.must("a task").must_err();
                 found.insert(status.endpoint().must("an endpoint").to_owned());
