@@ -22,14 +22,15 @@ async fn client(scene: &Scene) -> (Mesh, ProbeClient) {
     (mesh, client)
 }
 
-/// Calls until servers at all of these addresses have answered, and at no other.
+/// Calls until servers at all of these addresses have had the last calls, and no other.
 async fn answered_by(client: &ProbeClient, servers: &[&Process]) {
     let expected: BTreeSet<String> =
         servers.iter().map(|server| server.address().to_string()).collect();
     soon("all of them answer", async {
         let mut found = BTreeSet::new();
         while found != expected {
-            let calls: Vec<_> = (0..12).map(|_| tokio::spawn(client.deny("who".into()))).collect();
+            found.clear();
+            let calls: Vec<_> = (0..40).map(|_| tokio::spawn(client.deny("who".into()))).collect();
             for call in calls {
                 let status = call.await.must("a task").must_err();
                 found.insert(status.endpoint().must("an endpoint").to_owned());
@@ -131,7 +132,8 @@ async fn servers_that_are_killed_among_garbage_cost_no_call_that_may_be_repeated
         }
         load.goes_on(200).await;
         server.kill().await;
-        load.goes_on(500).await;
+        // Long enough for it to be left: no call meets more dead servers than it has attempts.
+        load.goes_on(3000).await;
     }
     load.no_failures().await;
     answered_by(&client, &[&servers[0]]).await;
