@@ -9,7 +9,9 @@ usage: airline [--seconds N] [--travellers N] [--no-chaos] [--json]
 Starts an airline of five services, three servers of each, and sends travellers through it: they
 look for flights, and some of them book. Meanwhile servers are killed, frozen, slowed down, made to
 fail, cut off and replaced. At the end the books must balance, and no call have failed that may be
-repeated or surely did not run.
+repeated or surely did not run. The summary says of each fault how many calls there were meanwhile,
+how many failed or were tried again, and how long the callers of the bad server took to leave it,
+and to use it again afterwards: those times depend on the machine and decide nothing.
 
   --seconds N      how long the travellers travel, 1 to 3600; default 20. Longer where the faults
                    take longer, because the machine is busy and a process starts slowly

@@ -32,11 +32,13 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
     let attempts = Attempts::default();
     let mesh = attempts.of(Mesh::builder()).build().await?;
     let counters = Tachograph::new(attempts);
-    let forwarder = match child.role.is_behind_a_forwarder() {
-        true => Some(Forwarder::bind(counters.clone()).await?),
-        false => None,
-    };
-    let server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
+    let mut server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
+    let mut forwarder = None;
+    if child.role.is_behind_a_forwarder() {
+        let new = Forwarder::bind(counters.clone()).await?;
+        server = server.advertise(new.address()?);
+        forwarder = Some(new);
+    }
     let server = match child.role {
         Role::Schedule => {
             server.serve(ScheduleServer::new(TimeTable { world: World::load()?, counters }))
@@ -57,16 +59,14 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
             counters,
         })),
     };
-    let Some(forwarder) = forwarder else {
-        let server = server.bind("127.0.0.1:0").await?;
-        writeln!(stdout(), "{0} {0}", server.local_addr())?;
-        server.run_until(told_to_stop()).await;
-        return Ok(());
-    };
-    let found_at = forwarder.address()?;
-    let server = server.advertise(found_at).bind("127.0.0.1:0").await?;
-    writeln!(stdout(), "{} {found_at}", server.local_addr())?;
-    tokio::spawn(forwarder.run(server.local_addr()));
+    let server = server.bind("127.0.0.1:0").await?;
+    let own = server.local_addr();
+    let mut found_at = own;
+    if let Some(forwarder) = forwarder {
+        found_at = forwarder.address()?;
+        tokio::spawn(forwarder.run(own));
+    }
+    writeln!(stdout(), "{own} {found_at}")?;
     server.run_until(told_to_stop()).await;
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::counters::Tachograph;
 
 /// So many callers at a time; the packets of more are lost.
 const CLIENTS_MAX: usize = 64;
-/// Who has sent nothing for so long makes room for others: twice the longest silence of a connection that lives.
+/// Who has sent nothing for so long makes room for others. Connections that live are never silent for half of it.
 const IDLE: Duration = Duration::from_secs(60);
 /// No UDP packet has more bytes.
 const PACKET_MAX: usize = 65_535;
