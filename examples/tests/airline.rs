@@ -26,13 +26,13 @@ mod tests {
         let json = stdout.lines().last().unwrap();
         let keys: Vec<_> = json.split('"').skip(1).step_by(2).collect();
         let expected = "seconds processes calls failed p50_us p99_us hop_budget_us seats_sold \
-                        seats_confirmed seats_maybe late_handlers double_sold faults";
+                        seats_confirmed seats_maybe late_handlers amplification double_sold faults";
         assert_eq!(keys.join(" "), expected);
         assert!(number(json, "calls") > 300, "{json}");
-        for none in ["failed", "seats_maybe", "late_handlers"] {
+        for none in ["failed", "seats_maybe", "late_handlers", "double_sold"] {
             assert_eq!(number(json, none), 0, "{none} in {json}\n{stderr}");
         }
-        assert_eq!(number(json, "processes"), 14);
+        assert_eq!(number(json, "processes"), 16);
         assert_eq!(number(json, "seats_sold"), number(json, "seats_confirmed"));
         let hops: Vec<u64> =
             value(json, "hop_budget_us").split(',').map(|us| us.parse().unwrap()).collect();
@@ -48,15 +48,19 @@ mod tests {
         assert!(run.status.success(), "{stderr}");
         let json = stdout.lines().last().unwrap();
         let (totals, faults) = json.split_once("\"faults\":[").unwrap();
+        let amplification: f64 = value(totals, "amplification").parse().unwrap();
+        assert!((1.0..=1.2).contains(&amplification), "{json}\n{stderr}");
         for none in ["failed", "double_sold", "late_handlers"] {
             assert_eq!(number(totals, none), 0, "{none} in {json}\n{stderr}");
         }
         let faults: Vec<_> = faults.split("{\"fault\":").skip(1).collect();
         let names: Vec<_> = faults.iter().map(|fault| fault.split('"').nth(1).unwrap()).collect();
-        assert_eq!(names, ["kill", "freeze", "slow", "fail_fast", "restart"]);
+        assert_eq!(names, ["kill", "freeze", "slow", "fail_fast", "blackhole", "restart"]);
         for fault in faults {
             assert_eq!(number(fault, "failed"), 0, "{fault}\n{stderr}");
             assert!(number(fault, "calls") > 50, "{fault}\n{stderr}");
+            let keys: Vec<_> = fault.split('"').skip(3).step_by(2).collect();
+            assert_eq!(keys[..6], ["calls", "failed", "retried", "p99_us", "left_ms", "back_ms"]);
         }
     }
 
@@ -103,7 +107,7 @@ mod tests {
         let mut parent =
             Command::new(AIRLINE).args(["--seconds", "60"]).stdout(Stdio::null()).spawn().unwrap();
         let pid = parent.id();
-        let started = within(Duration::from_secs(30), || children(pid).len() == 13);
+        let started = within(Duration::from_secs(30), || children(pid).len() == 15);
         let all = children(pid);
         parent.kill().unwrap();
         parent.wait().unwrap();

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use sinew::{CallOptions, Code, Mesh, Ran, Reason};
+use sinew::{BindError, CallOptions, Code, Mesh, Ran, Reason};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     child::{Process, Start},
     load::Load,
     probe::{Counting, ProbeClient},
+    relay::{Conditions, Relay},
     scene::Scene,
     wait::{ms, soon, until},
 };
@@ -86,6 +87,49 @@ async fn the_last_server_that_was_known_is_kept_when_none_is_announced() {
     tokio::time::sleep(ms(1500)).await;
     client.echo("x".into()).await.must("an answer");
     server.drained().await;
+}
+
+#[tokio::test]
+async fn a_server_behind_a_forwarder_is_found_at_the_address_that_it_advertises() {
+    let scene = Scene::new();
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").must("a port");
+    let target = free.local_addr().must("an address");
+    let relay = Relay::start(target, Conditions::default(), 1).await.must("a relay");
+    drop(free);
+    let probe = Counting::new();
+    let server = scene
+        .serve_at(&target.to_string(), |server| {
+            server.advertise(relay.address()).serve(probe.server())
+        })
+        .await;
+    assert_eq!(server.address(), target);
+    let (_mesh, client) = client(&scene).await;
+    client.echo("x".into()).await.must("an answer");
+    let status = client.deny("who".into()).await.must_err();
+    assert_eq!(status.endpoint(), Some(&*relay.address().to_string()));
+    server.drained().await;
+}
+
+#[tokio::test]
+async fn an_advertised_port_of_zero_is_the_one_that_it_listens_at() {
+    let scene = Scene::new();
+    let probe = Counting::new();
+    let anywhere = "127.0.0.1:0".parse().must("an address");
+    let server = scene.serve(|server| server.advertise(anywhere).serve(probe.server())).await;
+    let (_mesh, client) = client(&scene).await;
+    let status = client.deny("who".into()).await.must_err();
+    assert_eq!(status.endpoint(), Some(&*server.address().to_string()));
+    server.drained().await;
+}
+
+#[tokio::test]
+async fn the_development_authority_advertises_nothing_beyond_loopback() {
+    let scene = Scene::new();
+    let probe = Counting::new();
+    let elsewhere = "192.0.2.1:7001".parse().must("an address");
+    let server = scene.mesh().await.server().serve(probe.server()).advertise(elsewhere);
+    let refused = server.bind("127.0.0.1:0").await.must_err();
+    assert!(matches!(refused, BindError::Identity(_)), "{refused}");
 }
 
 #[tokio::test]

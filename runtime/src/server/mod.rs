@@ -40,6 +40,7 @@ pub struct ServerBuilder {
     local: Option<Local>,
     about: About,
     metrics: Arc<Registry>,
+    advertised: Option<SocketAddr>,
 }
 
 /// Why a server does not listen.
@@ -95,6 +96,7 @@ impl ServerBuilder {
             local,
             about,
             metrics,
+            advertised: None,
         }
     }
 
@@ -143,6 +145,18 @@ impl ServerBuilder {
         self
     }
 
+    /// Where callers are told to go, if that is not where it listens: behind NAT or a forwarder of packets, or in a
+    /// container that has a port of its host. Default: the address that it listens at. Port 0 stands for the port that
+    /// it listens at.
+    ///
+    /// It changes nothing of who may answer: certificates decide that, whatever is at the address. Nothing is sent there
+    /// to see whether it leads here; callers that get nowhere leave it like any endpoint that is dead. With the
+    /// development CA only loopback addresses are accepted, when the server is bound.
+    pub fn advertise(mut self, address: SocketAddr) -> Self {
+        self.advertised = Some(address);
+        self
+    }
+
     /// Listens. Connections are accepted from here on, until the server is dropped or drained.
     ///
     /// With the development CA only loopback addresses are accepted.
@@ -167,7 +181,9 @@ impl ServerBuilder {
             .next()
             .ok_or_else(nowhere)
             .map_err(io)?;
-        self.identity.allows_address(address)?;
+        for address in self.advertised.iter().chain([&address]) {
+            self.identity.allows_address(*address)?;
+        }
         let core = ServerCore::new(self.services, self.interceptors, self.metrics)?;
         let core = Arc::new(core);
         let health = core.health().clone();
@@ -183,7 +199,10 @@ impl ServerBuilder {
             callers = %self.identity.trust_domain(),
             "listening; every verified identity of the trust domain may call"
         );
-        let address = accepting.local_addr();
+        let mut address = self.advertised.unwrap_or(accepting.local_addr());
+        if address.port() == 0 {
+            address.set_port(accepting.local_addr().port());
+        }
         let announced = names.iter().filter_map(|name| {
             let identity = self.identity.of_server(name);
             let about = About { identity, ..self.about.clone() };

@@ -34,15 +34,11 @@ pub(crate) trait Search {
 #[sinew::service]
 pub(crate) trait Seats {
     /// Sells a seat. Not idempotent, so that nobody repeats it who cannot know that it never ran.
-    async fn reserve(&self, booking: BookingId, flight: FlightId) -> Result<Seat, SeatError>;
-
-    /// What was sold.
-    #[rpc(idempotent)]
-    async fn books(&self) -> Books;
-
-    /// How many of these bookings have a seat: for callers that were left in doubt.
-    #[rpc(idempotent)]
-    async fn count_sold(&self, bookings: Vec<BookingId>) -> u64;
+    async fn reserve(
+        &self,
+        booking: BookingId,
+        flight: FlightId,
+    ) -> Result<Seat, CallError<SeatError>>;
 }
 
 /// What travellers see of the airline.
@@ -67,6 +63,10 @@ pub(crate) trait Counters {
     #[rpc(idempotent)]
     async fn read(&self) -> Counts;
 
+    /// Where this process has sent calls of a service since a time, as far back as it remembers.
+    #[rpc(idempotent)]
+    async fn attempts(&self, service: String, since_us: u64) -> Vec<Attempt>;
+
     /// How this server is to be from now on.
     #[rpc(idempotent)]
     async fn be(&self, mood: Mood);
@@ -79,6 +79,8 @@ pub(crate) struct Mood {
     pub(crate) slow_ms: u32,
     /// Whether each call fails at once.
     pub(crate) fails: bool,
+    /// Whether the network swallows each packet to and from its callers. Not every server has such a network.
+    pub(crate) swallowed: bool,
 }
 
 /// From one airport to another, by their IATA codes.
@@ -150,17 +152,8 @@ pub(crate) struct Trip {
 pub(crate) struct BookingId(pub(crate) u64);
 
 /// A number on a seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Seat(pub(crate) u16);
-
-/// The books of the seats.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Books {
-    /// Seats with a passenger.
-    pub(crate) sold: u64,
-    /// Bookings that came a second time. The runtime promises that there are none.
-    pub(crate) repeated: u64,
-}
 
 /// What a process has counted.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
@@ -171,6 +164,18 @@ pub(crate) struct Counts {
     pub(crate) late: u64,
     /// Calls that were made outside of the call that they belong to.
     pub(crate) lost_contexts: u64,
+    /// Unary calls of its own, and how often one of them was tried again.
+    pub(crate) calls: u64,
+    pub(crate) retries: u64,
+}
+
+/// A call went out to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    /// Microseconds since 1970.
+    pub(crate) at_us: u64,
+    /// The server's port, which is name enough where all are on one machine.
+    pub(crate) port: u16,
 }
 
 /// Nobody flies there.

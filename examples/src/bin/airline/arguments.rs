@@ -1,17 +1,20 @@
 //! The command line: what a user may say, and what this program says to its own children.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
 usage: airline [--seconds N] [--travellers N] [--no-chaos] [--json]
 
-Starts an airline of five services, three servers of each but for the seats, and sends travellers
-through it: they look for flights, and some of them book. Meanwhile servers are killed, frozen,
-slowed down, made to fail and replaced. At the end the books must balance, and no call have failed
-that may be repeated or surely did not run.
+Starts an airline of five services, three servers of each, and sends travellers through it: they
+look for flights, and some of them book. Meanwhile servers are killed, frozen, slowed down, made to
+fail, cut off and replaced. At the end the books must balance, and no call have failed that may be
+repeated or surely did not run. The summary says of each fault how many calls there were meanwhile,
+how many failed or were tried again, and how long the callers of the bad server took to leave it,
+and to use it again afterwards: those times depend on the machine and decide nothing.
 
-  --seconds N      how long the travellers travel, 1 to 3600; default 20
+  --seconds N      how long the travellers travel, 1 to 3600; default 20. Longer where the faults
+                   take longer, because the machine is busy and a process starts slowly
   --travellers N   how many travel at the same time, 1 to 900; default 300
   --no-chaos       nothing is done to the servers; nor is it in less than 10 s
   --json           the last line on stdout is one JSON object; the summary goes to stderr
@@ -31,6 +34,9 @@ pub(crate) enum Role {
     Gateway,
 }
 
+/// How many servers each service has.
+pub(crate) const REPLICAS: usize = 3;
+
 impl Role {
     /// In this order each finds running whom it calls.
     pub(crate) const ALL: [Self; 5] =
@@ -47,12 +53,18 @@ impl Role {
         }
     }
 
-    /// How many servers it has. The seats' books are in one place.
-    pub(crate) fn replicas(self) -> usize {
+    /// Who calls it with unary calls; `None` for those that this process calls.
+    pub(crate) fn caller(self) -> Option<Self> {
         match self {
-            Self::Seats => 1,
-            Self::Schedule | Self::Fares | Self::Search | Self::Gateway => 3,
+            Self::Schedule | Self::Fares => Some(Self::Search),
+            Self::Search | Self::Seats => Some(Self::Gateway),
+            Self::Gateway => None,
         }
+    }
+
+    /// Whether its servers can be cut off from their callers.
+    pub(crate) fn is_behind_a_forwarder(self) -> bool {
+        self == Self::Search
     }
 
     fn named(name: &str) -> Result<Self, String> {
@@ -82,6 +94,8 @@ const CHAOS_FROM: Duration = Duration::from_secs(10);
 pub(crate) struct Child {
     /// What it serves.
     pub(crate) role: Role,
+    /// Where the books of the seats are.
+    pub(crate) books: PathBuf,
 }
 
 /// What this process was started for.
@@ -89,7 +103,7 @@ pub(crate) struct Child {
 pub(crate) enum Arguments {
     Help,
     Drive(Options),
-    /// `--serve SERVICE`, which is not for users.
+    /// `--serve SERVICE --books DIRECTORY`, which is not for users.
     Serve(Child),
 }
 
@@ -97,7 +111,7 @@ impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let length = Duration::from_secs(20);
         let mut options = Options { length, travellers: 300, chaos: true, json: false };
-        let mut role = None;
+        let (mut role, mut books) = (None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -113,16 +127,18 @@ impl Arguments {
                 }
                 "--travellers" => options.travellers = number(&value()?, 900)?,
                 "--serve" => role = Some(Role::named(&value()?)?),
+                "--books" => books = Some(PathBuf::from(value()?)),
                 _ => return Err(format!("unknown argument `{argument}`")),
             }
         }
-        Ok(match role {
-            Some(role) => Self::Serve(Child { role }),
-            None => {
+        match (role, books) {
+            (Some(role), Some(books)) => Ok(Self::Serve(Child { role, books })),
+            (None, None) => {
                 options.chaos &= options.length >= CHAOS_FROM;
-                Self::Drive(options)
+                Ok(Self::Drive(options))
             }
-        })
+            _ => Err("`--serve` needs `--books`, and the other way round".to_owned()),
+        }
     }
 }
 
@@ -153,7 +169,8 @@ mod tests {
 
     #[test]
     fn a_child_is_told_what_it_serves() {
-        assert_eq!(parse("--serve Search"), Ok(Arguments::Serve(Child { role: Role::Search })));
+        let child = Child { role: Role::Search, books: "/tmp/books".into() };
+        assert_eq!(parse("--serve Search --books /tmp/books"), Ok(Arguments::Serve(child)));
     }
 
     #[test]
@@ -166,6 +183,7 @@ mod tests {
             ("--fast", "`--fast`"),
             ("extra", "`extra`"),
             ("--serve Bar", "`Bar`"),
+            ("--serve Search", "`--books`"),
         ] {
             let problem = parse(line).unwrap_err();
             assert!(problem.contains(word), "{line}: {problem}");

@@ -1,59 +1,53 @@
 //! The reckoning: what the travellers were told against what the seats have written down.
 
-use sinew::Mesh;
+use std::io;
 
 use crate::{
-    Problem,
-    api::{BookingId, Books, SeatsClient},
-    arguments::Role,
-    fleet::Fleet,
+    api::BookingId,
+    store::{Books, Store},
     tally::Numbers,
 };
 
 /// Both sides of the books.
 #[derive(Debug)]
 pub(crate) struct Reckoning {
-    /// What the seats have written down.
-    pub(crate) books: Books,
+    /// Seats that were sold, as is written down.
+    pub(crate) sold: u64,
+    /// Seats that two travellers were told are theirs, bookings that came a second time, and bookings with two seats.
+    pub(crate) double_sold: u64,
     /// What the travellers were told.
     pub(crate) confirmed: u64,
     /// Bookings of which a traveller does not know.
-    pub(crate) in_doubt: u64,
+    pub(crate) in_doubt: usize,
     /// Those of them that have a seat.
     pub(crate) in_doubt_sold: u64,
     /// Bookings that never ran, as their callers were told.
-    pub(crate) not_run: u64,
+    pub(crate) not_run: usize,
     /// Those of them that have a seat after all: each is a broken promise.
     pub(crate) not_run_sold: u64,
 }
 
 impl Reckoning {
-    /// Asks the seats.
-    pub(crate) async fn of(mesh: &Mesh, fleet: &Fleet, numbers: &Numbers) -> Result<Self, Problem> {
-        let seats: SeatsClient = mesh.client_at(fleet.target(Role::Seats))?;
+    /// Reads the books.
+    pub(crate) fn of(store: &Store, numbers: &Numbers) -> io::Result<Self> {
+        let Books { seats, bookings, repeated } = store.books()?;
+        let sold = |of: &[BookingId]| of.iter().filter(|id| bookings.contains(id)).map(|_| 1).sum();
+        let passengers: u64 = bookings.iter().map(|_| 1).sum();
         Ok(Self {
-            books: seats.books().await?,
+            sold: seats,
+            double_sold: numbers.told_twice + repeated + (seats - passengers),
             confirmed: numbers.confirmed,
-            in_doubt: u64::try_from(numbers.in_doubt.len())?,
-            in_doubt_sold: count_sold(&seats, &numbers.in_doubt).await?,
-            not_run: u64::try_from(numbers.not_run.len())?,
-            not_run_sold: count_sold(&seats, &numbers.not_run).await?,
+            in_doubt: numbers.in_doubt.len(),
+            in_doubt_sold: sold(&numbers.in_doubt),
+            not_run: numbers.not_run.len(),
+            not_run_sold: sold(&numbers.not_run),
         })
     }
 
     /// Every seat has one owner, and every owner a seat.
     pub(crate) fn balances(&self) -> bool {
-        self.books.sold == self.confirmed + self.in_doubt_sold
+        self.sold == self.confirmed + self.in_doubt_sold
             && self.not_run_sold == 0
-            && self.books.repeated == 0
+            && self.double_sold == 0
     }
-}
-
-/// In portions, each well below the size that a message may have.
-async fn count_sold(seats: &SeatsClient, bookings: &[BookingId]) -> Result<u64, Problem> {
-    let mut sold = 0;
-    for portion in bookings.chunks(10_000) {
-        sold += seats.count_sold(portion.to_vec()).await?;
-    }
-    Ok(sold)
 }

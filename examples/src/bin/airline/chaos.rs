@@ -1,19 +1,20 @@
 //! What is done to the airline while the travellers travel, one thing after the other.
 //!
-//! Each fault has its share of the time: for the first half it lasts, in the second the fleet is whole again. The
+//! Each fault has its share of the time: for the first part it lasts, in the second the fleet is whole again. The
 //! travellers must not notice: what they lose is counted by the fault that was there.
 
 use std::time::Duration;
 
-use sinew::Mesh;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     Problem,
-    api::{CountersClient, Mood},
-    arguments::Role,
+    api::Mood,
+    arguments::{REPLICAS, Role},
+    attempts::{Attempts, now_us},
     fleet::Fleet,
     tally::{Mark, Tally},
+    watch::Watch,
 };
 
 /// What can be done.
@@ -27,13 +28,16 @@ pub(crate) enum Fault {
     Slow,
     /// One server fails each call at once.
     FailFast,
+    /// The packets to and from one server vanish, while its process lives.
+    Blackhole,
     /// All servers of a service are replaced in turn, each with a goodbye.
     Restart,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Kill, Self::Freeze, Self::Slow, Self::FailFast, Self::Restart];
+    /// The last one takes as long as it takes, and must not keep another waiting.
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Kill, Self::Freeze, Self::Slow, Self::FailFast, Self::Blackhole, Self::Restart];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -41,6 +45,7 @@ impl Fault {
             Self::Freeze => "freeze",
             Self::Slow => "slow",
             Self::FailFast => "fail_fast",
+            Self::Blackhole => "blackhole",
             Self::Restart => "restart",
         }
     }
@@ -49,71 +54,91 @@ impl Fault {
     pub(crate) fn victim(self) -> Role {
         match self {
             Self::Kill | Self::Slow | Self::FailFast => Role::Fares,
-            Self::Freeze => Role::Search,
+            Self::Freeze | Self::Blackhole => Role::Search,
             Self::Restart => Role::Gateway,
         }
     }
 }
 
-/// A fault, and what the travellers saw meanwhile.
+/// A fault, and what came of it.
 #[derive(Debug)]
 pub(crate) struct Episode {
     pub(crate) fault: Fault,
+    /// What the travellers saw meanwhile.
     pub(crate) seen: Mark,
+    /// How often any process tried a call again.
+    pub(crate) retried: u64,
+    /// When the bad server was left, and used again: see [`Watch`]. Both are `None` where all are replaced.
+    pub(crate) left_us: Option<u64>,
+    pub(crate) back_us: Option<u64>,
 }
 
 const SLOW: Duration = Duration::from_millis(300);
+/// Longer ones show nothing new.
+const SHARE_MAX: Duration = Duration::from_secs(20);
 
-/// Does all of it within `length`.
+/// Does all of it: within `length`, if it does not take long to start a process.
 pub(crate) async fn rage(
     fleet: &mut Fleet,
-    mesh: &Mesh,
     length: Duration,
     tally: &Tally,
+    attempts: &Attempts,
 ) -> Result<Vec<Episode>, Problem> {
-    let began = Instant::now();
-    let share = length / (Fault::ALL.len() as u32 + 1);
+    let share = SHARE_MAX.min(length / (Fault::ALL.len() as u32 + 1));
+    // The first share belongs to a fleet that is whole.
+    sleep(share).await;
     let mut episodes = Vec::new();
-    for (at, fault) in Fault::ALL.into_iter().enumerate() {
-        // The first share belongs to a fleet that is whole.
-        let begins = began + share * (at as u32 + 1);
-        sleep_until(begins).await;
-        let mark = tally.mark();
-        strike(fault, fleet, mesh).await?;
-        sleep_until(begins + share / 2).await;
-        heal(fault, fleet, mesh).await?;
-        sleep_until(begins + share * 9 / 10).await;
-        episodes.push(Episode { fault, seen: tally.since(mark) });
+    for fault in Fault::ALL {
+        let (mark, retries) = (tally.mark(), fleet.retries().await? + attempts.retries());
+
+        let victim = fleet.first_port(fault.victim())?;
+        let (begins, struck) = (Instant::now(), now_us());
+        strike(fault, fleet).await?;
+        sleep_until(begins + share * 2 / 5).await;
+        let healing = now_us();
+        heal(fault, fleet).await?;
+        let healed = now_us();
+        sleep(share * 11 / 20).await;
+
+        let successor = match fault {
+            Fault::Kill => fleet.last_port(fault.victim())?,
+            _ => victim,
+        };
+        let attempts_at = fleet.attempts(fault.victim(), struck).await?;
+        let watch = Watch::new(attempts_at, REPLICAS);
+        episodes.push(Episode {
+            fault,
+            seen: tally.since(mark),
+            retried: fleet.retries().await? + attempts.retries() - retries,
+            left_us: watch.left_us(victim, struck..healing),
+            back_us: watch.back_us(successor, healed..now_us()),
+        });
     }
     Ok(episodes)
 }
 
-async fn strike(fault: Fault, fleet: &mut Fleet, mesh: &Mesh) -> Result<(), Problem> {
+async fn strike(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
     let victim = fault.victim();
+    let well = Mood::default();
     match fault {
         Fault::Kill => fleet.kill(victim).await,
         Fault::Freeze => fleet.signal(victim, "STOP").await,
         Fault::Slow => {
             let slow_ms = u32::try_from(SLOW.as_millis())?;
-            be(mesh, fleet, victim, Mood { slow_ms, fails: false }).await
+            fleet.be(victim, Mood { slow_ms, ..well }).await
         }
-        Fault::FailFast => be(mesh, fleet, victim, Mood { slow_ms: 0, fails: true }).await,
+        Fault::FailFast => fleet.be(victim, Mood { fails: true, ..well }).await,
+        Fault::Blackhole => fleet.be(victim, Mood { swallowed: true, ..well }).await,
         Fault::Restart => fleet.replace(victim).await,
     }
 }
 
-async fn heal(fault: Fault, fleet: &mut Fleet, mesh: &Mesh) -> Result<(), Problem> {
+async fn heal(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
     let victim = fault.victim();
     match fault {
         Fault::Kill => fleet.add(victim).await,
         Fault::Freeze => fleet.signal(victim, "CONT").await,
-        Fault::Slow | Fault::FailFast => be(mesh, fleet, victim, Mood::default()).await,
+        Fault::Slow | Fault::FailFast | Fault::Blackhole => fleet.be(victim, Mood::default()).await,
         Fault::Restart => Ok(()),
     }
-}
-
-/// Tells the first server of a service how to be.
-async fn be(mesh: &Mesh, fleet: &Fleet, victim: Role, mood: Mood) -> Result<(), Problem> {
-    let counters: CountersClient = mesh.client_at(fleet.target(victim))?;
-    Ok(counters.be(mood).await?)
 }

@@ -12,23 +12,33 @@ use crate::{
     Problem,
     api::{CountersServer, FaresServer, GatewayServer, ScheduleServer, SearchServer, SeatsServer},
     arguments::{Child, Role},
+    attempts::Attempts,
     counters::Tachograph,
     fares::Tariff,
+    forwarder::Forwarder,
     gateway::FrontDoor,
     schedule::TimeTable,
     search::Finder,
     seats::Cabin,
+    store::Store,
     world::World,
 };
 
 /// Who has not finished a call by then is not waited for: a demo should end soon.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// Serves, and says where on the first line of stdout.
+/// Serves, and says where on the first line of stdout: the address that it listens at, and the one that its callers find.
 pub(crate) async fn run(child: Child) -> Result<(), Problem> {
-    let mesh = Mesh::from_env().await?;
-    let counters = Tachograph::default();
-    let server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
+    let attempts = Attempts::default();
+    let mesh = attempts.of(Mesh::builder()).build().await?;
+    let counters = Tachograph::new(attempts);
+    let mut server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
+    let mut forwarder = None;
+    if child.role.is_behind_a_forwarder() {
+        let new = Forwarder::bind(counters.clone()).await?;
+        server = server.advertise(new.address()?);
+        forwarder = Some(new);
+    }
     let server = match child.role {
         Role::Schedule => {
             server.serve(ScheduleServer::new(TimeTable { world: World::load()?, counters }))
@@ -39,7 +49,10 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
             fares: mesh.client(),
             counters,
         })),
-        Role::Seats => server.serve(SeatsServer::new(Cabin::new(World::load()?, counters))),
+        Role::Seats => {
+            let (world, store) = (World::load()?, Store::open(child.books)?);
+            server.serve(SeatsServer::new(Cabin { world, store, counters }))
+        }
         Role::Gateway => server.serve(GatewayServer::new(FrontDoor {
             search: mesh.client(),
             seats: mesh.client(),
@@ -47,7 +60,13 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
         })),
     };
     let server = server.bind("127.0.0.1:0").await?;
-    writeln!(stdout(), "{}", server.local_addr())?;
+    let own = server.local_addr();
+    let mut found_at = own;
+    if let Some(forwarder) = forwarder {
+        found_at = forwarder.address()?;
+        tokio::spawn(forwarder.run(own));
+    }
+    writeln!(stdout(), "{own} {found_at}")?;
     server.run_until(told_to_stop()).await;
     Ok(())
 }

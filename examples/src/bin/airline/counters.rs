@@ -1,4 +1,4 @@
-//! What each process counts of its own handlers.
+//! What each process counts of its own handlers, and how it was told to be.
 
 use std::{
     sync::{
@@ -10,7 +10,10 @@ use std::{
 
 use sinew::{Code, Context, Status};
 
-use crate::api::{Counters, Counts, Mood};
+use crate::{
+    api::{Attempt, Counters, Counts, Mood},
+    attempts::Attempts,
+};
 
 /// The numbers of this process. Clones count together.
 #[derive(Debug, Clone, Default)]
@@ -22,9 +25,16 @@ struct Numbers {
     late: AtomicU64,
     slow_ms: AtomicU32,
     fails: AtomicBool,
+    swallowed: AtomicBool,
+    attempts: Attempts,
 }
 
 impl Tachograph {
+    /// That of a process whose own calls are noted there.
+    pub(crate) fn new(attempts: Attempts) -> Self {
+        Self(Arc::new(Numbers { attempts, ..Numbers::default() }))
+    }
+
     /// A handler begins: counts it, and returns the microseconds that its call has left.
     ///
     /// Nobody passed a deadline to this function, or to the handler that calls it: it came with the
@@ -39,9 +49,7 @@ impl Tachograph {
         }
         left
     }
-}
 
-impl Tachograph {
     /// What this server was told to be: slow, or unable.
     pub(crate) async fn mood(&self) -> Result<(), Status> {
         if self.0.fails.load(Ordering::Relaxed) {
@@ -53,12 +61,33 @@ impl Tachograph {
         }
         Ok(())
     }
+
+    /// Whether the network around this server swallows everything.
+    pub(crate) fn swallowed(&self) -> bool {
+        self.0.swallowed.load(Ordering::Relaxed)
+    }
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, more: &Self) {
+        let Self { handlers, late, lost_contexts, calls, retries } = *more;
+        self.handlers += handlers;
+        self.late += late;
+        self.lost_contexts += lost_contexts;
+        self.calls += calls;
+        self.retries += retries;
+    }
 }
 
 impl Counters for Tachograph {
     async fn be(&self, mood: Mood) {
         self.0.slow_ms.store(mood.slow_ms, Ordering::Relaxed);
         self.0.fails.store(mood.fails, Ordering::Relaxed);
+        self.0.swallowed.store(mood.swallowed, Ordering::Relaxed);
+    }
+
+    async fn attempts(&self, service: String, since_us: u64) -> Vec<Attempt> {
+        self.0.attempts.since(&service, since_us)
     }
 
     async fn read(&self) -> Counts {
@@ -66,6 +95,8 @@ impl Counters for Tachograph {
             handlers: self.0.handlers.load(Ordering::Relaxed),
             late: self.0.late.load(Ordering::Relaxed),
             lost_contexts: sinew::lost_contexts(),
+            calls: self.0.attempts.calls(),
+            retries: self.0.attempts.retries(),
         }
     }
 }

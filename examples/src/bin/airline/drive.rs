@@ -5,33 +5,42 @@ use std::{
     sync::Arc,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use crate::{
-    Problem, api::GatewayClient, arguments::Options, books::Reckoning, chaos, fleet::Fleet, probes,
-    report::Report, tally::Tally, travellers, world::World,
+    Problem, api::GatewayClient, arguments::Options, attempts::Attempts, books::Reckoning, chaos,
+    fleet::Fleet, probes, report::Report, tally::Tally, travellers, world::World,
 };
 
 /// Runs the demo, and prints its summary.
 pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let world = Arc::new(World::load()?);
     let mut fleet = Fleet::start().await?;
-    let mesh = fleet.mesh().await?;
+    let attempts = Attempts::default();
+    let mesh = fleet.mesh(&attempts).await?;
     let gateway: GatewayClient = mesh.client();
     let tally = Tally::default();
 
     let began = Instant::now();
-    let everybody =
-        travellers::travel(&gateway, &world, options.travellers, options.length, &tally);
+    let (ends, end) = watch::channel(false);
+    let everybody = travellers::travel(&gateway, &world, options.travellers, end, &tally);
     let one_of_many = async {
         sleep(options.length / 2).await;
         probes::follow_a_deadline(&gateway, &tally).await
     };
     let raging = async {
-        match options.chaos {
-            true => chaos::rage(&mut fleet, &mesh, options.length, &tally).await,
-            false => Ok(Vec::new()),
-        }
+        let faults = async {
+            match options.chaos {
+                true => chaos::rage(&mut fleet, options.length, &tally, &attempts).await,
+                false => Ok(Vec::new()),
+            }
+        };
+        let (episodes, ()) = tokio::join!(faults, sleep(options.length));
+        ends.send_replace(true);
+        episodes
     };
     let all = async { tokio::join!(everybody, one_of_many, raging) };
     let ((), hop_budget_us, episodes) = tokio::select! {
@@ -50,8 +59,9 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         seconds,
         travellers: options.travellers,
         processes: fleet.processes(),
-        reckoning: Reckoning::of(&mesh, &fleet, &numbers).await.map_err(|why| why.to_string()),
-        counts: fleet.counts(&mesh).await,
+        reckoning: Reckoning::of(&fleet.store()?, &numbers).map_err(|why| why.to_string()),
+        counts: fleet.counts().await,
+        own: (attempts.calls(), attempts.retries()),
         numbers,
         hop_budget_us,
         episodes,

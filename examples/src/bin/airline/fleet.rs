@@ -4,9 +4,9 @@
 //! 1. No child outlives this process, however it ends: each reads its stdin, which ends with us.
 //! 2. A child that ends before it was told to is a fault, whatever the calls looked like.
 
-use std::{path::PathBuf, process::Stdio, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::Stdio, time::Duration};
 
-use sinew::{Identity, Mesh};
+use sinew::{Identity, Mesh, MeshBuilder};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{ChildStdout, Command},
@@ -15,8 +15,10 @@ use tokio::{
 
 use crate::{
     Problem,
-    api::{CountersClient, Counts},
-    arguments::Role,
+    api::{Attempt, CountersClient, Counts, Mood},
+    arguments::{REPLICAS, Role},
+    attempts::Attempts,
+    store::Store,
 };
 
 /// From its start to its address. Most of it is for a machine that is busy with something else.
@@ -29,6 +31,10 @@ const STOP: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Fleet {
     running: Vec<Running>,
+    /// What those counted that were replaced.
+    replaced: Vec<(Role, Counts)>,
+    /// For our questions to the servers, which are no part of the airline.
+    control: Mesh,
     directory: Directory,
 }
 
@@ -46,7 +52,9 @@ impl Drop for Directory {
 #[derive(Debug)]
 struct Running {
     role: Role,
-    target: String,
+    counters: CountersClient,
+    /// Where its callers find it.
+    port: u16,
     process: tokio::process::Child,
     /// Kept open, or the child's next line would end it.
     _stdout: BufReader<ChildStdout>,
@@ -60,9 +68,11 @@ impl Fleet {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path)?;
-        let mut fleet = Self { running: Vec::new(), directory: Directory(path) };
+        let directory = Directory(path);
+        let control = directory.mesh()?.build().await?;
+        let mut fleet = Self { running: Vec::new(), replaced: Vec::new(), control, directory };
         for role in Role::ALL {
-            for _ in 0..role.replicas() {
+            for _ in 0..REPLICAS {
                 fleet.add(role).await?;
             }
         }
@@ -70,16 +80,21 @@ impl Fleet {
     }
 
     /// A mesh that finds the servers of this fleet.
-    pub(crate) async fn mesh(&self) -> Result<Mesh, Problem> {
-        let identity = Identity::development_in(self.directory.0.join("sinew"))?;
-        Ok(Mesh::builder().identity(identity).build().await?)
+    pub(crate) async fn mesh(&self, attempts: &Attempts) -> Result<Mesh, Problem> {
+        Ok(attempts.of(self.directory.mesh()?).build().await?)
+    }
+
+    /// The books of the seats.
+    pub(crate) fn store(&self) -> Result<Store, Problem> {
+        Ok(Store::open(self.directory.books())?)
     }
 
     /// Starts one more server.
     pub(crate) async fn add(&mut self, role: Role) -> Result<(), Problem> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["--serve", role.name()]).env("XDG_RUNTIME_DIR", &self.directory.0);
-        let running = timeout(START, Running::start(role, command)).await;
+        command.args(["--serve", role.name(), "--books"]).arg(self.directory.books());
+        command.env("XDG_RUNTIME_DIR", &self.directory.0);
+        let running = timeout(START, Running::start(role, command, &self.control)).await;
         let running = running.map_err(|_| format!("`{}` did not start", role.name()))??;
         self.running.push(running);
         Ok(())
@@ -100,12 +115,18 @@ impl Fleet {
         if sent.success() { Ok(()) } else { Err(format!("`kill -{signal}` failed").into()) }
     }
 
+    /// Tells one server how to be.
+    pub(crate) async fn be(&self, role: Role, mood: Mood) -> Result<(), Problem> {
+        Ok(self.running[self.first(role)?].counters.be(mood).await?)
+    }
+
     /// Replaces all servers of a service, one after the other; each says goodbye first.
     pub(crate) async fn replace(&mut self, role: Role) -> Result<(), Problem> {
-        for _ in 0..role.replicas() {
+        for _ in 0..REPLICAS {
             let at = self.first(role)?;
             let mut old = self.running.remove(at);
             self.add(role).await?;
+            self.replaced.push((role, old.counters.read().await?));
             drop(old.process.stdin.take());
             let status = timeout(STOP, old.process.wait()).await??;
             if !status.success() {
@@ -125,29 +146,60 @@ impl Fleet {
         self.running.len() + 1
     }
 
-    /// Where the first server of a service is.
-    pub(crate) fn target(&self, role: Role) -> &str {
-        let running = self.running.iter().find(|running| running.role == role);
-        running.map_or("", |running| &running.target)
+    /// Where the callers of a service find its oldest server, the one that faults happen to.
+    pub(crate) fn first_port(&self, role: Role) -> Result<u16, Problem> {
+        Ok(self.running[self.first(role)?].port)
     }
 
-    /// What the servers of each service have counted together, or why one does not say.
-    pub(crate) async fn counts(&self, mesh: &Mesh) -> Vec<(Role, Result<Counts, String>)> {
+    /// Where they find its newest one.
+    pub(crate) fn last_port(&self, role: Role) -> Result<u16, Problem> {
+        let newest = self.of(role).last().ok_or_else(|| format!("no `{}` runs", role.name()))?;
+        Ok(newest.port)
+    }
+
+    fn of(&self, role: Role) -> impl Iterator<Item = &Running> {
+        self.running.iter().filter(move |running| running.role == role)
+    }
+
+    /// The attempts at the servers of a service since a time, by all that call it and are servers themselves.
+    pub(crate) async fn attempts(&self, at: Role, since_us: u64) -> Result<Vec<Attempt>, Problem> {
+        let mut all = Vec::new();
+        let Some(caller) = at.caller() else { return Ok(all) };
+        let ask = |caller: &Running| {
+            tokio::spawn(caller.counters.attempts(at.name().to_owned(), since_us))
+        };
+        for asked in self.of(caller).map(ask).collect::<Vec<_>>() {
+            all.extend(asked.await??);
+        }
+        Ok(all)
+    }
+
+    /// How often the servers have tried a call again, so far.
+    pub(crate) async fn retries(&self) -> Result<u64, Problem> {
+        let mut retries = 0;
+        for role in Role::ALL {
+            retries += self.counts_of(role).await?.retries;
+        }
+        Ok(retries)
+    }
+
+    /// What the servers of each service have counted together, or why one does not say. Who was killed says nothing.
+    pub(crate) async fn counts(&self) -> Vec<(Role, Result<Counts, String>)> {
         let mut all = Vec::new();
         for role in Role::ALL {
-            all.push((role, self.counts_of(mesh, role).await.map_err(|why| why.to_string())));
+            all.push((role, self.counts_of(role).await.map_err(|why| why.to_string())));
         }
         all
     }
 
-    async fn counts_of(&self, mesh: &Mesh, role: Role) -> Result<Counts, Problem> {
+    async fn counts_of(&self, role: Role) -> Result<Counts, Problem> {
         let mut sum = Counts::default();
-        for running in self.running.iter().filter(|running| running.role == role) {
-            let counters: CountersClient = mesh.client_at(&running.target)?;
-            let Counts { handlers, late, lost_contexts } = counters.read().await?;
-            sum.handlers += handlers;
-            sum.late += late;
-            sum.lost_contexts += lost_contexts;
+        for (_, counts) in self.replaced.iter().filter(|(of, _)| *of == role) {
+            sum.add(counts);
+        }
+        let ask = |running: &Running| tokio::spawn(running.counters.read());
+        for asked in self.of(role).map(ask).collect::<Vec<_>>() {
+            sum.add(&asked.await??);
         }
         Ok(sum)
     }
@@ -178,8 +230,19 @@ impl Fleet {
     }
 }
 
+impl Directory {
+    fn mesh(&self) -> Result<MeshBuilder, Problem> {
+        let identity = Identity::development_in(self.0.join("sinew"))?;
+        Ok(Mesh::builder().identity(identity))
+    }
+
+    fn books(&self) -> PathBuf {
+        self.0.join("books")
+    }
+}
+
 impl Running {
-    async fn start(role: Role, mut command: Command) -> Result<Self, Problem> {
+    async fn start(role: Role, mut command: Command, control: &Mesh) -> Result<Self, Problem> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is for the parent, which still has questions to its children then.
         #[cfg(unix)]
@@ -187,12 +250,13 @@ impl Running {
         let mut process = command.spawn()?;
         let stdout = process.stdout.take().ok_or("a child has no stdout")?;
         let mut stdout = BufReader::new(stdout);
-        let mut address = String::new();
-        stdout.read_line(&mut address).await?;
-        if address.is_empty() {
+        let mut addresses = String::new();
+        stdout.read_line(&mut addresses).await?;
+        let Some((own, found_at)) = addresses.trim().split_once(' ') else {
             return Err(format!("`{}` ended before it listened", role.name()).into());
-        }
-        let target = format!("static:{}", address.trim());
-        Ok(Self { role, target, process, _stdout: stdout })
+        };
+        let counters = control.client_at(format!("static:{own}"))?;
+        let port = found_at.parse::<SocketAddr>()?.port();
+        Ok(Self { role, counters, port, process, _stdout: stdout })
     }
 }

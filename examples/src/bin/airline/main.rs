@@ -1,4 +1,4 @@
-//! A small airline in fourteen processes: the whole library at work, with books that must balance.
+//! A small airline in sixteen processes: the whole library at work, with books that must balance.
 //!
 //! ```text
 //!   300 travellers ──> Gateway ──> Search ──┬──> Schedule   a stream of flights
@@ -6,19 +6,21 @@
 //!                         └──────> Seats                    exact books, never sold twice
 //! ```
 //!
-//! Each box is three processes, the seats one: this program, started again with `--serve`. They find
-//! each other by the names of their services. Every arrow is a call over QUIC with mutual TLS, and the
-//! deadline that a traveller sets is the one that all processes below keep.
+//! Each box is three processes: this program, started again with `--serve`. They find each other by
+//! the names of their services. Every arrow is a call over QUIC with mutual TLS, and the deadline that
+//! a traveller sets is the one that all processes below keep.
 //!
-//! Meanwhile one of them is killed, one frozen, one slowed down, one made to fail, and the gateways
-//! are replaced in turn ([`chaos`]). The travellers do not notice.
+//! Meanwhile one of them is killed, one frozen, one slowed down, one made to fail, one cut off from
+//! its callers ([`forwarder`]), and the gateways are replaced in turn ([`chaos`]). The travellers do
+//! not notice. How fast the callers leave a bad server, and come back, is measured ([`watch`]).
 //!
 //! # What to read
 //! [`api`] has the services as traits; [`gateway`], [`search`], [`schedule`], [`fares`] and
-//! [`seats`] implement them. [`child`] is all that it takes to serve one. [`travellers`] calls.
+//! [`seats`] implement them, the last with its books in a [`store`]. [`child`] is all that it takes to serve one. [`travellers`] calls.
 
 mod api;
 mod arguments;
+mod attempts;
 mod books;
 mod chaos;
 mod child;
@@ -26,14 +28,17 @@ mod counters;
 mod drive;
 mod fares;
 mod fleet;
+mod forwarder;
 mod gateway;
 mod probes;
 mod report;
 mod schedule;
 mod search;
 mod seats;
+mod store;
 mod tally;
 mod travellers;
+mod watch;
 mod world;
 
 use std::{

@@ -22,6 +22,8 @@ pub(crate) struct Report {
     /// The seats may be gone with their books.
     pub(crate) reckoning: Result<Reckoning, String>,
     pub(crate) counts: Vec<(Role, Result<Counts, String>)>,
+    /// The calls of this process, and how often one of them was tried again.
+    pub(crate) own: (u64, u64),
     pub(crate) hop_budget_us: [u64; 3],
     /// What was done to the servers, and what came of it.
     pub(crate) episodes: Vec<Episode>,
@@ -59,25 +61,38 @@ impl Report {
         format!(
             "{{\"seconds\":{:.1},\"processes\":{},\"calls\":{},\"failed\":{},\"p50_us\":{},\
              \"p99_us\":{},\"hop_budget_us\":[{gateway},{search},{fares}],\"seats_sold\":{},\
-             \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{},\"double_sold\":{},\
-             \"faults\":[{}]}}",
+             \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{},\
+             \"amplification\":{:.4},\"double_sold\":{},\"faults\":[{}]}}",
             self.seconds,
             self.processes,
             self.numbers.calls(),
             self.numbers.failed(),
             percentile(&latencies, 50.0),
             percentile(&latencies, 99.0),
-            reckoning.books.sold,
+            reckoning.sold,
             reckoning.confirmed,
             reckoning.in_doubt,
             self.late_handlers(),
-            reckoning.books.repeated,
+            self.amplification(),
+            reckoning.double_sold,
             faults.join(","),
         )
     }
 
     fn late_handlers(&self) -> u64 {
         self.counts().map(|counts| counts.late).sum()
+    }
+
+    /// Unary calls of all processes, and how often one of them was tried again.
+    fn calls_and_retries(&self) -> (u64, u64) {
+        let add = |(calls, retries), more: &Counts| (calls + more.calls, retries + more.retries);
+        self.counts().fold(self.own, add)
+    }
+
+    /// Attempts per call.
+    fn amplification(&self) -> f64 {
+        let (calls, retries) = self.calls_and_retries();
+        (calls + retries) as f64 / calls.max(1) as f64
     }
 
     /// Of the processes that answered.
@@ -134,28 +149,42 @@ impl fmt::Display for Report {
 impl Episode {
     fn json(&self) -> String {
         let Mark { plans, bookings, failed, p99_us } = self.seen;
+        let ms =
+            |us: Option<u64>| us.map_or("null".to_owned(), |us| format!("{:.1}", us as f64 / 1e3));
         format!(
-            "{{\"fault\":\"{}\",\"calls\":{},\"failed\":{failed},\"p99_us\":{p99_us}}}",
+            "{{\"fault\":\"{}\",\"calls\":{},\"failed\":{failed},\"retried\":{},\
+             \"p99_us\":{p99_us},\"left_ms\":{},\"back_ms\":{}}}",
             self.fault.name(),
             plans + bookings,
+            self.retried,
+            ms(self.left_us),
+            ms(self.back_us),
         )
     }
 }
 
 impl Report {
     fn faults_seen(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Episode { fault, seen } in &self.episodes {
-            writeln!(
+        for Episode { fault, seen, retried, left_us, back_us } in &self.episodes {
+            write!(
                 f,
-                "{:<12}{:<10}{} calls, {} failed, p99 {:.2} ms",
+                "{:<12}{:<10}{} calls, {} failed, {retried} retried, p99 {:.2} ms",
                 fault.name(),
                 fault.victim().name(),
                 seen.plans + seen.bookings,
                 seen.failed,
                 f64::from(seen.p99_us) / 1e3
             )?;
+            for (word, us) in [("left after", left_us), ("back after", back_us)] {
+                if let Some(us) = us {
+                    write!(f, ", {word} {:.1} ms", *us as f64 / 1e3)?;
+                }
+            }
+            writeln!(f)?;
         }
-        Ok(())
+        let (calls, retries) = self.calls_and_retries();
+        let amplification = self.amplification();
+        writeln!(f, "attempts    {amplification:.4} per call: {calls} calls, {retries} retries")
     }
 
     fn deadlines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -184,19 +213,25 @@ impl Report {
             Ok(reckoning) => reckoning,
             Err(why) => return writeln!(f, "books       {why}"),
         };
-        let Reckoning { books, confirmed, in_doubt, in_doubt_sold, not_run, not_run_sold } =
-            reckoning;
+        let Reckoning {
+            sold,
+            double_sold,
+            confirmed,
+            in_doubt,
+            in_doubt_sold,
+            not_run,
+            not_run_sold,
+        } = reckoning;
         let verdict = if reckoning.balances() { "they balance" } else { "THEY DO NOT BALANCE" };
         writeln!(
             f,
-            "books       {} seats sold = {confirmed} confirmed + {in_doubt_sold} in doubt: {verdict}",
-            books.sold
+            "books       {sold} seats sold = {confirmed} confirmed + {in_doubt_sold} in doubt: {verdict}"
         )?;
         writeln!(
             f,
             "            {in_doubt} bookings in doubt; {not_run} never ran, {not_run_sold} of them \
-             sold; {} repeated; {} came when all was sold",
-            books.repeated, self.numbers.sold_out
+             sold; {double_sold} sold twice; {} came when all was sold",
+            self.numbers.sold_out
         )
     }
 }

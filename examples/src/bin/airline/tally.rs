@@ -1,14 +1,14 @@
 //! What the travellers saw, written down while they travel.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use sinew::{Ran, Status};
 
-use crate::api::BookingId;
+use crate::api::{BookingId, FlightId, Seat};
 
 /// Shared by all travellers.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,9 @@ pub(crate) struct Numbers {
     pub(crate) failures: BTreeMap<String, Failures>,
     /// Bookings with a seat.
     pub(crate) confirmed: u64,
+    /// The seats that travellers were told are theirs, and how often one was told to a second traveller.
+    pub(crate) told: HashSet<(FlightId, Seat)>,
+    pub(crate) told_twice: u64,
     /// Bookings that came too late for a seat: an answer, not a failure.
     pub(crate) sold_out: u64,
     /// Bookings that failed and provably never ran.
@@ -109,6 +112,13 @@ impl Tally {
         let failures =
             numbers.failures.entry(cause).or_insert_with(|| Failures { count: 0, first: words() });
         failures.count += 1;
+    }
+
+    /// A traveller was told that this seat is his.
+    pub(crate) fn booked(&self, flight: FlightId, seat: Seat) {
+        let mut numbers = self.numbers();
+        numbers.confirmed += 1;
+        numbers.told_twice += u64::from(!numbers.told.insert((flight, seat)));
     }
 
     /// A booking ended without an answer: may it have run?
