@@ -4,7 +4,10 @@
 //! 1. Setters neither fail nor judge. Whoever builds the mesh hears of everything that is wrong, by service and field.
 //! 2. Nothing here has to be set.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
 
 use sinew_core::{
     limits::{self, ATTEMPTS_MAX, DEADLINE_MAX, SEND_MIN, SUBSETS_MAX},
@@ -163,10 +166,9 @@ pub(crate) struct Policies {
 
 impl Policies {
     pub(crate) fn add(&mut self, service: String, policy: Policy) {
-        if self.by_service.contains_key(&service) {
-            self.twice.push(service);
-        } else {
-            self.by_service.insert(service, policy);
+        match self.by_service.entry(service) {
+            Entry::Occupied(known) => self.twice.push(known.key().clone()),
+            Entry::Vacant(free) => _ = free.insert(policy),
         }
     }
 

@@ -163,7 +163,7 @@ async fn send(client: ProbeClient, over: Arc<AtomicBool>, sent: Arc<AtomicU64>) 
         let client = client.clone();
         calls.push(tokio::spawn(async move {
             let _place = place;
-            let (text, answer) = if number % 2 == 0 {
+            let (text, answer) = if number.is_multiple_of(2) {
                 let text = format!("once {number}");
                 (text.clone(), client.echo(text).await)
             } else {
