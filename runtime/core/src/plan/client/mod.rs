@@ -10,7 +10,7 @@
 //!                   +---- elsewhere, maybe after a pause ------+
 //!                         retry rules, attempts, time, budget
 //! ```
-//! Where a method is hedged, a second attempt may go beside a first that is slow: [`hedging`].
+//! Where a method is hedged, a second attempt may go beside a first that is slow: `hedging.rs`.
 //!
 //! # Invariants
 //! 1. What may have run is not repeated unless its method says that this is harmless.

@@ -1,7 +1,5 @@
 //! What holds of a plan whatever happens, in whatever order, on however many threads.
 
-use std::sync::atomic::Ordering::SeqCst;
-
 use super::{
     tests::{UNAVAILABLE, World},
     *,
@@ -67,7 +65,7 @@ fn of_two_that_ask_at_once_one_is_out() {
     let failure = Outcome::Failed { failed: &UNAVAILABLE, had: None };
     for round in 0..1000 {
         let world = World::new(2);
-        let (ready, now) = (AtomicU64::new(0), world.now);
+        let (together, now) = (std::sync::Barrier::new(2), world.now);
         let ask = |at: usize| {
             let of = &world.members[at];
             let mut rng = SplitMix::new(round);
@@ -78,17 +76,7 @@ fn of_two_that_ask_at_once_one_is_out() {
             for _ in 1..limits::BREAKER_IN_A_ROW {
                 assert_eq!(fail(), None);
             }
-            ready.fetch_add(1, SeqCst);
-            for spins in 1_u32.. {
-                if ready.load(SeqCst) == 2 {
-                    break;
-                }
-                // Where there is no second processor for it, the other one waits for this one.
-                if spins % 10_000 == 0 {
-                    std::thread::yield_now();
-                }
-                std::hint::spin_loop();
-            }
+            together.wait();
             fail()
         };
         let events = std::thread::scope(|scope| {
