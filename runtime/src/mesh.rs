@@ -18,7 +18,7 @@ use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
     metrics::{Metrics, Registry, Service as Seen},
-    policy::{Policies, Policy},
+    policy::{Policies, Policy, Problem},
     server::{ServerBuilder, Service, stack},
     transport::connect::{LocalConnector, QuicConnector, Sockets},
 };
@@ -351,7 +351,14 @@ impl MeshBuilder {
     /// # Cancel safety
     /// Nothing is left behind when the future is dropped.
     pub async fn build(self) -> Result<Mesh, MeshError> {
-        let mut problems = self.policies.problems();
+        let of_policies = self.policies.problems().into_iter();
+        let mut problems: Vec<MeshError> = of_policies
+            .map(|Problem { service, field, what }| MeshError::Policy {
+                service,
+                field,
+                problem: what,
+            })
+            .collect();
         let endpoints = self.places(&mut problems);
         let zone = self.own_zone(&mut problems);
         let mut identities = BTreeMap::new();

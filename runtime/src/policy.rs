@@ -14,7 +14,7 @@ use sinew_core::{
     plan::client::{Balance, Config},
 };
 
-use crate::{error::millis, mesh::MeshError};
+use crate::error::millis;
 
 /// How the clients of a mesh call one service; given to [`MeshBuilder::policy`](crate::MeshBuilder::policy), which checks
 /// it when the mesh is built.
@@ -157,6 +157,15 @@ impl Policy {
     }
 }
 
+/// Something that is wrong with a policy.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    pub(crate) service: String,
+    /// The name of its setter.
+    pub(crate) field: &'static str,
+    pub(crate) what: String,
+}
+
 /// The policies of a mesh, by service.
 #[derive(Debug, Default)]
 pub(crate) struct Policies {
@@ -178,12 +187,8 @@ impl Policies {
     }
 
     /// Everything that is wrong with them.
-    pub(crate) fn problems(&self) -> Vec<MeshError> {
-        let of = |service: &String, field, problem| MeshError::Policy {
-            service: service.clone(),
-            field,
-            problem,
-        };
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        let of = |service: &String, field, what| Problem { service: service.clone(), field, what };
         let twice = self.twice.iter().map(|service| {
             of(service, "policy", "is given twice; put what the two say into one".to_owned())
         });
@@ -211,15 +216,17 @@ mod tests {
         policies.add("shop.Inventory".into(), policy);
         policies.add("shop.Inventory".into(), Policy::new());
         policies.add("Users".into(), Policy::new().label_weight("a=b", 0.0));
-        let words: Vec<String> = policies.problems().iter().map(ToString::to_string).collect();
+        let said =
+            |problem: Problem| format!("{}: {} {}", problem.service, problem.field, problem.what);
+        let words: Vec<String> = policies.problems().into_iter().map(said).collect();
         for (word, said) in [
-            "the policy of `shop.Inventory`: `policy` is given twice",
-            "the policy of `Users`: `label_weight` gives every label the weight 0",
-            "`attempts` is 9; 1 to 5",
-            "`timeout` is 0",
-            "`label_weight` names `version`, which is not `name=value`",
-            "`label_weight` of `zone=a` is NaN; 0 to",
-            "`label_weight` names `zone=a` twice",
+            "shop.Inventory: policy is given twice",
+            "Users: label_weight gives every label the weight 0",
+            "shop.Inventory: attempts is 9; 1 to 5",
+            "timeout is 0",
+            "label_weight names `version`, which is not `name=value`",
+            "label_weight of `zone=a` is NaN; 0 to",
+            "label_weight names `zone=a` twice",
         ]
         .iter()
         .zip(&words)

@@ -196,7 +196,6 @@ mod tests {
         assert_eq!(key(&"ada".to_owned()), Some(hash(b"\x03ada")));
         assert_eq!(key(&Bytes::from_static(b"ada")), key(&"ada".to_owned()));
         assert_eq!(key(&(7_u8, Some("x"))), Some(hash(b"\x07\x01\x01x")));
-        assert_eq!(key(&Some("ada")), Some(0x9a6c_6bd0_c0d5_7a6a));
     }
 
     #[test]
