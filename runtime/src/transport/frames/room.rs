@@ -45,6 +45,19 @@ impl Answers {
             large: Room::new(limits::LARGE_ANSWERS_MAX),
         }
     }
+
+    /// Room for an answer on a stream of its own, if there is any.
+    pub(super) fn take(&self, bytes: usize) -> Option<Taken> {
+        let large = self.large.try_take(bytes)?;
+        Some(Taken { _large: large, _waiting: self.waiting.take(bytes) })
+    }
+}
+
+/// What one answer on a stream of its own holds.
+#[derive(Debug)]
+pub(super) struct Taken {
+    _large: Held,
+    _waiting: Held,
 }
 
 /// Bytes that are held, out of so many.
@@ -108,7 +121,7 @@ impl Room {
     pub(super) fn try_take(self: &Arc<Self>, bytes: usize) -> Option<Held> {
         let held = self.take(bytes);
         let all = self.held.load(Ordering::SeqCst);
-        (all <= self.most || all == bytes).then_some(held)
+        (all <= self.most || all == bytes || bytes == 0).then_some(held)
     }
 }
 

@@ -333,8 +333,9 @@ impl ServerLane {
     fn answer(self: &Arc<Self>, call: u64, deadline: Option<Instant>, ended: Ended, place: Place) {
         let Some((mut head, mut body)) = streams::answer_of(ended, &self.conn) else { return };
         if body.len() > limits::LANE_MESSAGE_MAX {
-            match streams::LargeAnswer::new(&self.conn, head, body) {
-                Ok(answer) => {
+            match self.conn.answers.take(body.len()) {
+                Some(held) => {
+                    let answer = streams::LargeAnswer { head, body, held: Some(held) };
                     let flushing = Flushing::new(&self.conn.drain);
                     let moved =
                         streams::move_answer(Arc::clone(&self.conn), call, deadline, answer);
@@ -344,7 +345,10 @@ impl ServerLane {
                     });
                     return;
                 }
-                Err(refusal) => (head, body) = (refusal, Vec::new()),
+                None => {
+                    head.outcome = streams::no_room(body.len());
+                    body = Vec::new();
+                }
             }
         }
         let waker = with_scratch(|rest| {

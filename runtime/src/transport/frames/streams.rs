@@ -27,7 +27,7 @@ use super::{
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all_answered},
     items::{Destination, ItemReader, Written, data_frames, unread, write_items},
     outbox::{micros_between, time_left},
-    room::Held,
+    room::Taken,
     served::{Ended, Served},
     server::Conn,
     server_lane::ServerLane,
@@ -357,11 +357,13 @@ impl Answering<'_> {
     }
 
     /// The answer, whole, and the end of the stream.
-    async fn finish(mut self, head: AnswerHead, body: Vec<u8>) {
-        let answer = match LargeAnswer::new(self.conn, head, body) {
-            Ok(answer) => answer,
-            Err(head) => LargeAnswer { head, body: Vec::new(), held: None },
-        };
+    async fn finish(mut self, mut head: AnswerHead, mut body: Vec<u8>) {
+        let held = self.conn.answers.take(body.len());
+        if held.is_none() {
+            head.outcome = no_room(body.len());
+            body = Vec::new();
+        }
+        let answer = LargeAnswer { head, body, held };
         let written = write_answer(self.conn, &mut *self.send, self.call, self.deadline, answer);
         match timeout_at(given_up_at(self.deadline), written).await {
             Ok(Ok(())) => {
@@ -392,29 +394,14 @@ fn given_up_at(deadline: Option<Instant>) -> Instant {
 
 /// An answer on a stream of its own, and what it holds of the connection's room until it is written.
 pub(super) struct LargeAnswer {
-    head: AnswerHead,
-    body: Vec<u8>,
-    held: Option<(Held, Held)>,
+    pub(super) head: AnswerHead,
+    pub(super) body: Vec<u8>,
+    pub(super) held: Option<Taken>,
 }
 
-impl LargeAnswer {
-    /// Takes the room; the head of the refusal where there is none.
-    pub(super) fn new(
-        conn: &Conn,
-        mut head: AnswerHead,
-        body: Vec<u8>,
-    ) -> Result<Self, AnswerHead> {
-        let answers = &conn.answers;
-        if body.is_empty() {
-            return Ok(Self { head, body, held: None });
-        }
-        let Some(large) = answers.large.try_take(body.len()) else {
-            head.outcome = AnswerOutcome::Status(unread("the answer", body.len()).to_wire());
-            return Err(head);
-        };
-        let held = Some((large, answers.waiting.take(body.len())));
-        Ok(Self { head, body, held })
-    }
+/// What an answer becomes for which there is no room.
+pub(super) fn no_room(bytes: usize) -> AnswerOutcome {
+    AnswerOutcome::Status(unread("the answer", bytes).to_wire())
 }
 
 /// Ends the writing of a stream when its call is cancelled.
