@@ -18,7 +18,6 @@
 
 use std::time::Duration;
 
-use super::member::Sample;
 use crate::{
     codes::{Code, Directive, Disposition, Reason},
     limits::FAILURE_PENALTY,
@@ -39,6 +38,19 @@ pub enum Outcome<'a> {
     },
     /// Nobody waits for it any more.
     Abandoned,
+}
+
+/// What an attempt says of its endpoint's latency.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Sample {
+    /// Nothing.
+    None,
+    /// What it took.
+    Took,
+    /// A failure: it costs at least this, and what it took, until there is an answer.
+    AtLeast(Duration),
+    /// What it took, if that is more than is known.
+    IfRaises,
 }
 
 /// What it means to the throttle.

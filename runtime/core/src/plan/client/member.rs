@@ -27,6 +27,7 @@ use std::{
 };
 
 use super::{
+    effects::Sample,
     parts::Placement,
     stripe::{Kept, Stripe},
 };
@@ -585,17 +586,4 @@ impl Member {
             self.flags.fetch_and(!(OPEN | PROBING | WATCHED) | flags, Relaxed);
         }
     }
-}
-
-/// What an attempt says of its endpoint's latency.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Sample {
-    /// Nothing.
-    None,
-    /// What it took.
-    Took,
-    /// A failure: it costs at least this, and what it took, until there is an answer.
-    AtLeast(Duration),
-    /// What it took, if that is more than is known.
-    IfRaises,
 }

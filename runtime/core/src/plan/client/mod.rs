@@ -50,9 +50,9 @@ use std::{
 };
 
 pub use self::{
-    effects::{Effects, Outcome, ThrottleEffect, effects, is_answer},
+    effects::{Effects, Outcome, Sample, ThrottleEffect, effects, is_answer},
     hedging::{Hedging, Unhedged},
-    member::{Member, Out, Sample, Ticket, View},
+    member::{Member, Out, Ticket, View},
     parts::Placement,
     pick::Picked,
 };

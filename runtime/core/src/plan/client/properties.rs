@@ -1,4 +1,4 @@
-//! What holds of a plan whatever happens, in whatever order, on however many threads.
+//! What holds of a plan whatever happens, in whatever order.
 
 use super::{
     tests::{UNAVAILABLE, World},
@@ -56,36 +56,6 @@ fn under_any_interleaving_half_are_out_at_most() {
             let ejected = world.members.iter().filter(|member| member.is_open()).count();
             assert!(ejected <= cap(endpoints), "seed {seed}: {ejected} of {endpoints}");
         }
-    }
-}
-
-/// Two threads whose endpoints both ought to go, and of which one may: they ask at once, as nearly as can be.
-#[test]
-fn of_two_that_ask_at_once_one_is_out() {
-    let failure = Outcome::Failed { failed: &UNAVAILABLE, had: None };
-    for round in 0..1000 {
-        let world = World::new(2);
-        let (together, now) = (std::sync::Barrier::new(2), world.now);
-        let ask = |at: usize| {
-            let of = &world.members[at];
-            let mut rng = SplitMix::new(round);
-            let mut fail = || {
-                let ticket = of.admit(0, false, now).unwrap();
-                world.plan.settle(&world.members, of, (ticket, failure), now, &mut rng)
-            };
-            for _ in 1..limits::BREAKER_IN_A_ROW {
-                assert_eq!(fail(), None);
-            }
-            together.wait();
-            fail()
-        };
-        let events = std::thread::scope(|scope| {
-            let other = scope.spawn(|| ask(1));
-            [ask(0), other.join().unwrap()]
-        });
-        let opened = events.iter().filter(|event| matches!(event, Some(Event::Opened { .. })));
-        let ejected = world.members.iter().filter(|member| member.is_open()).count();
-        assert_eq!((opened.count(), ejected), (1, 1), "{events:?}");
     }
 }
 
