@@ -26,6 +26,9 @@ use super::{
 /// How often calls that have been nudged are looked at, and a peer that is silent.
 const LATER: Duration = Duration::from_millis(25);
 
+/// How often calls on a silent connection look again whether they can go elsewhere: there may have been nowhere to go.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+
 /// Who is told what the session turns to.
 #[derive(Default)]
 pub(super) struct Watcher(OnceLock<Observer>);
@@ -46,11 +49,17 @@ impl Watcher {
 /// Looks after a connection until it is closed.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut silence = Silence::new();
+    let mut looked = Instant::now();
     while let Some(young) = shared.work(silence.life()).await {
         tokio::time::sleep(if young { limits::NUDGE_AFTER } else { LATER }).await;
         let wakers = shared.lock().slots.nudge();
         wake_all(wakers);
         listen(&shared, &mut silence).await;
+        if silence.life() >= Life::Suspect && looked.elapsed() >= LOOK_AGAIN {
+            looked = Instant::now();
+            let wakers = shared.lock().slots.wake_waiting();
+            wake_all(wakers);
+        }
     }
 }
 
