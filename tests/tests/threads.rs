@@ -5,7 +5,9 @@ use std::{sync::Barrier, thread, time::Instant};
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
-    plan::client::{ClientPlan, Config, Event, Failed, Member, Outcome, Picked, Placement},
+    plan::client::{
+        Balance, ClientPlan, Config, Event, Failed, Member, Outcome, Picked, Placement,
+    },
     rng::SplitMix,
 };
 use sinew_tests::Must as _;
@@ -35,7 +37,10 @@ struct World {
 impl World {
     fn new(endpoints: usize) -> Self {
         let now = Instant::now();
-        let plan = ClientPlan::new(Config { stripes: 2, ..Config::default() }, now);
+        let plan = ClientPlan::new(
+            Config { stripes: 2, balance: Balance::RoundRobin, ..Config::default() },
+            now,
+        );
         let member = |_| Endpoint(plan.member(Placement::default(), false, now));
         let mut members: Vec<_> = (0..endpoints).map(member).collect();
         members.iter().for_each(|member| member.0.set_connected(true));
