@@ -283,9 +283,7 @@ async fn answers_that_a_peer_does_not_read_do_not_add_up_over_its_lanes() {
             let asks: Vec<u8> = (0..2000).flat_map(|call| ask(lane * 10_000 + call)).collect();
             open.push(client.lane(asks).await);
         }
-        // A call on another lane is answered too, if only with a refusal: calls whose answers wait are in flight.
-        let mut other = client.lane(ask(1 << 40)).await;
-        assert_eq!(other.answer().await.0, 1 << 40);
+        // Whether another lane is read from meanwhile is a race: once too much waits, none is.
         tokio::time::sleep(ms(500)).await;
         for mut lane in open {
             lane.stop(0x101);

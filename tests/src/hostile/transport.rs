@@ -104,7 +104,8 @@ async fn retired_ids(ground: &Ground) -> Verdict {
     let mut client = RawQuic::connect(&ground.authority, ground.server).await?;
     let began = Instant::now();
     let mut sequence = 1;
-    // One in a packet: each retirement goes out at once, until the window of what is not acknowledged is full.
+    // One in a packet: each retirement goes out at once, until the window of what is not acknowledged is full. What
+    // comes then ends the connection, but quinn does not say so while its window is full (its issue 2785).
     while client.closed.is_none() && began.elapsed() < ground.length {
         for _ in 0..PACKETS_IN_A_ROW {
             client.send(&quic::new_connection_id(sequence)).await?;
@@ -114,20 +115,11 @@ async fn retired_ids(ground: &Ground) -> Verdict {
         client.hear_all()?;
     }
     let one_by_one = sequence - 1;
-    // Sixty at once: they wait for each other. Again where the server's socket lost them.
-    let until = Instant::now() + ms(5000);
-    let (code, why) = loop {
-        if client.closed.is_none() {
-            let many = (sequence..sequence + 60).flat_map(quic::new_connection_id);
-            client.send(&many.collect::<Vec<u8>>()).await?;
-            sequence += 60;
-        }
-        match client.end(ms(200)).await {
-            Ok(closed) => break closed,
-            Err(why) if Instant::now() >= until => return Err(why),
-            Err(_) => {}
-        }
-    };
+    // Sixty at once, of a connection whose window is open: they wait for each other.
+    let mut client = RawQuic::connect(&ground.authority, ground.server).await?;
+    let many = (1..=60).flat_map(quic::new_connection_id);
+    client.send(&many.collect::<Vec<u8>>()).await?;
+    let (code, why) = client.end(ms(5000)).await?;
     ground.others_are_served().await?;
     let saw =
         format!("{one_by_one} ids one by one, then 60 at once: closed with {code:#x} ({why})");

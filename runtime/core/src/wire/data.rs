@@ -25,6 +25,9 @@ pub struct DataHead {
 }
 
 impl DataHead {
+    /// What it takes, in bytes.
+    pub const LEN: usize = 1;
+
     /// Appends it; append the bytes behind it.
     #[inline]
     pub fn encode(self, out: &mut Vec<u8>) {

@@ -32,7 +32,7 @@ use super::{
     client::ClientSession,
     fault::{bad_answer, lost},
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
-    items::{Destination, ItemReader, Written, too_large, write_data, write_items},
+    items::{Addressed, Destination, ItemReader, Written, too_large, write_data, write_items},
     outbox::{micros_between, time_left},
 };
 use crate::{
@@ -189,7 +189,7 @@ async fn begin(
     let written = async {
         write_all(&mut *sending.send, Bytes::from(out)).await?;
         if !inline {
-            write_data(&mut *sending.send, &body, id, epoch, deadline).await?;
+            write_data(&mut *sending.send, &body, Addressed { call: id, epoch, deadline }).await?;
         }
         Ok(())
     };
@@ -218,9 +218,7 @@ impl Pump {
             let to = Destination {
                 method: "a caller's input",
                 codec,
-                call: id,
-                epoch,
-                deadline,
+                call: Addressed { call: id, epoch, deadline },
                 room: None,
             };
             let written = write_items(send, &mut *items, &to).await;

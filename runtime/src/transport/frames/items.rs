@@ -1,11 +1,11 @@
 //! The items of a stream: read from one half of a call stream, written to the other, the same on both sides.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use sinew_core::{
     wire::{
         answer::{AnswerHead, AnswerOutcome},
         data::DataHead,
-        frame::{CallFrame, CallKind, Frame, put_call_frame, put_stamp},
+        frame::{CallFrame, CallKind, Frame, put_call_frame_start, put_stamp},
     },
 };
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -168,7 +168,7 @@ impl ItemReader {
         if timer.deadline() != limit {
             timer.as_mut().reset(limit);
         }
-        std::task::ready!(timer.as_mut().poll(cx));
+        ready!(timer.as_mut().poll(cx));
         if stall == Some(limit) {
             return Poll::Ready(broken(&ReadError::Stalled));
         }
@@ -280,6 +280,10 @@ pub(super) fn broken(error: &ReadError) -> Status {
     }
 }
 
+/// Items that follow each other faster than this are written together: about what a write itself costs, so that waiting
+/// for one more never doubles the time of an item.
+const QUICK: Duration = Duration::from_micros(20);
+
 /// How the writing of items ended.
 pub(super) enum Written {
     /// Every item is on its way, and the writer said that this was all.
@@ -288,98 +292,145 @@ pub(super) enum Written {
     Failed(Failure),
 }
 
+/// What a DATA frame says of its call.
+#[derive(Clone, Copy)]
+pub(super) struct Addressed {
+    pub(super) call: u64,
+    pub(super) epoch: Instant,
+    pub(super) deadline: Option<Instant>,
+}
+
 /// What the items of a stream are part of.
 pub(super) struct Destination<'a> {
     pub(super) method: &'static str,
     pub(super) codec: u8,
-    pub(super) call: u64,
-    pub(super) epoch: Instant,
-    pub(super) deadline: Option<Instant>,
+    pub(super) call: Addressed,
     /// What items that do not fit a lane count against until they are written; `None` where they are of our own making.
     pub(super) room: Option<&'a Arc<Room>>,
 }
 
-/// Writes items one by one as DATA frames, as flow control allows. The end is left to the caller.
+/// Writes items as DATA frames, as flow control allows. The end is left to the caller.
+///
+/// Small items that come quickly go in one write: each write costs the transport a lock and a buffer of its own, many
+/// times what an item of a few bytes takes. An item that took longer than [`QUICK`] is not held back for the next one.
 pub(super) async fn write_items(
     send: &mut dyn LinkSend,
     items: &mut dyn EncodeItems,
     to: &Destination<'_>,
 ) -> Result<Written, LinkError> {
-    let &Destination { method, codec, call, epoch, deadline, room } = to;
-    let mut item = Vec::new();
+    let (mut item, mut ready) = (Vec::new(), Vec::new());
+    let mut last = Instant::now();
     loop {
-        item.clear();
-        let next = std::future::poll_fn(|cx| {
-            let poll = catch_unwind(AssertUnwindSafe(|| items.poll_encode(cx, codec, &mut item)));
-            // The stream is its user's code, and its panic its call's error.
-            let poll = poll.unwrap_or_else(|panic| {
-                Poll::Ready(Some(Err(Failure::Status(panicked(method, &*panic)))))
-            });
-            match poll {
-                Poll::Ready(next) => Poll::Ready(Ok(next)),
-                // A writer that has nothing to say still hears that nobody listens.
-                Poll::Pending => match std::task::ready!(send.poll_stopped(cx)) {
-                    Ok(code) => Poll::Ready(Err(LinkError::StreamReset(code.unwrap_or(0)))),
-                    Err(error) => Poll::Ready(Err(error)),
-                },
+        let next = match next_item(send, items, to, &mut item, ready.is_empty()).await? {
+            Poll::Ready(next) => next,
+            Poll::Pending => {
+                flush(send, &mut ready).await?;
+                continue;
             }
-        });
-        match next.await? {
-            None => return Ok(Written::Ended),
-            Some(Err(failure)) => return Ok(Written::Failed(failure)),
+        };
+        let ended = match next {
+            None => Written::Ended,
+            Some(Err(failure)) => Written::Failed(failure),
             Some(Ok(())) if item.len() > limits::MESSAGE_MAX => {
-                return Ok(Written::Failed(Failure::Status(too_large("an item of the stream"))));
+                Written::Failed(Failure::Status(too_large("an item of the stream")))
+            }
+            Some(Ok(())) if item.len() <= limits::LANE_MESSAGE_MAX => {
+                let now = put_data(&mut ready, false, &item, to.call);
+                let was_quick = now.duration_since(last) < QUICK;
+                last = now;
+                if !was_quick || ready.len() >= limits::LANE_MESSAGE_MAX {
+                    flush(send, &mut ready).await?;
+                    last = Instant::now();
+                }
+                continue;
             }
             Some(Ok(())) => {
-                let room = room.filter(|_| item.len() > limits::LANE_MESSAGE_MAX);
-                let held = match room.map(|room| room.try_take(item.len())) {
-                    Some(None) => {
-                        let status = unread("an item of the stream", item.len());
-                        return Ok(Written::Failed(Failure::Status(status)));
+                flush(send, &mut ready).await?;
+                match to.room.map(|room| room.try_take(item.len())) {
+                    Some(None) => Written::Failed(Failure::Status(unread(
+                        "an item of the stream",
+                        item.len(),
+                    ))),
+                    held => {
+                        write_data(send, &item, to.call).await?;
+                        drop(held);
+                        continue;
                     }
-                    Some(held) => held,
-                    None => None,
-                };
-                write_data(send, &item, call, epoch, deadline).await?;
-                drop(held);
+                }
             }
-        }
+        };
+        flush(send, &mut ready).await?;
+        return Ok(ended);
     }
+}
+
+/// The next item, encoded; `Pending` only for a writer that does not wait, where there is none yet.
+async fn next_item(
+    send: &mut dyn LinkSend,
+    items: &mut dyn EncodeItems,
+    to: &Destination<'_>,
+    item: &mut Vec<u8>,
+    waits: bool,
+) -> Result<Poll<Option<Result<(), Failure>>>, LinkError> {
+    item.clear();
+    poll_fn(|cx| {
+        let poll = catch_unwind(AssertUnwindSafe(|| items.poll_encode(cx, to.codec, item)));
+        // The stream is its user's code, and its panic its call's error.
+        let poll = poll.unwrap_or_else(|panic| {
+            Poll::Ready(Some(Err(Failure::Status(panicked(to.method, &*panic)))))
+        });
+        if poll.is_ready() || !waits {
+            return Poll::Ready(Ok(poll));
+        }
+        // A writer that has nothing to say still hears that nobody listens.
+        match ready!(send.poll_stopped(cx)) {
+            Ok(code) => Poll::Ready(Err(LinkError::StreamReset(code.unwrap_or(0)))),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    })
+    .await
+}
+
+/// Writes the frames that are ready, if there are any.
+async fn flush(send: &mut dyn LinkSend, ready: &mut Vec<u8>) -> Result<(), LinkError> {
+    // A copy of the right size: what the peer does not read is kept as it is.
+    let frames = Bytes::copy_from_slice(ready);
+    ready.clear();
+    write_all(send, frames).await
 }
 
 /// Writes one message as DATA frames.
 pub(super) async fn write_data(
     send: &mut dyn LinkSend,
     message: &[u8],
-    call: u64,
-    epoch: Instant,
-    deadline: Option<Instant>,
+    to: Addressed,
 ) -> Result<(), LinkError> {
-    for frame in data_frames(message, call, epoch, deadline) {
+    for frame in data_frames(message, to) {
         write_all(send, frame).await?;
     }
     Ok(())
 }
 
 /// One message as DATA frames of a bounded size, each with a stamp of when it was asked for. At least one.
-pub(super) fn data_frames(
-    message: &[u8],
-    call: u64,
-    epoch: Instant,
-    deadline: Option<Instant>,
-) -> impl Iterator<Item = Bytes> {
+pub(super) fn data_frames(message: &[u8], to: Addressed) -> impl Iterator<Item = Bytes> {
     let mut rest = Some(message);
     std::iter::from_fn(move || {
         let message = rest.take()?;
         let (now, later) = message.split_at(message.len().min(limits::DATA_FRAME_MAX));
-        let mut data = Vec::with_capacity(now.len() + 8);
-        DataHead { more: !later.is_empty() }.encode(&mut data);
-        data.extend_from_slice(now);
-        let stamp = Instant::now();
-        let mut out = Vec::with_capacity(data.len() + 32);
-        put_stamp(&mut out, micros_between(epoch, stamp));
-        put_call_frame(&mut out, CallKind::Data, call, time_left(deadline, stamp), &data);
+        let mut out = Vec::with_capacity(now.len() + 64);
+        put_data(&mut out, !later.is_empty(), now, to);
         rest = (!later.is_empty()).then_some(later);
         Some(Bytes::from(out))
     })
+}
+
+/// One DATA frame, with a stamp of now, which is returned.
+fn put_data(out: &mut Vec<u8>, more: bool, bytes: &[u8], to: Addressed) -> Instant {
+    let stamp = Instant::now();
+    put_stamp(out, micros_between(to.epoch, stamp));
+    let (time, len) = (time_left(to.deadline, stamp), DataHead::LEN + bytes.len());
+    put_call_frame_start(out, CallKind::Data, to.call, time, len);
+    DataHead { more }.encode(out);
+    out.extend_from_slice(bytes);
+    stamp
 }

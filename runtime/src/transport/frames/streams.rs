@@ -25,7 +25,7 @@ use super::{
     calls::{MessageError, read_message},
     fault::malformed,
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all_answered},
-    items::{Destination, ItemReader, Written, data_frames, unread, write_items},
+    items::{Addressed, Destination, ItemReader, Written, data_frames, unread, write_items},
     outbox::{micros_between, time_left},
     room::Taken,
     served::{Ended, Served},
@@ -314,9 +314,7 @@ impl Answering<'_> {
         let to = Destination {
             method: context.inner().method,
             codec,
-            call: self.call,
-            epoch: self.conn.epoch,
-            deadline,
+            call: Addressed { call: self.call, epoch: self.conn.epoch, deadline },
             room: Some(&self.conn.answers.large),
         };
         if self.write_frame(CallKind::Open, &rest).await.is_err() {
@@ -463,7 +461,7 @@ async fn write_answer(
     let (first, body) = first_frame(conn, call, deadline, head, body);
     write_all_answered(send, first).await?;
     if !body.is_empty() {
-        for frame in data_frames(&body, call, conn.epoch, deadline) {
+        for frame in data_frames(&body, Addressed { call, epoch: conn.epoch, deadline }) {
             write_all_answered(send, frame).await?;
         }
     }
