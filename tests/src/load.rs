@@ -51,6 +51,12 @@ impl Load {
     pub async fn no_failures(self) {
         self.over.store(true, Ordering::Relaxed);
         let failures = self.callers.join_all().await.concat();
-        assert!(failures.is_empty(), "{} failed, first {}", failures.len(), failures[0]);
+        let first = failures.first();
+        assert!(
+            first.is_none(),
+            "{} failed, first {first:?}; {}",
+            failures.len(),
+            first.and_then(Status::explain).map(ToString::to_string).unwrap_or_default()
+        );
     }
 }

@@ -167,10 +167,13 @@ async fn servers_that_are_killed_among_garbage_cost_no_call_that_may_be_repeated
             ("half", good[..good.len() / 2].to_vec()),
             (
                 "nowhere",
-                b"sinew-announcement 1\nservice test.Probe\naddress 192.0.2.1:9\n".to_vec(),
+                b"sinew-announcement 1\nservice test.Probe\naddress 192.0.2.1:9\nend\n".to_vec(),
             ),
             // An announcement that nobody stands behind.
-            ("dead", b"sinew-announcement 1\nservice test.Probe\naddress 127.0.0.1:9\n".to_vec()),
+            (
+                "dead",
+                b"sinew-announcement 1\nservice test.Probe\naddress 127.0.0.1:9\nend\n".to_vec(),
+            ),
         ] {
             std::fs::write(directory.join(format!("{name}-{at}")), text).must("a file");
         }
@@ -181,6 +184,22 @@ async fn servers_that_are_killed_among_garbage_cost_no_call_that_may_be_repeated
     }
     load.no_failures().await;
     answered_by(&client, &[&servers[0]]).await;
+}
+
+#[tokio::test]
+async fn calls_that_all_wait_on_a_silent_server_go_to_one_that_nobody_has_called_yet() {
+    let scene = Scene::new();
+    let (_mesh, client) = client(&scene).await;
+    let silent = process(&scene).await;
+    client.echo_again("x".into()).await.must("an answer");
+    silent.freeze().await;
+    let waiting: Vec<_> = (0..5).map(|_| tokio::spawn(client.echo_again("y".into()))).collect();
+    // They are sent, and wait; no other call will ask for the one that comes.
+    tokio::time::sleep(ms(500)).await;
+    let _another = process(&scene).await;
+    for call in waiting {
+        assert_eq!(call.await.must("a task").must("an answer"), "y");
+    }
 }
 
 #[tokio::test]

@@ -421,6 +421,8 @@ limits! {
     count SUSPECT_PTO: u32 = 3;
     /// Silence after which the calls that may not be repeated fail too, if there are other endpoints.
     time DEAD_AFTER: Duration = Duration::from_secs(1);
+    /// How often calls on a silent connection look again whether they can go elsewhere: there may have been nowhere to go.
+    time LOOK_AGAIN: Duration = Duration::from_millis(200);
     /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.
     count HINT_PTO: u32 = 2;
 

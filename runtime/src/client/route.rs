@@ -10,9 +10,9 @@ use std::{
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
-    plan::client::{ClientPlan, Failed, Hedging, Outcome, Picked, Ticket, Turn, Unhedged},
+    plan::client::{ClientPlan, Failed, Hedging, Out, Outcome, Picked, Ticket, Turn, Unhedged},
 };
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{ClientCore, Endpoint, bulkhead::Places};
 use crate::{
@@ -119,6 +119,7 @@ impl Booked {
                 output = &mut attempt => return output,
                 // It looks again when it is polled again.
                 () = self.endpoint.changed() => {}
+                () = sleep(limits::LOOK_AGAIN), if self.is_lost() => {}
             }
         }
     }
@@ -138,15 +139,25 @@ impl Booked {
         ((dead && another) || (may && (replaced || another))).then(|| silent(dead || replaced))
     }
 
-    /// Whether another endpoint could have the call now.
+    /// Whether another endpoint could have the call now. If none could, those that are not connected are, for the next
+    /// look: where every call waits, no call asks for it.
     fn has_another(&self) -> bool {
         let endpoints = self.core.endpoints.load();
-        endpoints.iter().any(|other| {
-            let member = other.member();
-            !std::ptr::eq(member, self.endpoint.member())
-                && member.out().is_none()
-                && !member.is_cold()
-        })
+        let others = || {
+            let own = self.endpoint.member();
+            endpoints.iter().filter(move |other| !std::ptr::eq(other.member(), own))
+        };
+        if others().any(|other| other.member().out().is_none() && !other.member().is_cold()) {
+            return true;
+        }
+        for other in others() {
+            if other.member().is_cold()
+                && matches!(other.member().out(), None | Some(Out::Unreachable))
+            {
+                other.warm();
+            }
+        }
+        false
     }
 
     fn settle(&mut self, outcome: Outcome<'_>, now: std::time::Instant) {

@@ -10,7 +10,9 @@
 //!   zone eu-1
 //!   label version 2
 //!   identity spiffe://prod.example/shop.Inventory
+//!   end
 //! ```
+//! A text without its end says nothing: half of an address is another address.
 //! The process is its number, when it began in ticks of its host, and the namespace in which the number counts; only
 //! where the host tells. What is taken back says `withdrawn yes` beside. Lines with other keys are for later versions
 //! and are passed over.
@@ -22,6 +24,7 @@ use sinew_core::spiffe::SpiffeId;
 use super::entry::{About, Protocol};
 
 const FIRST: &str = "sinew-announcement 1";
+const END: &str = "end";
 
 /// A server's words.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +66,7 @@ impl Announcement {
         if *withdrawn {
             text.push_str("withdrawn yes\n");
         }
-        text
+        text + END + "\n"
     }
 
     /// Reads what [`to_text`](Self::to_text) wrote; otherwise what is wrong with it.
@@ -71,6 +74,9 @@ impl Announcement {
         let mut lines = text.lines();
         if lines.next() != Some(FIRST) {
             return Err(format!("the first line is not `{FIRST}`"));
+        }
+        if lines.next_back() != Some(END) {
+            return Err(format!("the last line is not `{END}`: it is not whole"));
         }
         let (mut service, mut address, mut process) = (None, None, None);
         let (mut about, mut withdrawn) = (About::default(), false);
@@ -217,14 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_version_says_less() {
-        let text = "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\n";
+    fn it_need_not_say_more_than_a_service_and_an_address() {
+        let text = "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\nend\n";
         assert_eq!(Announcement::parse(text).unwrap().about, About::default());
     }
 
     #[test]
+    fn a_part_of_one_is_none() {
+        let text = announcement().to_text();
+        for end in 0..text.len() - 1 {
+            assert!(Announcement::parse(&text[..end]).is_err(), "{}", &text[..end]);
+        }
+    }
+
+    #[test]
     fn later_versions_may_say_more() {
-        let text = announcement().to_text() + "mood good\n";
+        let text = announcement().to_text().replace("end\n", "mood good\nend\n");
         assert_eq!(Announcement::parse(&text), Ok(announcement()));
     }
 
@@ -247,7 +261,7 @@ mod tests {
             ("sinew-announcement 1\nlabel a x\\y", "LABEL_VALUE_MAX"),
             ("sinew-announcement 1\nidentity me", "`me`"),
         ] {
-            let error = Announcement::parse(text).unwrap_err();
+            let error = Announcement::parse(&format!("{text}\nend\n")).unwrap_err();
             assert!(error.contains(why), "{text:?}: {error}");
         }
     }

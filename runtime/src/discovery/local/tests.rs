@@ -162,7 +162,7 @@ async fn without_a_process_a_server_is_lost_when_it_has_said_nothing_for_its_lea
     let directory = local(&scratch).of("a");
     fs::create_dir_all(&directory).unwrap();
     let file = directory.join("elsewhere");
-    fs::write(&file, "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\n").unwrap();
+    fs::write(&file, "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\nend\n").unwrap();
     let mut look = look(&scratch, "a");
     let now = Instant::now();
     assert_eq!(addresses(&mut look, now).len(), 1);
@@ -182,7 +182,7 @@ async fn what_was_left_behind_long_ago_is_not_found_and_taken_away() {
     let directory = local(&scratch).of("a");
     fs::create_dir_all(&directory).unwrap();
     let file = directory.join("left");
-    fs::write(&file, "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\n").unwrap();
+    fs::write(&file, "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\nend\n").unwrap();
     let half = directory.join(".new-1-1");
     fs::write(&half, "sinew-ann").unwrap();
     let long_ago = SystemTime::now() - Duration::from_secs(3600);
@@ -207,7 +207,7 @@ async fn what_is_touched_or_of_a_process_that_runs_is_not_taken_away() {
     let now = Instant::now();
     for round in 0..30 {
         // Its clock is an hour ahead, or behind.
-        fs::write(&file, "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\n").unwrap();
+        fs::write(&file, "sinew-announcement 1\nservice a\naddress 127.0.0.1:1\nend\n").unwrap();
         let touched = SystemTime::now() - Duration::from_secs(3600 - round);
         OpenOptions::new().append(true).open(&file).unwrap().set_modified(touched).unwrap();
         leftovers.clean(&directory.join("own"), now + limits::ANNOUNCE_LEASE * round as u32);

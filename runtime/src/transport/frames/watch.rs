@@ -26,9 +26,6 @@ use super::{
 /// How often calls that have been nudged are looked at, and a peer that is silent.
 const LATER: Duration = Duration::from_millis(25);
 
-/// How often calls on a silent connection look again whether they can go elsewhere: there may have been nowhere to go.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-
 /// Who is told what the session turns to.
 #[derive(Default)]
 pub(super) struct Watcher(OnceLock<Observer>);
@@ -55,7 +52,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         let wakers = shared.lock().slots.nudge();
         wake_all(wakers);
         listen(&shared, &mut silence).await;
-        if silence.life() >= Life::Suspect && looked.elapsed() >= LOOK_AGAIN {
+        if silence.life() >= Life::Suspect && looked.elapsed() >= limits::LOOK_AGAIN {
             looked = Instant::now();
             let wakers = shared.lock().slots.wake_waiting();
             wake_all(wakers);
