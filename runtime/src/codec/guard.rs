@@ -21,7 +21,6 @@ use sinew_core::limits;
 
 /// What is left to spend on one message.
 pub(super) struct Budget {
-    depth: Cell<usize>,
     elements: Cell<usize>,
     memory: Cell<usize>,
     message: usize,
@@ -31,27 +30,12 @@ impl Budget {
     /// The budget of a message of `len` bytes.
     pub(super) fn for_message(len: usize) -> Self {
         Self {
-            depth: Cell::new(limits::DECODE_DEPTH_UNITS),
             elements: Cell::new(len.saturating_add(limits::DECODE_ELEMENTS_BASE)),
             memory: Cell::new(
                 len.saturating_mul(limits::DECODE_MEMORY_FACTOR)
                     .saturating_add(limits::DECODE_MEMORY_BASE),
             ),
             message: len,
-        }
-    }
-
-    #[inline]
-    fn enter<E: Error>(&self) -> Result<Level<'_>, E> {
-        match self.depth.get().checked_sub(1) {
-            Some(left) => {
-                self.depth.set(left);
-                Ok(Level(self))
-            }
-            None => Err(E::custom(format_args!(
-                "nested deeper than {} levels (DECODE_DEPTH_LEVELS)",
-                limits::DECODE_DEPTH_LEVELS
-            ))),
         }
     }
 
@@ -80,38 +64,50 @@ impl Budget {
     }
 }
 
-/// One level of nesting, given back when it is left.
-struct Level<'b>(&'b Budget);
-
-impl Drop for Level<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.depth.set(self.0.depth.get() + 1);
-    }
-}
-
 /// A deserializer, visitor, access or seed under a budget.
 pub(super) struct Guarded<'b, T> {
     inner: T,
     budget: &'b Budget,
+    /// How much deeper it may nest.
+    depth: usize,
     /// Of a tuple or struct: its elements lie inside of it, and were charged with it.
     inline: bool,
 }
 
 impl<'b, T> Guarded<'b, T> {
     pub(super) fn new(inner: T, budget: &'b Budget) -> Self {
-        Self { inner, budget, inline: false }
+        Self { inner, budget, depth: limits::DECODE_DEPTH_UNITS, inline: false }
     }
 
     #[inline]
     fn wrap<U>(&self, inner: U) -> Guarded<'b, U> {
-        Guarded { inner, budget: self.budget, inline: false }
+        Guarded { inner, budget: self.budget, depth: self.depth, inline: false }
     }
 
     #[inline]
     fn wrap_inline<U>(&self, inner: U) -> Guarded<'b, U> {
-        Guarded { inner, budget: self.budget, inline: true }
+        Guarded { inner, budget: self.budget, depth: self.depth, inline: true }
     }
+
+    /// Goes a level deeper. The depth is passed on by value: nothing is to be given back on the way out.
+    #[inline]
+    fn enter<E: Error>(&mut self) -> Result<(), E> {
+        match self.depth.checked_sub(1) {
+            Some(left) => {
+                self.depth = left;
+                Ok(())
+            }
+            None => Err(too_deep()),
+        }
+    }
+}
+
+#[cold]
+fn too_deep<E: Error>() -> E {
+    E::custom(format_args!(
+        "nested deeper than {} levels (DECODE_DEPTH_LEVELS)",
+        limits::DECODE_DEPTH_LEVELS
+    ))
 }
 
 /// Scalars and strings: nothing nests, nothing multiplies.
@@ -128,8 +124,8 @@ macro_rules! forward_plain {
 macro_rules! forward_nested {
     ($wrap:ident: $($method:ident($($arg:ident: $ty:ty),*))*) => {$(
         #[inline]
-        fn $method<V: Visitor<'de>>(self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
-            let _level = self.budget.enter()?;
+        fn $method<V: Visitor<'de>>(mut self, $($arg: $ty,)* visitor: V) -> Result<V::Value, D::Error> {
+            self.enter()?;
             let visitor = self.$wrap(visitor);
             self.inner.$method($($arg,)* visitor)
         }
@@ -312,10 +308,10 @@ impl<'de, 'b, A: EnumAccess<'de>> EnumAccess<'de> for Guarded<'b, A> {
         self,
         seed: T,
     ) -> Result<(T::Value, Self::Variant), A::Error> {
-        let budget = self.budget;
+        let (budget, depth) = (self.budget, self.depth);
         let seed = self.wrap(seed);
         let (value, variant) = self.inner.variant_seed(seed)?;
-        Ok((value, Guarded::new(variant, budget)))
+        Ok((value, Guarded { inner: variant, budget, depth, inline: false }))
     }
 }
 
@@ -327,26 +323,33 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for Guarded<'_, A> {
     }
 
     #[inline]
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        let _level = self.budget.enter()?;
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        mut self,
+        seed: T,
+    ) -> Result<T::Value, A::Error> {
+        self.enter()?;
         let seed = self.wrap(seed);
         self.inner.newtype_variant_seed(seed)
     }
 
     #[inline]
-    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
-        let _level = self.budget.enter()?;
+    fn tuple_variant<V: Visitor<'de>>(
+        mut self,
+        len: usize,
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        self.enter()?;
         let visitor = self.wrap_inline(visitor);
         self.inner.tuple_variant(len, visitor)
     }
 
     #[inline]
     fn struct_variant<V: Visitor<'de>>(
-        self,
+        mut self,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        let _level = self.budget.enter()?;
+        self.enter()?;
         let visitor = self.wrap_inline(visitor);
         self.inner.struct_variant(fields, visitor)
     }

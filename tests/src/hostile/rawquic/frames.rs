@@ -92,6 +92,9 @@ pub(super) fn next<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
     Some(Said::Other)
 }
 
+/// The whole of one.
+pub(crate) const PING: u8 = 0x01;
+
 /// CRYPTO.
 pub(super) fn crypto(offset: u64, bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x06];
