@@ -114,7 +114,11 @@ async fn retired_ids(ground: &Ground) -> Verdict {
         client.hear_all()?;
     }
     let one_by_one = sequence - 1;
-    client.over(ms(5000)).await?;
+    let ended = match client.over(ms(1000)).await {
+        Ok((code, _)) if code == FORGOTTEN => "ended by a reset".to_owned(),
+        Ok((code, _)) => format!("ended by {code:#x}"),
+        Err(_) => "not enough to fill its window".to_owned(),
+    };
     // Sixty at once, of a connection whose window is open: they wait for each other.
     let mut client = RawQuic::connect(&ground.authority, ground.server).await?;
     let many = (1..=60).flat_map(quic::new_connection_id);
@@ -122,7 +126,7 @@ async fn retired_ids(ground: &Ground) -> Verdict {
     let (code, why) = client.end(ms(5000)).await?;
     ground.others_are_served().await?;
     let saw =
-        format!("{one_by_one} ids one by one, then 60 at once: closed with {code:#x} ({why})");
+        format!("{one_by_one} ids one by one, {ended}; 60 at once: closed with {code:#x} ({why})");
     held(code == CONNECTION_ID_LIMIT_ERROR, saw)
 }
 

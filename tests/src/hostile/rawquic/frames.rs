@@ -92,8 +92,12 @@ pub(super) fn next<'a>(reader: &mut Reader<'a>) -> Option<Said<'a>> {
     Some(Said::Other)
 }
 
-/// The whole of one.
-pub(crate) const PING: u8 = 0x01;
+/// PING, and PADDING after it.
+pub(crate) fn long_ping() -> Vec<u8> {
+    let mut out = vec![0x01];
+    out.resize(200, 0);
+    out
+}
 
 /// CRYPTO.
 pub(super) fn crypto(offset: u64, bytes: &[u8]) -> Vec<u8> {

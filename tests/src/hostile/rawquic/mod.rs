@@ -242,11 +242,11 @@ impl RawQuic {
     }
 
     /// Waits until the server has closed the connection, or has forgotten it: asks it again and again, for quinn says
-    /// nothing as it closes while its window is full (its issue 2785).
+    /// nothing as it closes while its window is full (its issue 2785). A question must be longer than its answer, a reset.
     pub(super) async fn over(&mut self, within: Duration) -> Result<(u64, String), String> {
         let until = Instant::now() + within;
         loop {
-            self.send(&[frames::PING]).await?;
+            self.send(&frames::long_ping()).await?;
             match self.end(Duration::from_millis(50)).await {
                 Err(_) if Instant::now() < until => {}
                 ended => return ended,
