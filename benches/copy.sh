@@ -18,3 +18,23 @@ take_out() {
     after=$(grep -cE -- "$pattern" "$file" || true)
     ((before - after == count)) || { echo "$file: not what this script knows how to change" >&2; exit 1; }
 }
+
+# without_guard COPY: bincode as it comes.
+without_guard() {
+    take_out "$1" runtime/src/codec/bincode.rs 'Checked::new|Guarded::new' 2 \
+        -e 's/encode_into_writer(Checked::new(value), /encode_into_writer(value, /' \
+        -e 's/T::deserialize(Guarded::new(deserializer, self.budget))/T::deserialize(deserializer)/'
+}
+
+# without_mesh COPY: the first endpoint takes every call, and nothing is learnt from what becomes of it. Gone are the bulkhead,
+# the throttle, the deposit for retries, the pick, what a call settles, the look at silence, and the servers' load reports.
+without_mesh() {
+    take_out "$1" runtime/src/client/stack.rs 'places\(\)\.enter' 2 \
+        -e 's/let _place = core\.places()\.enter(self)\.await?;//'
+    take_out "$1" runtime/src/client/route.rs 'self\.plan\.throttle|^        let now = answer\.at|Pending if self' 3 \
+        -e 's/if !self\.plan\.throttle(now\.into_std(), &mut Chance)/if let Some(endpoint) = self.endpoints.load().first().cloned() { return Ok(Booked { core: Arc::clone(self), ticket: None, booked_at: now, connection: 0, had: None, endpoint }); } if false/' \
+        -e 's/^        let now = answer\.at/        if self.ticket.is_none() { return; } let now = answer.at/' \
+        -e 's/Poll::Pending if self\.is_lost()/Poll::Pending if false \&\& self.is_lost()/'
+    take_out "$1" runtime/core/src/plan/client/mod.rs 'self\.deposit\(' 1 -e 's/self\.deposit(stripe, now);//'
+    take_out "$1" runtime/src/transport/frames/streams.rs 'head\.load = Some' 2 -e 's/head\.load = Some(load(conn));//'
+}

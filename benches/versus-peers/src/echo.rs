@@ -45,17 +45,13 @@ pub struct EchoServer<T> {
 impl<T> EchoServer<T> {
     /// Serves this.
     pub fn new(inner: T) -> Self {
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 }
 
 impl<T> Clone for EchoServer<T> {
     fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-        }
+        Self { inner: Arc::clone(&self.inner) }
     }
 }
 
@@ -105,9 +101,7 @@ pub struct EchoClient {
 impl EchoClient {
     /// Calls through this channel.
     pub fn new(channel: Channel) -> Self {
-        Self {
-            inner: ClientGrpc::new(channel),
-        }
+        Self { inner: ClientGrpc::new(channel) }
     }
 
     /// Calls the method.

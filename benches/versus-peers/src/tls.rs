@@ -25,9 +25,7 @@ pub fn install_cipher() -> Result<(), Failure> {
         cipher_suites: vec![ring::cipher_suite::TLS13_AES_128_GCM_SHA256],
         ..ring::default_provider()
     };
-    provider
-        .install_default()
-        .map_err(|_| "a cryptography provider is installed already".into())
+    provider.install_default().map_err(|_| "a cryptography provider is installed already".into())
 }
 
 /// A server's certificate and key, made for one run.
@@ -45,18 +43,12 @@ impl Identity {
     /// No randomness.
     pub fn fresh() -> Result<Self, Failure> {
         let made = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
-        Ok(Self {
-            certificate_pem: made.cert.pem(),
-            key_pem: made.signing_key.serialize_pem(),
-        })
+        Ok(Self { certificate_pem: made.cert.pem(), key_pem: made.signing_key.serialize_pem() })
     }
 
     /// The certificate as the `ready` line carries it.
     pub fn for_the_client(&self) -> String {
-        self.certificate_pem
-            .bytes()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        self.certificate_pem.bytes().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// For a server on tokio-rustls.
@@ -96,9 +88,5 @@ pub fn client_config(hex: Option<&str>) -> Result<Arc<ClientConfig>, Failure> {
     let certificate = CertificateDer::from_pem_slice(pem_of_server(hex)?.as_bytes())?;
     let mut roots = RootCertStore::empty();
     roots.add(certificate)?;
-    Ok(Arc::new(
-        ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth(),
-    ))
+    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }

@@ -63,19 +63,10 @@ impl Args {
             Some("caller") => Role::Caller,
             _ => return Err("`replica` or `caller`?".to_owned()),
         };
-        let mut args = Self {
-            contender,
-            role,
-            at: Vec::new(),
-            rate: 500,
-            pem: PathBuf::new(),
-        };
+        let mut args = Self { contender, role, at: Vec::new(), rate: 500, pem: PathBuf::new() };
         while let Some(name) = words.next() {
-            let value = words
-                .next()
-                .ok_or_else(|| format!("`{name}` needs a value"))?;
-            args.set(&name, &value)
-                .map_err(|why| format!("`{name}`: {why}"))?;
+            let value = words.next().ok_or_else(|| format!("`{name}` needs a value"))?;
+            args.set(&name, &value).map_err(|why| format!("`{name}`: {why}"))?;
         }
         if args.at.is_empty() {
             return Err("no `--at`".to_owned());
@@ -85,11 +76,7 @@ impl Args {
 
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<dyn std::error::Error>> {
         match name {
-            "--index" => {
-                self.role = Role::Replica {
-                    index: value.parse()?,
-                }
-            }
+            "--index" => self.role = Role::Replica { index: value.parse()? },
             "--at" => self.at = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--rate" => self.rate = value.parse()?,
             "--pem" => self.pem = PathBuf::from(value),

@@ -50,10 +50,7 @@ impl Handler {
             Role::Caller => 0,
         };
         let mood = Arc::new(AtomicU8::new(OK));
-        let handler = Self {
-            index,
-            mood: Arc::clone(&mood),
-        };
+        let handler = Self { index, mood: Arc::clone(&mood) };
         let end = stdin::lines(move |line| match line {
             "ok" => mood.store(OK, Relaxed),
             "slow" => mood.store(IS_SLOW, Relaxed),

@@ -72,12 +72,7 @@ fn call_by_the_clock(caller: &Caller, rate: u32, over: &SyncSender<Over>, runtim
             let took = (begin + at).elapsed();
             let begun_us = begin_us + at.as_micros() as u64;
             // The teller goes only when the process does.
-            let _ = over.send(Over {
-                call,
-                begun_us,
-                took,
-                outcome,
-            });
+            let _ = over.send(Over { call, begun_us, took, outcome });
         });
     }
 }

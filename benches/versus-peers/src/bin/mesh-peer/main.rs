@@ -49,10 +49,8 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Failure> {
     tls::install_cipher()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let args = args.clone();
     let done = runtime.block_on(async { tokio::spawn(dispatch(args)).await? });
     // What still runs then has nobody to tell.

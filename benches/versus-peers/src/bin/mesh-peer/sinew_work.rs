@@ -59,10 +59,7 @@ impl Client {
     /// The call's own.
     pub(crate) async fn call(&self, payload: Bytes) -> Result<Answer, Refusal> {
         match self.0.work(payload).await {
-            Ok(body) => Ok(Answer {
-                body,
-                attempts: None,
-            }),
+            Ok(body) => Ok(Answer { body, attempts: None }),
             Err(status) => Err(Refusal {
                 code: format!("{:?}", status.code()),
                 attempts: Some(status.attempts()),

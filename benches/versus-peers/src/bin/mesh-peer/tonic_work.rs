@@ -49,9 +49,8 @@ pub(crate) async fn serve(args: &Args) -> Result<(), Failure> {
     let tls = ServerTlsConfig::new().identity(Identity::from_pem(cert?, key?));
     let mut server = Server::builder().tls_config(tls)?;
     handler::ready()?;
-    let serving = server
-        .add_service(EchoServer::new(handler))
-        .serve_with_incoming_shutdown(incoming, stop);
+    let serving =
+        server.add_service(EchoServer::new(handler)).serve_with_incoming_shutdown(incoming, stop);
     tokio::select! {
         served = serving => served?,
         _ = end => {}
@@ -137,9 +136,7 @@ async fn bounded<T>(
 /// What tonic's users are told to take for several servers.
 fn balanced(args: &Args) -> Result<Channel, Failure> {
     let cert = Certificate::from_pem(std::fs::read(args.pem.join("cert.pem"))?);
-    let tls = ClientTlsConfig::new()
-        .ca_certificate(cert)
-        .domain_name(tls::NAME);
+    let tls = ClientTlsConfig::new().ca_certificate(cert).domain_name(tls::NAME);
     let endpoints = args.at.iter().map(|at| {
         let endpoint = Endpoint::from_shared(format!("https://{at}"))?;
         endpoint.tls_config(tls.clone())

@@ -29,10 +29,7 @@ pub(crate) fn of(results: &[(Fault, Outcomes)]) -> (Vec<String>, Value) {
             (Some(ours), _) => (format!("{ours:.2}"), "MISSED"),
             (None, _) => ("-".to_owned(), "did not run"),
         };
-        lines.push(format!(
-            "  {:<44} {ours:>6}, at most {:.2}: {verdict}",
-            bar.meaning, bar.most
-        ));
+        lines.push(format!("  {:<44} {ours:>6}, at most {:.2}: {verdict}", bar.meaning, bar.most));
         let value = json!({"ours": bar.ours, "bar": bar.most, "holds": holds});
         values.insert(bar.key.to_owned(), value);
     }

@@ -58,11 +58,7 @@ impl Diary {
     pub(crate) fn executed(&self, replica: u8, line: &str) {
         let mut words = line.split_ascii_whitespace().map(str::parse);
         if let (Some(Ok(call)), Some(Ok(at_us))) = (words.next(), words.next()) {
-            self.read().executions.push(Execution {
-                call,
-                replica,
-                at_us,
-            });
+            self.read().executions.push(Execution { call, replica, at_us });
         }
     }
 }
@@ -95,17 +91,9 @@ impl Log {
             let (begun, took) = (ms(call.begun_us), call.took_us as f64 / 1e3);
             let attempts = call.attempts.unwrap_or(0);
             let (number, code) = (call.number, &call.code);
-            writeln!(
-                out,
-                "call {number} {begun:.3} {took:.3} {replica} {attempts} {code}"
-            )?;
+            writeln!(out, "call {number} {begun:.3} {took:.3} {replica} {attempts} {code}")?;
         }
-        for Execution {
-            call,
-            replica,
-            at_us,
-        } in &self.executions
-        {
+        for Execution { call, replica, at_us } in &self.executions {
             writeln!(out, "execution {call} {:.3} {replica}", ms(*at_us))?;
         }
         Ok(())
@@ -141,10 +129,7 @@ mod tests {
         diary.executed(2, "7 1100");
         let log = diary.read();
         assert_eq!(log.calls.len(), 2);
-        assert_eq!(
-            (log.calls[0].replica, log.calls[0].attempts),
-            (Some(2), Some(1))
-        );
+        assert_eq!((log.calls[0].replica, log.calls[0].attempts), (Some(2), Some(1)));
         assert!(log.calls[1].failed() && log.calls[1].attempts.is_none());
         assert_eq!(log.codes(0), BTreeMap::from([("Unavailable", 1)]));
         assert_eq!(log.codes(1003), BTreeMap::new());

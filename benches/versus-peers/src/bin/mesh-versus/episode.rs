@@ -56,9 +56,7 @@ pub(crate) fn play(
         }
         if again == AGAIN {
             let ms = p99_us / 1_000;
-            return Err(
-                format!("p99 is {ms} ms with no fault yet: the machine is too busy").into(),
-            );
+            return Err(format!("p99 is {ms} ms with no fault yet: the machine is too busy").into());
         }
         again += 1;
     }
@@ -83,26 +81,14 @@ fn once(
     let heal_us = now_us();
     let after = fleet.usage()?;
 
-    let mut marks = Marks {
-        healthy_us,
-        strike_us,
-        heal_us,
-        end_us: heal_us,
-    };
+    let mut marks = Marks { healthy_us, strike_us, heal_us, end_us: heal_us };
     watch(&diary, fault, &mut marks, length * 3);
     pause(SETTLED);
-    let usage = Usage {
-        cpu_s: after.cpu_s - before.cpu_s,
-        memory_mib: after.memory_mib,
-    };
+    let usage = Usage { cpu_s: after.cpu_s - before.cpu_s, memory_mib: after.memory_mib };
     let log = diary.read();
     site.keep(contender, fault, |out| log.write(out, strike_us))?;
     let figures = Figures::of(&log, fault, VICTIM, marks, usage)?;
-    Ok(Episode {
-        figures,
-        first_failure: fleet.first_failure(),
-        again: 0,
-    })
+    Ok(Episode { figures, first_failure: fleet.first_failure(), again: 0 })
 }
 
 /// Begins the fault and lets it last.

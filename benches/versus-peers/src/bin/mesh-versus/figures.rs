@@ -100,9 +100,7 @@ impl Figures {
         let answered = during.iter().filter(|call| !call.failed()).count();
         let middle_us = marks.strike_us.midpoint(marks.heal_us);
         let codes = log.codes(marks.strike_us).into_iter();
-        let codes: Vec<_> = codes
-            .map(|(code, count)| format!("{code} {count}"))
-            .collect();
+        let codes: Vec<_> = codes.map(|(code, count)| format!("{code} {count}")).collect();
         let (left, back, first_back) = if fault.has_victim() {
             (
                 left(log, during, fault, victim, marks),
@@ -141,13 +139,7 @@ fn between(calls: &[Call], from_us: u64, to_us: u64) -> &[Call] {
 fn p99(calls: &[Call]) -> u64 {
     let mut times: Vec<_> = calls
         .iter()
-        .map(|call| {
-            if call.failed() {
-                DEADLINE_US.max(call.took_us)
-            } else {
-                call.took_us
-            }
-        })
+        .map(|call| if call.failed() { DEADLINE_US.max(call.took_us) } else { call.took_us })
         .collect();
     times.sort_unstable();
     let rank = (times.len() * 99).div_ceil(100).saturating_sub(1);
@@ -174,16 +166,12 @@ fn touched(log: &Log, during: &[Call], fault: Fault, victim: u8, marks: Marks) -
         let at_victim = log.executions.iter().filter(|one| one.replica == victim);
         let times = at_victim.map(|one| one.at_us);
         let meanwhile = marks.strike_us..marks.heal_us;
-        times
-            .filter(|at| meanwhile.contains(at))
-            .map(|at| (at, at))
-            .collect()
+        times.filter(|at| meanwhile.contains(at)).map(|at| (at, at)).collect()
     } else {
         let repeated = |call: &Call| call.attempts.is_some_and(|attempts| attempts > 1);
         let held = |call: &&Call| call.failed() || call.took_us > LATE_US || repeated(call);
         let held = during.iter().filter(held);
-        held.map(|call| (call.begun_us, call.begun_us + call.took_us))
-            .collect()
+        held.map(|call| (call.begun_us, call.begun_us + call.took_us)).collect()
     };
     touched.sort_unstable();
     touched
@@ -243,9 +231,7 @@ fn first_back(calls: &[Call], victim: u8, marks: Marks) -> When {
     let mut after = between(calls, marks.heal_us, marks.end_us).iter();
     after
         .find(|call| call.replica == Some(victim))
-        .map_or(When::Never, |call| {
-            When::Ms((call.begun_us - marks.heal_us) as f64 / 1e3)
-        })
+        .map_or(When::Never, |call| When::Ms((call.begun_us - marks.heal_us) as f64 / 1e3))
 }
 
 #[cfg(test)]
@@ -253,12 +239,8 @@ mod tests {
     use super::*;
     use crate::diary::Execution;
 
-    const MARKS: Marks = Marks {
-        healthy_us: 0,
-        strike_us: 1_000_000,
-        heal_us: 5_000_000,
-        end_us: 9_000_000,
-    };
+    const MARKS: Marks =
+        Marks { healthy_us: 0, strike_us: 1_000_000, heal_us: 5_000_000, end_us: 9_000_000 };
 
     /// 500 calls a second for 9 s, each answered after 2 ms by the next of three, or whatever `but` makes of it.
     fn log(but: impl Fn(&mut Call)) -> Log {
@@ -274,11 +256,7 @@ mod tests {
             };
             but(&mut call);
             if let Some(replica) = call.replica {
-                log.executions.push(Execution {
-                    call: number,
-                    replica,
-                    at_us: call.begun_us,
-                });
+                log.executions.push(Execution { call: number, replica, at_us: call.begun_us });
             }
             log.calls.push(call);
         }
@@ -315,10 +293,7 @@ mod tests {
         assert_eq!(figures.left, When::Never);
         assert_eq!(figures.p99_us, DEADLINE_US);
         assert!((660..=670).contains(&figures.failed), "{}", figures.failed);
-        assert_eq!(
-            figures.failed_with,
-            format!("Unavailable {}", figures.failed)
-        );
+        assert_eq!(figures.failed_with, format!("Unavailable {}", figures.failed));
     }
 
     #[test]
@@ -382,8 +357,7 @@ mod tests {
     fn executions_belong_to_the_calls_of_the_window() {
         let mut log = log(|_| {});
         let again = log.executions.clone().into_iter();
-        log.executions
-            .extend(again.filter(|one| one.at_us >= 3_000_000));
+        log.executions.extend(again.filter(|one| one.at_us >= 3_000_000));
         let of = |log| Figures::of(log, Fault::AllFail, 1, MARKS, Usage::default());
         let figures = of(&log).expect("calls");
         assert!((figures.attempts_per_call - 1.5).abs() < 1e-9);

@@ -76,13 +76,7 @@ impl Site {
         scratch: PathBuf,
         logs: Option<PathBuf>,
     ) -> Result<Self, Failure> {
-        let site = Self {
-            peer,
-            envoy,
-            rate,
-            scratch: Scratch(scratch),
-            logs,
-        };
+        let site = Self { peer, envoy, rate, scratch: Scratch(scratch), logs };
         let identity = Identity::fresh()?;
         fs::write(site.file("cert.pem"), identity.certificate_pem)?;
         fs::write(site.file("key.pem"), identity.key_pem)?;
@@ -196,8 +190,7 @@ impl<'a> Fleet<'a> {
         let both = [self.caller.as_ref(), self.sidecar.as_ref()];
         let each = both.into_iter().flatten().map(Process::usage);
         let nothing = Usage::default();
-        each.into_iter()
-            .try_fold(nothing, |sum, one| Ok(sum.and(one?)))
+        each.into_iter().try_fold(nothing, |sum, one| Ok(sum.and(one?)))
     }
 
     /// What the caller said of the first call that failed.
@@ -272,9 +265,7 @@ impl<'a> Fleet<'a> {
         let mut command = Command::new(&self.site.peer);
         command.args([self.contender.name(), role, "--pem"]);
         // The development certificates too: this contest and the user's own programs do not meet.
-        command
-            .arg(self.site.path())
-            .env("XDG_RUNTIME_DIR", self.site.path());
+        command.arg(self.site.path()).env("XDG_RUNTIME_DIR", self.site.path());
         command
     }
 

@@ -95,10 +95,7 @@ fn arguments() -> Result<Args, Failure> {
 
 /// Names between commas, each once, in our order.
 fn list<T: std::str::FromStr<Err = String> + Ord>(text: &str) -> Result<Vec<T>, Failure> {
-    let mut names = text
-        .split(',')
-        .map(str::parse)
-        .collect::<Result<Vec<T>, _>>()?;
+    let mut names = text.split(',').map(str::parse).collect::<Result<Vec<T>, _>>()?;
     names.sort();
     names.dedup();
     Ok(names)
@@ -130,9 +127,7 @@ fn run(args: Args) -> Result<bool, Failure> {
             let episode = episode::play(&site, contender, fault, args.length);
             outcomes.push((contender, episode.map_err(|why| why.to_string())));
         }
-        table::lines(fault, &outcomes)
-            .iter()
-            .for_each(|one| line(one));
+        table::lines(fault, &outcomes).iter().for_each(|one| line(one));
         results.push((fault, outcomes));
     }
     let (lines, bars) = bars::of(&results);

@@ -43,14 +43,8 @@ impl Contender {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Kill,
-        Self::Freeze,
-        Self::FailFast,
-        Self::Slow,
-        Self::Restart,
-        Self::AllFail,
-    ];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Kill, Self::Freeze, Self::FailFast, Self::Slow, Self::Restart, Self::AllFail];
 
     /// As it is written everywhere.
     pub(crate) const fn name(self) -> &'static str {

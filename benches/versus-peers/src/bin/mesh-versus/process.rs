@@ -44,11 +44,7 @@ impl Process {
             .spawn()
             .map_err(|why| format!("{}: {why}", command.get_program().display()))?;
         let stdin = child.stdin.take();
-        Ok(Self {
-            child,
-            stdin,
-            words,
-        })
+        Ok(Self { child, stdin, words })
     }
 
     /// Starts it and waits until it says `ready`; every line after that is handed over.
@@ -97,10 +93,8 @@ impl Process {
     /// There is no `kill`, or no process.
     pub(crate) fn signal(&self, name: &str) -> Result<(), Failure> {
         let pid = self.child.id().to_string();
-        let sent = Command::new("kill")
-            .args([format!("-{name}"), pid])
-            .stderr(Stdio::null())
-            .status()?;
+        let sent =
+            Command::new("kill").args([format!("-{name}"), pid]).stderr(Stdio::null()).status()?;
         if sent.success() {
             return Ok(());
         }
@@ -136,10 +130,7 @@ impl Process {
     /// `/proc` is not Linux's, or the process is gone.
     pub(crate) fn usage(&self) -> Result<Usage, Failure> {
         let proc = PathBuf::from(format!("/proc/{}", self.child.id()));
-        Ok(Usage {
-            cpu_s: cpu_seconds(&proc)?,
-            memory_mib: resident_mib(&proc)?,
-        })
+        Ok(Usage { cpu_s: cpu_seconds(&proc)?, memory_mib: resident_mib(&proc)? })
     }
 }
 
@@ -154,10 +145,7 @@ impl Drop for Process {
 impl Usage {
     /// Of both.
     pub(crate) fn and(self, other: Self) -> Self {
-        Self {
-            cpu_s: self.cpu_s + other.cpu_s,
-            memory_mib: self.memory_mib + other.memory_mib,
-        }
+        Self { cpu_s: self.cpu_s + other.cpu_s, memory_mib: self.memory_mib + other.memory_mib }
     }
 }
 

@@ -21,9 +21,7 @@ pub(crate) fn lines(fault: Fault, outcomes: &Outcomes) -> Vec<String> {
         "", "calls", "failed", "p99", "healthy", "left", "back", "attempts", "good", "CPU",
         "memory",
     ];
-    let units = [
-        "", "", "", "ms", "p99 ms", "ms", "ms", "per call", "per s", "us/call", "MiB",
-    ];
+    let units = ["", "", "", "ms", "p99 ms", "ms", "ms", "per call", "per s", "us/call", "MiB"];
     let mut rows = vec![heading.map(str::to_owned), units.map(str::to_owned)];
     let mut notes = Vec::new();
     for (contender, outcome) in outcomes {
@@ -35,10 +33,7 @@ pub(crate) fn lines(fault: Fault, outcomes: &Outcomes) -> Vec<String> {
             Err(why) => notes.push(format!("  {contender}: did not run: {why}")),
         }
     }
-    let mut lines = vec![
-        String::new(),
-        format!("{}: {}", fault.name(), fault.meaning()),
-    ];
+    let mut lines = vec![String::new(), format!("{}: {}", fault.name(), fault.meaning())];
     lines.extend(aligned(&rows));
     lines.extend(notes);
     lines
@@ -114,10 +109,7 @@ pub(crate) fn json(results: &[(Fault, Outcomes)], bars: Value) -> Value {
     for (fault, outcomes) in results {
         let columns = outcomes.iter().map(|(contender, outcome)| {
             let figures = outcome.as_ref().ok().map(|episode| &episode.figures);
-            (
-                contender.name().to_owned(),
-                figures.map_or(Value::Null, object),
-            )
+            (contender.name().to_owned(), figures.map_or(Value::Null, object))
         });
         if *fault == Fault::AllFail {
             all_fail.extend(columns);

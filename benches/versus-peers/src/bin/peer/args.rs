@@ -45,14 +45,8 @@ pub(crate) enum Flavour {
 }
 
 impl Framework {
-    const ALL: [Self; 6] = [
-        Self::Sinew,
-        Self::Lane,
-        Self::TonicTls,
-        Self::Tonic,
-        Self::TarpcTls,
-        Self::Tarpc,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Sinew, Self::Lane, Self::TonicTls, Self::Tonic, Self::TarpcTls, Self::Tarpc];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -106,11 +100,8 @@ impl Args {
             cert: None,
         };
         while let Some(name) = words.next() {
-            let value = words
-                .next()
-                .ok_or_else(|| format!("`{name}` needs a value"))?;
-            args.set(&name, value)
-                .map_err(|why| format!("`{name}`: {why}"))?;
+            let value = words.next().ok_or_else(|| format!("`{name}` needs a value"))?;
+            args.set(&name, value).map_err(|why| format!("`{name}`: {why}"))?;
         }
         if role == Role::Client && args.addr.is_none() {
             return Err("a client needs `--addr`".to_owned());

@@ -54,20 +54,11 @@ where
 
     let begin = Instant::now() + WARM_UP;
     let end = begin + args.window;
-    let window = Window {
-        begin,
-        end,
-        stop: end + COOL_DOWN,
-    };
+    let window = Window { begin, end, stop: end + COOL_DOWN };
     let mut callers = Vec::with_capacity(args.in_flight);
     for _ in 0..args.in_flight {
         let histogram = empty_histogram()?;
-        callers.push(tokio::spawn(caller(
-            echo.clone(),
-            payload.clone(),
-            window,
-            histogram,
-        )));
+        callers.push(tokio::spawn(caller(echo.clone(), payload.clone(), window, histogram)));
     }
 
     sleep_until(begin.into()).await;
@@ -79,9 +70,7 @@ where
 
     let mut all = empty_histogram()?;
     for caller in callers {
-        let one = timeout(PATIENCE, caller)
-            .await
-            .map_err(|_| "a call hangs")???;
+        let one = timeout(PATIENCE, caller).await.map_err(|_| "a call hangs")???;
         all.add(one)?;
     }
     let calls = all.len();

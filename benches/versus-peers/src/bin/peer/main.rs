@@ -43,11 +43,7 @@ fn main() -> ExitCode {
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!(
-                "peer: {} {}: {why}",
-                args.framework.name(),
-                args.role.name()
-            );
+            eprintln!("peer: {} {}: {why}", args.framework.name(), args.role.name());
             ExitCode::FAILURE
         }
     }
@@ -55,13 +51,12 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let runtime = match args.flavour {
-        Flavour::MultiThread => tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()?,
-        Flavour::CurrentThread => tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?,
+        Flavour::MultiThread => {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?
+        }
+        Flavour::CurrentThread => {
+            tokio::runtime::Builder::new_current_thread().enable_all().build()?
+        }
     };
     // Spawned, not run on the main thread: under `multi_thread` that one would be a third worker.
     let args = args.clone();

@@ -17,10 +17,7 @@ pub(crate) fn announce(addr: SocketAddr, certificate: Option<&str>) -> Result<()
     Ok(())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "nothing of an echo is worth draining"
-)]
+#[expect(clippy::disallowed_methods, reason = "nothing of an echo is worth draining")]
 fn listen_and_exit() {
     match listen() {
         Ok(()) => process::exit(0),

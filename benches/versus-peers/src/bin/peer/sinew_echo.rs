@@ -25,11 +25,7 @@ impl Echo for Mirror {
 /// The socket or the certificate cannot be had.
 pub(crate) async fn serve(_: &Args) -> Result<(), Failure> {
     let mesh = Mesh::from_env().await?;
-    let server = mesh
-        .server()
-        .serve(EchoServer::new(Mirror))
-        .bind("127.0.0.1:0")
-        .await?;
+    let server = mesh.server().serve(EchoServer::new(Mirror)).bind("127.0.0.1:0").await?;
     serving::announce(server.local_addr(), None)?;
     server.run_until(std::future::pending()).await;
     Ok(())

@@ -38,10 +38,7 @@ pub(crate) async fn serve(args: &Args) -> Result<(), Failure> {
         certificate = Some(identity.for_the_client());
     }
     serving::announce(incoming.local_addr()?, certificate.as_deref())?;
-    Ok(server
-        .add_service(EchoServer::new(Mirror))
-        .serve_with_incoming(incoming)
-        .await?)
+    Ok(server.add_service(EchoServer::new(Mirror)).serve_with_incoming(incoming).await?)
 }
 
 /// Calls, and prints the outcome.
@@ -52,9 +49,7 @@ pub(crate) async fn call(args: &Args) -> Result<(), Failure> {
     let addr = args.addr()?;
     let endpoint = if args.framework.has_tls() {
         let certificate = Certificate::from_pem(tls::pem_of_server(args.cert.as_deref())?);
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(certificate)
-            .domain_name(tls::NAME);
+        let tls = ClientTlsConfig::new().ca_certificate(certificate).domain_name(tls::NAME);
         Endpoint::from_shared(format!("https://{addr}"))?.tls_config(tls)?
     } else {
         Endpoint::from_shared(format!("http://{addr}"))?

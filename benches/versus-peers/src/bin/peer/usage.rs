@@ -23,11 +23,7 @@ impl Reading {
     /// # Errors
     /// `/proc` is not Linux's.
     pub(crate) fn now() -> Result<Self, Failure> {
-        Ok(Self {
-            at: Instant::now(),
-            cpu_seconds: cpu_seconds()?,
-            allocations: counting::total(),
-        })
+        Ok(Self { at: Instant::now(), cpu_seconds: cpu_seconds()?, allocations: counting::total() })
     }
 
     /// # Errors
@@ -48,10 +44,7 @@ fn cpu_seconds() -> Result<f64, Failure> {
     for task in fs::read_dir("/proc/self/task")? {
         // "time on the CPU in ns, time waiting in ns, slices": exact, where `stat` counts ticks of 10 ms.
         let line = fs::read_to_string(task?.path().join("schedstat"))?;
-        let first = line
-            .split_ascii_whitespace()
-            .next()
-            .ok_or("`schedstat` is empty")?;
+        let first = line.split_ascii_whitespace().next().ok_or("`schedstat` is empty")?;
         nanos += first.parse::<u64>()?;
     }
     if nanos > 0 {
@@ -59,9 +52,7 @@ fn cpu_seconds() -> Result<f64, Failure> {
     }
     // A kernel that does not keep them: user and system ticks, fields 14 and 15, counted after the name.
     let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, rest) = stat
-        .rsplit_once(')')
-        .ok_or("`/proc/self/stat` has no name")?;
+    let (_, rest) = stat.rsplit_once(')').ok_or("`/proc/self/stat` has no name")?;
     let mut ticks = 0u64;
     for field in rest.split_ascii_whitespace().skip(11).take(2) {
         ticks += field.parse::<u64>()?;

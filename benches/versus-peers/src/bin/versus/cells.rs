@@ -38,20 +38,13 @@ impl Flavour {
 
 impl Cell {
     pub(crate) const fn new(payload: usize, in_flight: usize, flavour: Flavour) -> Self {
-        Self {
-            payload,
-            in_flight,
-            flavour,
-        }
+        Self { payload, in_flight, flavour }
     }
 
     /// The heading of its table.
     pub(crate) fn title(self) -> String {
         let (payload, flavour) = (self.payload, self.flavour.long());
-        format!(
-            "{self}: {payload} B each way, {} in flight, {flavour}",
-            self.in_flight
-        )
+        format!("{self}: {payload} B each way, {} in flight, {flavour}", self.in_flight)
     }
 }
 
@@ -76,12 +69,8 @@ impl FromStr for Cell {
         else {
             return Err(wrong());
         };
-        let (digits, unit) = payload
-            .strip_suffix('k')
-            .map_or((payload, 1), |kib| (kib, 1024));
-        let flavour = Flavour::BOTH
-            .into_iter()
-            .find(|known| known.short() == flavour);
+        let (digits, unit) = payload.strip_suffix('k').map_or((payload, 1), |kib| (kib, 1024));
+        let flavour = Flavour::BOTH.into_iter().find(|known| known.short() == flavour);
         Ok(Self {
             payload: digits.parse::<usize>().map_err(|_| wrong())? * unit,
             in_flight: in_flight.parse().map_err(|_| wrong())?,
@@ -94,6 +83,8 @@ impl FromStr for Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Contestant {
     Sinew,
+    /// A build of sinew from which something was taken out.
+    Without(Part),
     Lane,
     TonicTls,
     Tonic,
@@ -101,25 +92,64 @@ pub(crate) enum Contestant {
     Tarpc,
 }
 
+/// What can be taken out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Part {
+    /// What decides where a call goes, whether, and what follows: the first endpoint takes all.
+    Mesh,
+    /// The bounds of the decoders and the check of the encoder.
+    Guard,
+}
+
+impl Part {
+    pub(crate) const BOTH: [Self; 2] = [Self::Mesh, Self::Guard];
+
+    /// Payload and calls in flight of the cells in which it is worth a row.
+    pub(crate) const fn conditions(self) -> (usize, usize) {
+        match self {
+            Self::Mesh => (32, 256),
+            Self::Guard => (32, 64),
+        }
+    }
+
+    /// As in `--without-mesh`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mesh => "mesh",
+            Self::Guard => "guard",
+        }
+    }
+}
+
 impl Contestant {
     /// Those that this build can run, in the order in which they do.
     pub(crate) fn built() -> Vec<Self> {
         let all = [
             Self::Sinew,
+            Self::Without(Part::Mesh),
+            Self::Without(Part::Guard),
             Self::Lane,
             Self::TonicTls,
             Self::Tonic,
             Self::TarpcTls,
             Self::Tarpc,
         ];
-        let runs = |one: &Self| cfg!(feature = "sinew") || *one != Self::Sinew;
+        let runs = |one: &Self| cfg!(feature = "sinew") || one.name() != Self::Sinew.name();
         all.into_iter().filter(runs).collect()
+    }
+
+    /// Whether it is worth a row there.
+    pub(crate) fn runs_in(self, cell: Cell) -> bool {
+        match self {
+            Self::Without(part) => part.conditions() == (cell.payload, cell.in_flight),
+            _ => true,
+        }
     }
 
     /// What `peer` calls it.
     pub(crate) const fn name(self) -> &'static str {
         match self {
-            Self::Sinew => "sinew",
+            Self::Sinew | Self::Without(_) => "sinew",
             Self::Lane => "lane",
             Self::TonicTls => "tonic-tls",
             Self::Tonic => "tonic",
@@ -133,6 +163,8 @@ impl fmt::Display for Contestant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Sinew => "sinew (mTLS)",
+            Self::Without(Part::Mesh) => "its mesh taken out",
+            Self::Without(Part::Guard) => "its guard taken out",
             Self::Lane => "bare quinn lane",
             Self::TonicTls => "tonic TLS",
             Self::Tonic => "tonic plaintext",

@@ -40,11 +40,7 @@ impl Peer {
                 }
             }
         });
-        Ok(Self {
-            child,
-            stdin,
-            lines,
-        })
+        Ok(Self { child, stdin, lines })
     }
 
     /// The next line that it prints.
@@ -77,10 +73,8 @@ impl Peer {
             // Whatever of it can be read is better than nothing.
             let _ = stderr.read_to_string(&mut words);
         }
-        let ended = self
-            .child
-            .wait()
-            .map_or_else(|why| why.to_string(), |status| status.to_string());
+        let ended =
+            self.child.wait().map_or_else(|why| why.to_string(), |status| status.to_string());
         words.lines().last().map_or(ended, str::to_owned)
     }
 }

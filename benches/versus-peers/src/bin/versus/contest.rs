@@ -1,12 +1,12 @@
 //! One repetition of one contestant in one cell.
 
-use std::{path::Path, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
 use crate::{
     Failure,
-    cells::{Cell, Contestant},
+    cells::{Cell, Contestant, Part},
     child::Peer,
 };
 
@@ -15,7 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What all repetitions have in common.
 pub(crate) struct Contest<'a> {
-    pub(crate) peer: &'a Path,
+    pub(crate) peer: &'a PathBuf,
+    /// The same from a tree that lacks something.
+    pub(crate) without: &'a HashMap<Part, PathBuf>,
     /// What is measured of each repetition.
     pub(crate) window: Duration,
 }
@@ -50,6 +52,21 @@ struct Called {
 }
 
 impl Contest<'_> {
+    /// Whether there is a program for it.
+    pub(crate) fn has(&self, contestant: Contestant) -> bool {
+        match contestant {
+            Contestant::Without(part) => self.without.contains_key(&part),
+            _ => true,
+        }
+    }
+
+    fn program(&self, contestant: Contestant) -> &PathBuf {
+        match contestant {
+            Contestant::Without(part) => self.without.get(&part).unwrap_or(self.peer),
+            _ => self.peer,
+        }
+    }
+
     /// # Errors
     /// Which end failed, and its words.
     pub(crate) fn run(&self, cell: Cell, contestant: Contestant) -> Result<Sample, Failure> {
@@ -64,15 +81,11 @@ impl Contest<'_> {
                 "--seconds".to_owned(),
                 self.window.as_secs_f64().to_string(),
             ];
-            [contestant.name().to_owned(), role.to_owned()]
-                .into_iter()
-                .chain(of_cell)
-                .collect()
+            [contestant.name().to_owned(), role.to_owned()].into_iter().chain(of_cell).collect()
         };
-        let mut server = Peer::start(self.peer, &words("server"))?;
-        let ready = server
-            .line(PATIENCE)
-            .map_err(|why| format!("server: {why}"))?;
+        let program = self.program(contestant);
+        let mut server = Peer::start(program, &words("server"))?;
+        let ready = server.line(PATIENCE).map_err(|why| format!("server: {why}"))?;
         let mut parts = ready.split_ascii_whitespace().skip(1);
         let (Some(addr), Some(certificate)) = (parts.next(), parts.next()) else {
             return Err(format!("server: `{ready}` is not where it is").into());
@@ -80,7 +93,7 @@ impl Contest<'_> {
         let mut of_client = words("client");
         of_client.extend(["--addr".to_owned(), addr.to_owned()]);
         of_client.extend(["--cert".to_owned(), certificate.to_owned()]);
-        let mut client = Peer::start(self.peer, &of_client)?;
+        let mut client = Peer::start(program, &of_client)?;
 
         let (spent, called) = self.relay(&mut server, &mut client)?;
         let spent: Spent = serde_json::from_str(&spent)?;
@@ -91,20 +104,14 @@ impl Contest<'_> {
     /// Passes the client's `begin` and `end` on, and returns what both then say of the time between.
     fn relay(&self, server: &mut Peer, client: &mut Peer) -> Result<(String, String), Failure> {
         for (word, patience) in [("begin", PATIENCE), ("end", PATIENCE + self.window)] {
-            let line = client
-                .line(patience)
-                .map_err(|why| format!("client: {why}"))?;
+            let line = client.line(patience).map_err(|why| format!("client: {why}"))?;
             if line != word {
                 return Err(format!("client: `{line}` instead of `{word}`").into());
             }
             server.say(word).map_err(|why| format!("server: {why}"))?;
         }
-        let spent = server
-            .line(PATIENCE)
-            .map_err(|why| format!("server: {why}"))?;
-        let called = client
-            .line(PATIENCE)
-            .map_err(|why| format!("client: {why}"))?;
+        let spent = server.line(PATIENCE).map_err(|why| format!("server: {why}"))?;
+        let called = client.line(PATIENCE).map_err(|why| format!("client: {why}"))?;
         Ok((spent, called))
     }
 }

@@ -16,9 +16,9 @@ mod report;
 mod table;
 mod verdict;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{collections::HashMap, path::PathBuf, process::ExitCode, time::Duration};
 
-use cells::{Cell, Contestant};
+use cells::{Cell, Contestant, Part};
 use contest::Contest;
 use outcome::Results;
 use report::Report;
@@ -29,6 +29,7 @@ const REPETITIONS: u32 = 3;
 
 struct Args {
     peer: PathBuf,
+    without: HashMap<Part, PathBuf>,
     /// Per cell and contestant, all repetitions together.
     seconds: f64,
     json: bool,
@@ -53,9 +54,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--peer PATH --seconds N --cells A,B,.. [--json]`.
+/// `--peer PATH [--without-mesh PATH] [--without-guard PATH] --seconds N --cells A,B,.. [--json]`.
 fn arguments() -> Result<Args, Failure> {
     let (mut peer, mut seconds, mut json, mut cells) = (None, None, false, Vec::new());
+    let mut without = HashMap::new();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
@@ -64,16 +66,20 @@ fn arguments() -> Result<Args, Failure> {
             "--seconds" => seconds = Some(value()?.parse()?),
             "--json" => json = true,
             "--cells" => {
-                cells = value()?
-                    .split(',')
-                    .map(str::parse)
-                    .collect::<Result<_, _>>()?;
+                cells = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?;
             }
-            _ => return Err(format!("`{word}` is unknown").into()),
+            other => {
+                let part = Part::BOTH
+                    .into_iter()
+                    .find(|part| other.strip_prefix("--without-") == Some(part.name()));
+                let part = part.ok_or(format!("`{other}` is unknown"))?;
+                without.insert(part, PathBuf::from(value()?));
+            }
         }
     }
     Ok(Args {
         peer: peer.ok_or("no `--peer`")?,
+        without,
         seconds: seconds.ok_or("no `--seconds`")?,
         json,
         cells,
@@ -83,24 +89,29 @@ fn arguments() -> Result<Args, Failure> {
 /// Whether every contestant finished every cell.
 fn run(args: &Args) -> Result<bool, Failure> {
     let report = Report::new(args.json);
-    let contestants = Contestant::built();
     let contest = Contest {
         peer: &args.peer,
+        without: &args.without,
         window: Duration::try_from_secs_f64(args.seconds / f64::from(REPETITIONS))?,
     };
+    let mut contestants = Contestant::built();
+    contestants.retain(|contestant| contest.has(*contestant));
+    let in_cell = |cell: Cell| {
+        let contestants = contestants.iter().copied();
+        contestants.filter(move |contestant| contestant.runs_in(cell))
+    };
+    let runs: usize = args.cells.iter().map(|cell| in_cell(*cell).count()).sum();
     let load = machine::Load::now();
-    let mut progress = report.progress(args.cells.len() * contestants.len() * REPETITIONS as usize);
+    let mut progress = report.progress(runs * REPETITIONS as usize);
     let mut results = Results::default();
     report.line(&format!(
         "echo between two processes on loopback; medians of {REPETITIONS} interleaved repetitions (min .. max)"
     ));
     for &cell in &args.cells {
         for repetition in 0..REPETITIONS {
-            for &contestant in &contestants {
-                progress.step(&format!(
-                    "{cell}, {} of {REPETITIONS}, {contestant}",
-                    repetition + 1
-                ));
+            for contestant in in_cell(cell) {
+                progress
+                    .step(&format!("{cell}, {} of {REPETITIONS}, {contestant}", repetition + 1));
                 if !results.has_failed(cell, contestant) {
                     results.add(cell, contestant, contest.run(cell, contestant));
                 }

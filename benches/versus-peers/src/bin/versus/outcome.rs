@@ -36,10 +36,8 @@ impl Results {
         contestant: Contestant,
         sample: Result<Sample, Failure>,
     ) {
-        let outcome = self
-            .outcomes
-            .entry((cell, contestant))
-            .or_insert_with(|| Outcome::Ran(Vec::new()));
+        let outcome =
+            self.outcomes.entry((cell, contestant)).or_insert_with(|| Outcome::Ran(Vec::new()));
         match (outcome, sample) {
             (Outcome::Ran(samples), Ok(sample)) => samples.push(sample),
             (outcome, Err(why)) => *outcome = Outcome::Failed(why.to_string()),
@@ -69,9 +67,7 @@ impl Results {
     }
 
     pub(crate) fn has_any_failed(&self) -> bool {
-        self.outcomes
-            .values()
-            .any(|outcome| matches!(outcome, Outcome::Failed(_)))
+        self.outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_)))
     }
 }
 
@@ -82,11 +78,7 @@ impl Spread {
         sorted.sort_by(f64::total_cmp);
         let (min, max) = (*sorted.first()?, *sorted.last()?);
         let (low, high) = ((sorted.len() - 1) / 2, sorted.len() / 2);
-        Some(Self {
-            median: (sorted[low] + sorted[high]) / 2.0,
-            min,
-            max,
-        })
+        Some(Self { median: (sorted[low] + sorted[high]) / 2.0, min, max })
     }
 }
 
@@ -97,14 +89,7 @@ mod tests {
     #[test]
     fn the_median_is_the_middle_one_whatever_the_order() {
         let spread = Spread::of([5.0, 1.0, 9.0].into_iter());
-        assert_eq!(
-            spread,
-            Some(Spread {
-                median: 5.0,
-                min: 1.0,
-                max: 9.0
-            })
-        );
+        assert_eq!(spread, Some(Spread { median: 5.0, min: 1.0, max: 9.0 }));
     }
 
     #[test]

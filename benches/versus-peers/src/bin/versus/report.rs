@@ -35,12 +35,7 @@ impl Report {
 
     pub(crate) fn progress(&self, steps: usize) -> Progress {
         let terminal = std::io::stderr().is_terminal();
-        Progress {
-            terminal,
-            begun: Instant::now(),
-            done: 0,
-            steps,
-        }
+        Progress { terminal, begun: Instant::now(), done: 0, steps }
     }
 }
 
@@ -48,14 +43,9 @@ impl Progress {
     /// Before each step.
     pub(crate) fn step(&mut self, what: &str) {
         if self.terminal {
-            let left = self
-                .seconds_left()
-                .map(|left| format!(", {left:.0} s left"));
+            let left = self.seconds_left().map(|left| format!(", {left:.0} s left"));
             let (done, steps) = (self.done, self.steps);
-            eprint!(
-                "\r\x1b[2K[{done}/{steps}{}] {what}",
-                left.unwrap_or_default()
-            );
+            eprint!("\r\x1b[2K[{done}/{steps}{}] {what}", left.unwrap_or_default());
             // A progress line that cannot be shown is not worth a word.
             let _ = std::io::stderr().flush();
         }

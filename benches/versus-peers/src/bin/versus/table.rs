@@ -11,42 +11,16 @@ const COLUMNS: usize = 10;
 type Row = [String; COLUMNS];
 
 /// The figures that a ratio is made of, in the order of the last columns.
-const COMPARED: [fn(&Sample) -> f64; 4] = [
-    |one| one.calls_per_second,
-    |one| one.p50_us,
-    |one| one.p99_us,
-    |one| one.cpu_us_per_call,
-];
+const COMPARED: [fn(&Sample) -> f64; 4] =
+    [|one| one.calls_per_second, |one| one.p50_us, |one| one.p99_us, |one| one.cpu_us_per_call];
 
 /// The lines of one cell, its heading first.
 pub(crate) fn cell(cell: Cell, contestants: &[Contestant], results: &Results) -> Vec<String> {
     let mut rows = vec![
-        [
-            "",
-            "calls/s",
-            "p50 us",
-            "p99 us",
-            "CPU us",
-            "allocations",
-            "ours /",
-            "theirs:",
-            "",
-            "",
-        ]
-        .map(str::to_owned),
-        [
-            "",
-            "",
-            "",
-            "",
-            "per call",
-            "client + server",
-            "calls/s",
-            "p50",
-            "p99",
-            "CPU",
-        ]
-        .map(str::to_owned),
+        ["", "calls/s", "p50 us", "p99 us", "CPU us", "allocations", "ours /", "theirs:", "", ""]
+            .map(str::to_owned),
+        ["", "", "", "", "per call", "client + server", "calls/s", "p50", "p99", "CPU"]
+            .map(str::to_owned),
     ];
     let mut failures = Vec::new();
     for &contestant in contestants {
@@ -131,12 +105,7 @@ mod tests {
 
     #[test]
     fn commas_stand_between_thousands_only() {
-        let cases = [
-            ("7", "7"),
-            ("123", "123"),
-            ("1234", "1,234"),
-            ("1234567", "1,234,567"),
-        ];
+        let cases = [("7", "7"), ("123", "123"), ("1234", "1,234"), ("1234567", "1,234,567")];
         for (plain, expected) in cases {
             assert_eq!(grouped(plain), expected);
         }

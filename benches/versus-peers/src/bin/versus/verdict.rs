@@ -4,7 +4,7 @@
 //! for latencies and allocations. A figure whose cells did not all run is absent.
 
 use crate::{
-    cells::{Cell, Contestant, Flavour},
+    cells::{Cell, Contestant, Flavour, Part},
     contest::Sample,
     outcome::Results,
 };
@@ -30,37 +30,20 @@ impl Verdict {
             })
         };
         let latency = |conditions, theirs, figure: fn(&Sample) -> f64| {
-            worse(conditions, f64::max, |cell| {
-                ratio(results, cell, theirs, figure)
-            })
+            worse(conditions, f64::max, |cell| ratio(results, cell, theirs, figure))
         };
+        let with = |part: Part| rate(part.conditions(), Contestant::Without(part));
         let (tonic, tarpc) = (Contestant::TonicTls, Contestant::TarpcTls);
         let figures = vec![
-            (
-                "small_vs_tonic_tls",
-                "32 B, 64 in flight: calls/s, x tonic TLS",
-                rate(SMALL, tonic),
-            ),
-            (
-                "small_vs_tarpc_tls",
-                "32 B, 64 in flight: calls/s, x tarpc TLS",
-                rate(SMALL, tarpc),
-            ),
+            ("small_vs_tonic_tls", "32 B, 64 in flight: calls/s, x tonic TLS", rate(SMALL, tonic)),
+            ("small_vs_tarpc_tls", "32 B, 64 in flight: calls/s, x tarpc TLS", rate(SMALL, tarpc)),
             (
                 "small_p99_vs_tonic_tls",
                 "32 B, 64 in flight: p99, x tonic TLS",
                 latency(SMALL, tonic, |one| one.p99_us),
             ),
-            (
-                "kib_vs_tonic_tls",
-                "1 KiB, 64 in flight: calls/s, x tonic TLS",
-                rate(KIB, tonic),
-            ),
-            (
-                "kib_vs_tarpc_tls",
-                "1 KiB, 64 in flight: calls/s, x tarpc TLS",
-                rate(KIB, tarpc),
-            ),
+            ("kib_vs_tonic_tls", "1 KiB, 64 in flight: calls/s, x tonic TLS", rate(KIB, tonic)),
+            ("kib_vs_tarpc_tls", "1 KiB, 64 in flight: calls/s, x tarpc TLS", rate(KIB, tarpc)),
             (
                 "alone_p50_vs_tarpc_tls",
                 "32 B, one at a time: p50, x tarpc TLS",
@@ -83,6 +66,16 @@ impl Verdict {
                     let of = |who| allocations(results, cell, who);
                     Some(of(Contestant::Sinew)? - of(Contestant::Lane)?)
                 }),
+            ),
+            (
+                "mesh_on_vs_off",
+                "32 B, 256 in flight: calls/s, x a build without the mesh",
+                with(Part::Mesh),
+            ),
+            (
+                "guard_on_vs_off",
+                "32 B, 64 in flight: calls/s, x a build without the guard",
+                with(Part::Guard),
             ),
         ];
         Self { figures }
@@ -156,20 +149,13 @@ mod tests {
     }
 
     fn figure(verdict: &Verdict, key: &str) -> Option<f64> {
-        verdict
-            .figures
-            .iter()
-            .find(|(known, ..)| *known == key)
-            .and_then(|(.., figure)| *figure)
+        verdict.figures.iter().find(|(known, ..)| *known == key).and_then(|(.., figure)| *figure)
     }
 
     #[test]
     fn the_worse_flavour_counts_for_rates_and_for_latencies() {
         let mut results = Results::default();
-        for (flavour, ours) in Flavour::BOTH
-            .into_iter()
-            .zip([(800.0, 10.0), (500.0, 40.0)])
-        {
+        for (flavour, ours) in Flavour::BOTH.into_iter().zip([(800.0, 10.0), (500.0, 40.0)]) {
             let cell = Cell::new(32, 64, flavour);
             results.add(cell, Contestant::Sinew, Ok(sample(ours.0, ours.1)));
             results.add(cell, Contestant::TonicTls, Ok(sample(100.0, 100.0)));
@@ -177,6 +163,22 @@ mod tests {
         let verdict = Verdict::of(&results);
         assert_eq!(figure(&verdict, "small_vs_tonic_tls"), Some(5.0));
         assert_eq!(figure(&verdict, "small_p99_vs_tonic_tls"), Some(0.4));
+    }
+
+    #[test]
+    fn what_was_taken_out_is_compared_with_the_whole() {
+        let mut results = Results::default();
+        for flavour in Flavour::BOTH {
+            let cell = Cell::new(32, 256, flavour);
+            results.add(cell, Contestant::Sinew, Ok(sample(95.0, 10.0)));
+            let without = Contestant::Without(Part::Mesh);
+            assert!(without.runs_in(cell));
+            assert!(!without.runs_in(Cell::new(32, 64, flavour)));
+            results.add(cell, without, Ok(sample(100.0, 10.0)));
+        }
+        let verdict = Verdict::of(&results);
+        assert_eq!(figure(&verdict, "mesh_on_vs_off"), Some(0.95));
+        assert_eq!(figure(&verdict, "guard_on_vs_off"), None);
     }
 
     #[test]

@@ -39,10 +39,7 @@ impl Frames {
         {
             let mut frame = self.chunk.split_to(4 + length);
             frame.advance(4);
-            return Some(Frame {
-                call: frame.get_u32(),
-                payload: frame,
-            });
+            return Some(Frame { call: frame.get_u32(), payload: frame });
         }
         self.next_in_pieces()
     }
@@ -56,10 +53,7 @@ impl Frames {
         }
         let mut frame = self.carry.split_to(whole).freeze();
         frame.advance(4);
-        Some(Frame {
-            call: frame.get_u32(),
-            payload: frame,
-        })
+        Some(Frame { call: frame.get_u32(), payload: frame })
     }
 
     /// Moves bytes from the chunk until the carry holds `want`, or the chunk is used up.

@@ -42,12 +42,7 @@ pub(crate) fn endpoint(args: &Args, server: Option<ServerConfig>) -> Result<Endp
     let buffers = socket2::SockRef::from(&socket);
     buffers.set_recv_buffer_size(SOCKET_BUFFER)?;
     buffers.set_send_buffer_size(SOCKET_BUFFER)?;
-    Ok(Endpoint::new(
-        config,
-        server,
-        socket,
-        Arc::new(TokioRuntime),
-    )?)
+    Ok(Endpoint::new(config, server, socket, Arc::new(TokioRuntime))?)
 }
 
 fn transport(args: &Args) -> Arc<TransportConfig> {
