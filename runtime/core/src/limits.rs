@@ -530,6 +530,10 @@ limits! {
     ratio BUDGET_SHARE: f64 = 0.2;
     /// What it puts into the purse for retries after a refusal for overload.
     ratio BUDGET_OVERLOAD_SHARE: f64 = 0.1;
+    /// So many retries in a row that failed are in vain: until one succeeds, what was saved is kept ...
+    count BUDGET_VAIN_AFTER: u32 = 20;
+    /// ... and a call pays for this much of a retry, to find out.
+    ratio BUDGET_VAIN_SHARE: f64 = 0.1;
     /// Retries per second that need no calls.
     count BUDGET_RESERVE_PER_S: u64 = 1;
     /// The most of those that are saved.

@@ -30,8 +30,8 @@ impl Tree {
             let (path, kind) = (entry.path(), entry.file_type()?);
             let relative = format!("{prefix}{name}");
             if kind.is_dir() {
-                let skipped = [".git", "node_modules", "__pycache__"].contains(&name.as_str())
-                    || relative == "target"
+                let skipped = [".git", "target", "node_modules", "__pycache__"]
+                    .contains(&name.as_str())
                     || path.join("CACHEDIR.TAG").exists();
                 if !skipped {
                     self.read_below(&path, &format!("{relative}/"))?;
@@ -162,6 +162,7 @@ mod tests {
         for (path, text) in [
             (".git/HEAD", "x"),
             ("target/debug/x.rs", "x"),
+            ("benches/peers/target/release/x.rs", "x"),
             ("elsewhere/CACHEDIR.TAG", "x"),
             ("elsewhere/x.rs", "x"),
             ("src/lib.rs", "//! Kept."),

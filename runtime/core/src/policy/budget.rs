@@ -10,18 +10,26 @@
 //!   withdraw  -1 when a retry is scheduled, not when it is sent
 //!   reserve   1 per second, at most 10 saved, while fewer than 50 calls came in 10 s: a client of few calls may retry
 //!             too, and one of many adds no more than its share
+//!   in vain   after 20 retries in a row that failed: +0.1 per call, and nothing of what was saved, until one succeeds
+//!             or the last failure is 10 s old
 //! ```
 //!
-//! After Finagle's `RetryBudget`; its reserve is 10 per second, which a thousand clients make ten thousand.
+//! After Finagle's `RetryBudget`; its reserve is 10 per second, which a thousand clients make ten thousand. That retries
+//! in vain cost more is ours: ten seconds of savings hide the death of one server of three, and would triple the load in
+//! the first second of an outage of all three, where no retry can help.
 //!
 //! # Invariants
 //! 1. It is never negative.
 //! 2. Retries of any time are at most that time's deposits, those of the 10 s before it, and the reserve.
+//! 3. In vain they are at most half of that time's deposits, the 20, and 10 more.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{
-    limits::{BUDGET_OVERLOAD_SHARE, BUDGET_RESERVE_MAX, BUDGET_RESERVE_PER_S, BUDGET_SHARE},
+    limits::{
+        BUDGET_OVERLOAD_SHARE, BUDGET_RESERVE_MAX, BUDGET_RESERVE_PER_S, BUDGET_SHARE,
+        BUDGET_VAIN_AFTER, BUDGET_VAIN_SHARE,
+    },
     window::Window,
 };
 
@@ -44,7 +52,22 @@ pub enum Purpose {
 pub struct Budget {
     any: Purse,
     overload: Purse,
+    vain: Vain,
 }
+
+/// What there is for retries while none succeeds.
+#[derive(Clone, Debug)]
+struct Vain {
+    /// Retries in a row that failed, and the last of them.
+    row: u32,
+    last: Instant,
+    /// Per deposit, and what is left.
+    share: u64,
+    left: u64,
+}
+
+/// How long it counts that retries failed: as long as deposits do.
+const REMEMBERED: Duration = Duration::from_secs(10);
 
 /// Thousandths of a retry.
 #[derive(Clone, Debug)]
@@ -68,6 +91,12 @@ impl Budget {
         Self {
             any: Purse::new(share, now),
             overload: Purse::new(BUDGET_OVERLOAD_SHARE.min(share), now),
+            vain: Vain {
+                row: 0,
+                last: now,
+                share: thousandths(BUDGET_VAIN_SHARE.min(share)),
+                left: BUDGET_RESERVE_MAX * ONE,
+            },
         }
     }
 
@@ -78,6 +107,13 @@ impl Budget {
             purse.window.add_at(LEFT, paid, second, now);
             purse.window.add_at(PAID, paid, second, now);
         }
+        self.vain.earn(calls.saturating_mul(self.vain.share));
+    }
+
+    /// A retry was answered, or failed as well.
+    pub fn came_to(&mut self, answered: bool, now: Instant) {
+        self.vain.row = if answered { 0 } else { self.vain.row.saturating_add(1) };
+        self.vain.last = now;
     }
 
     /// The second that a call which begins now belongs to.
@@ -88,8 +124,11 @@ impl Budget {
     /// Pays for one retry, if there is enough.
     pub fn withdraw(&mut self, purpose: Purpose, now: Instant) -> bool {
         let overload = purpose == Purpose::Overload;
-        if self.any.balance(now) < ONE || (overload && self.overload.balance(now) < ONE) {
+        if self.balance(now) < ONE || (overload && self.overload.balance(now) < ONE) {
             return false;
+        }
+        if self.vain.is(now) {
+            self.vain.left -= ONE;
         }
         self.any.take(now);
         if overload {
@@ -101,6 +140,9 @@ impl Budget {
     /// A retry that was paid for and not sent.
     pub fn refund(&mut self, purpose: Purpose, now: Instant) {
         self.any.give_back(now);
+        if self.vain.is(now) {
+            self.vain.earn(ONE);
+        }
         if purpose == Purpose::Overload {
             self.overload.give_back(now);
         }
@@ -108,20 +150,35 @@ impl Budget {
 
     /// Retries that could be paid for now, in thousandths.
     pub fn balance(&mut self, now: Instant) -> u64 {
-        self.any.balance(now)
+        let saved = self.any.balance(now);
+        if self.vain.is(now) { saved.min(self.vain.left) } else { saved }
     }
 
     /// Whether half of what there could be is left: of what ten seconds of calls have paid in, and of the reserve.
     pub fn is_half_full(&mut self, now: Instant) -> bool {
         let most = self.any.window.sums(now)[PAID] + BUDGET_RESERVE_MAX * ONE;
-        self.any.balance(now) * 2 >= most
+        self.balance(now) * 2 >= most
     }
+}
+
+impl Vain {
+    fn is(&self, now: Instant) -> bool {
+        self.row >= BUDGET_VAIN_AFTER && now.saturating_duration_since(self.last) < REMEMBERED
+    }
+
+    fn earn(&mut self, thousandths: u64) {
+        self.left = self.left.saturating_add(thousandths).min(BUDGET_RESERVE_MAX * ONE);
+    }
+}
+
+fn thousandths(share: f64) -> u64 {
+    (share * ONE as f64).round() as u64
 }
 
 impl Purse {
     fn new(share: f64, now: Instant) -> Self {
         Self {
-            share: (share * ONE as f64).round() as u64,
+            share: thousandths(share),
             window: Window::new(now),
             reserve: BUDGET_RESERVE_MAX * ONE,
             filled: now,
@@ -202,6 +259,44 @@ mod tests {
         assert!(!budget.withdraw(Purpose::Any, t0 + Duration::from_millis(999)));
         assert!(budget.withdraw(Purpose::Any, t0 + Duration::from_millis(1000)));
         assert!(!budget.withdraw(Purpose::Any, t0 + Duration::from_millis(1900)));
+    }
+
+    #[test]
+    fn retries_in_vain_spend_no_savings() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        budget.deposit(5000, 0, t0);
+        let at = |seconds| t0 + Duration::from_secs(seconds);
+        // 500 calls a second, which all fail, and their retries as well.
+        let mut retries = 0;
+        for second in 1..=10 {
+            for _ in 0..500 {
+                budget.deposit(1, second, at(second));
+                if budget.withdraw(Purpose::Any, at(second)) {
+                    budget.came_to(false, at(second));
+                    retries += 1;
+                }
+            }
+        }
+        let most = 5000 / 10 + u64::from(BUDGET_VAIN_AFTER) + BUDGET_RESERVE_MAX;
+        assert!((most - 5..=most).contains(&retries), "{retries} of {most}");
+        // One that succeeds opens the savings again.
+        assert!(budget.balance(at(10)) <= BUDGET_RESERVE_MAX * ONE);
+        budget.came_to(true, at(10));
+        assert!(budget.balance(at(10)) > 400 * ONE);
+    }
+
+    #[test]
+    fn that_retries_were_in_vain_is_forgotten() {
+        let t0 = start();
+        let mut budget = Budget::new(t0);
+        let at = |seconds| t0 + Duration::from_secs(seconds);
+        for _ in 0..BUDGET_VAIN_AFTER {
+            budget.came_to(false, at(1));
+        }
+        budget.deposit(1000, 9, at(9));
+        assert_eq!(budget.balance(at(10)), BUDGET_RESERVE_MAX * ONE);
+        assert_eq!(budget.balance(at(11)), 200 * ONE + BUDGET_RESERVE_MAX * ONE);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use sinew_core::{
     rng::SplitMix,
 };
 
-use super::super::{Bar, Figure};
+use super::super::{Bar, Fate, Figure, ServerSpec, Setup, World};
 
 const LOST: Failed = Failed {
     code: Code::Unavailable,
@@ -133,7 +133,34 @@ pub(super) fn layers(seed: u64) -> Vec<Figure> {
         ours: Chain::new(3, 4, false, Some(0.2), seed).amplification(),
         bar: Bar::About(1.73, 0.1),
     };
-    vec![figure("4a", 3, 64.0), figure("4b", 5, 1024.0), per_layer]
+    vec![figure("4a", 3, 64.0), figure("4b", 5, 1024.0), per_layer, outage(seed)]
+}
+
+/// Three servers that answer 500 calls a second for ten seconds, and then fail each for ten: attempts per call then.
+fn outage(seed: u64) -> Figure {
+    let ms = Duration::from_millis;
+    let attempts = |budget| {
+        let server =
+            |_| ServerSpec {
+                workers: 100,
+                fate: Box::new(move |at, _| {
+                    if at < ms(10_000) { Fate::Answers(ms(2)) } else { Fate::Fails(ms(2)) }
+                }),
+            };
+        let servers = (0..3).map(server).collect();
+        let mut setup = Setup::new(servers, 500.0, ms(20_000));
+        setup.warm_up = ms(10_000);
+        setup.config = Config { budget, ..Config::default() };
+        let stats = World::run(setup, seed);
+        stats.attempts as f64 / stats.calls as f64
+    };
+    Figure {
+        id: "4d",
+        name: "three servers, all fail after ten good seconds: attempts per call".to_owned(),
+        naive: Some((attempts(None), Some(3.0))),
+        ours: attempts(Config::default().budget),
+        bar: Bar::AtMost(1.2),
+    }
 }
 
 /// gRPC's table, for a budget in place of its bucket: the reserve is 10, and what a server says is done.

@@ -118,6 +118,8 @@ pub struct Ticket {
     pub(super) breaker: breaker::Ticket,
     stripe: usize,
     pub(super) sent: Instant,
+    /// It is not the first of its call.
+    pub(super) again: bool,
 }
 
 impl Ticket {
@@ -440,7 +442,7 @@ impl Member {
         if (1..u32::MAX / 2).contains(&since) {
             self.picked_ms.store(self.ms(now), Relaxed);
         }
-        Some(Ticket { breaker, stripe, sent: now })
+        Some(Ticket { breaker, stripe, sent: now, again: false })
     }
 
     /// An attempt is over. What it means for the latency is `sample`.

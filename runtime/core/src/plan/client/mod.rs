@@ -66,7 +66,7 @@ use crate::{
     codes::{Disposition, Reason},
     limits::{self, EJECTED_MAX, SUBSETS_MAX},
     policy::{
-        breaker::falls_behind,
+        breaker::{Verdict as Blame, falls_behind},
         budget::{Budget, Purpose},
         retry::{self, Again, Cost},
         throttle::Throttle,
@@ -339,6 +339,9 @@ impl ClientPlan {
             effects.sample = Sample::Took;
         }
         self.throttle_settle(effects.throttle, now);
+        if ticket.again && matches!(effects.breaker, Blame::Success | Blame::Failure) {
+            self.shared().budget.came_to(effects.breaker == Blame::Success, now);
+        }
         let was_open = of.is_open();
         let settled = of.settle(ticket, effects.breaker, effects.sample, now);
         let cause = settled.asks_to_open.filter(|cause| {

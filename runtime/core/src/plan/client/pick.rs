@@ -99,10 +99,11 @@ impl ClientPlan {
             Some(key) => self.by_key(members, turn, key, now),
             None => self.probe(members, turn, now),
         };
-        let picked = match first {
+        let mut picked = match first {
             Some(picked) => picked,
             None => self.cheapest(members, turn, now, rng)?,
         };
+        picked.ticket.again = turn.past.attempts > 0;
         turn.at = members[picked.at].as_ref().id();
         Some(picked)
     }
