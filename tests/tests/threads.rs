@@ -1,6 +1,11 @@
 //! What holds of a client's plan when two threads decide at once.
 
-use std::{sync::Barrier, thread, time::Instant};
+use std::{
+    hint::spin_loop,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Instant,
+};
 
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
@@ -74,17 +79,21 @@ impl World {
 #[test]
 fn of_two_that_ask_at_once_one_is_out() {
     let failure = Outcome::Failed { failed: &UNAVAILABLE, had: None };
-    for round in 0..1000 {
+    for round in 0..5000 {
         let world = World::new(2);
         let sent = world.sent(limits::BREAKER_IN_A_ROW as usize, &mut SplitMix::new(round));
-        let together = Barrier::new(2);
+        let here = AtomicUsize::new(0);
         let ask = |at: usize| {
             let mut rng = SplitMix::new(round);
             let (last, before) = sent[at].split_last().must("some");
             for picked in before {
                 assert_eq!(world.settle(picked, failure, &mut rng), None);
             }
-            together.wait();
+            // Not asleep: who is woken comes too late.
+            here.fetch_add(1, Ordering::SeqCst);
+            while here.load(Ordering::SeqCst) < 2 {
+                spin_loop();
+            }
             world.settle(last, failure, &mut rng)
         };
         let events = thread::scope(|scope| {
