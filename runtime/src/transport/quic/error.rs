@@ -27,6 +27,9 @@ pub(crate) enum ConnectError {
     /// No answer, or none that finished the handshake.
     #[error("the handshake timed out after {0:?}")]
     TimedOut(Duration),
+    /// The host said that no program listens at the port.
+    #[error("nobody listens there, its host says; is the server running?")]
+    NobodyListens,
     /// The peer, or we, turned the connection away.
     #[error("the connection was refused: {0}")]
     Refused(String),

@@ -11,10 +11,27 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::UdpSocket, time::timeout};
+use tokio::{
+    net::UdpSocket,
+    time::{sleep, timeout},
+};
 
 /// How long the answer may take; who does not answer in that time has not refused.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// A handshake that is not answered for this long makes one ask: most take a few milliseconds.
+const HANDSHAKE: Duration = Duration::from_millis(50);
+
+/// Resolves once a host says that nobody listens, which is asked some time after a handshake began; never otherwise.
+///
+/// A server that has gone is known by QUIC only by its silence, and calls that wait for the connection would wait as
+/// long.
+pub(super) async fn refused(peer: SocketAddr) {
+    sleep(HANDSHAKE).await;
+    if !is_refused(peer).await {
+        std::future::pending().await
+    }
+}
 
 pub(super) async fn is_refused(peer: SocketAddr) -> bool {
     match timeout(PATIENCE, ask(peer)).await {
@@ -39,6 +56,17 @@ async fn ask(peer: SocketAddr) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_handshake_with_a_port_that_is_closed_ends_early_and_with_one_that_is_silent_does_not()
+     {
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let peer = silent.local_addr().unwrap();
+        let waited = timeout(HANDSHAKE * 4, refused(peer)).await;
+        assert!(waited.is_err(), "a listener that says nothing");
+        drop(silent);
+        timeout(Duration::from_secs(5), refused(peer)).await.unwrap();
+    }
 
     #[tokio::test]
     async fn a_port_without_a_listener_refuses_and_one_with_a_listener_does_not() {

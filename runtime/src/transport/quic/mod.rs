@@ -161,7 +161,11 @@ impl QuicEndpoint {
             .endpoint
             .connect_with(config, peer, server_name)
             .map_err(|why| ConnectError::Unusable(why.to_string()))?;
-        complete(connecting, identify).await
+        tokio::select! {
+            biased;
+            link = complete(connecting, identify) => link,
+            () = hint::refused(peer) => Err(ConnectError::NobodyListens),
+        }
     }
 
     /// The next connection that may begin its handshake, or `None` after [`close`](Self::close).
