@@ -264,11 +264,22 @@ async fn a_deadline_says_how_long_it_was_and_whose() {
     assert_eq!(status.reason(), Reason::Expired);
     assert_says(&status, &["DeadlineExceeded", "deadline", "maybe processed", " ms"]);
     // Said by the client's own timer, the length is exact.
-    let server = scene.serve(|server| server.serve(Counting::new().server())).await;
-    let gone = server.address();
-    server.drained().await;
-    let client: ProbeClient = scene.client_at(&[gone]).await;
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").must("a socket");
+    let address = silent.local_addr().must("an address");
+    let client: ProbeClient = scene.client_at(&[address]).await;
     let status = client.with(CallOptions::new().timeout(ms(120))).hold().await.must_err();
     assert_says(&status, &["120 ms", "not processed"]);
     assert_eq!(status.ran(), Ran::No, "{status}");
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_said_long_before_the_deadline() {
+    let (scene, _probe, server, _client) = probe().await;
+    let gone = server.address();
+    server.drained().await;
+    let client: ProbeClient = scene.client_at(&[gone]).await;
+    let options = CallOptions::new().timeout(ms(30_000)).wait_for_ready(ms(300));
+    let status = client.with(options).hold().await.must_err();
+    assert_eq!((status.code(), status.ran()), (Code::Unavailable, Ran::No), "{status}");
+    assert_says(&status, &["nobody listens", &gone.to_string()]);
 }

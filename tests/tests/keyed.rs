@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 /// Where the calls of each user go: one process for each, though eight calls of each are out at a time.
 async fn homes(client: &ProbeClient) -> BTreeMap<String, u32> {
     let mut homes = BTreeMap::new();
-    for user in 0..30 {
+    for user in 0..90 {
         let user = format!("user-{user}");
         let mut calls = JoinSet::new();
         (0..8).for_each(|_| _ = calls.spawn(client.home(user.clone())));
@@ -40,7 +40,7 @@ async fn a_key_has_one_server_and_another_when_that_is_killed_and_the_first_agai
     let client: ProbeClient = scene.client_at(&addresses).await;
     let before = homes(&client).await;
     let used: BTreeSet<_> = before.values().collect();
-    assert_eq!(used.len(), 3, "every server has some of thirty users: {before:?}");
+    assert_eq!(used.len(), 3, "every server has some of ninety users: {before:?}");
     addresses.reverse();
     let other: ProbeClient = scene.client_at(&addresses).await;
     assert_eq!(homes(&other).await, before, "all clients agree");
