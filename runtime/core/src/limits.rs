@@ -423,6 +423,8 @@ limits! {
     time DEAD_AFTER: Duration = Duration::from_secs(1);
     /// How often calls on a silent connection look again whether they can go elsewhere: there may have been nowhere to go.
     time LOOK_AGAIN: Duration = Duration::from_millis(200);
+    /// A handshake without an answer for this long makes one ask the host whether anybody listens at the port.
+    time CONNECT_HINT: Duration = Duration::from_millis(50);
     /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.
     count HINT_PTO: u32 = 2;
 

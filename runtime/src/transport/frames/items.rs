@@ -280,8 +280,8 @@ pub(super) fn broken(error: &ReadError) -> Status {
     }
 }
 
-/// Items that follow each other faster than this are written together: about what a write itself costs, so that waiting
-/// for one more never doubles the time of an item.
+/// Items that follow each other faster than this are written together: about what a write itself costs. Where a quick one
+/// is followed by one that takes its thread for long, it waits for that one: a stream that works should yield.
 const QUICK: Duration = Duration::from_micros(20);
 
 /// How the writing of items ended.

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use sinew_core::limits;
 use tokio::{
     net::UdpSocket,
     time::{sleep, timeout},
@@ -19,15 +20,12 @@ use tokio::{
 /// How long the answer may take; who does not answer in that time has not refused.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// A handshake that is not answered for this long makes one ask: most take a few milliseconds.
-const HANDSHAKE: Duration = Duration::from_millis(50);
-
 /// Resolves once a host says that nobody listens, which is asked some time after a handshake began; never otherwise.
 ///
 /// A server that has gone is known by QUIC only by its silence, and calls that wait for the connection would wait as
 /// long.
 pub(super) async fn refused(peer: SocketAddr) {
-    sleep(HANDSHAKE).await;
+    sleep(limits::CONNECT_HINT).await;
     if !is_refused(peer).await {
         std::future::pending().await
     }
@@ -62,7 +60,7 @@ mod tests {
      {
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let peer = silent.local_addr().unwrap();
-        let waited = timeout(HANDSHAKE * 4, refused(peer)).await;
+        let waited = timeout(limits::CONNECT_HINT * 4, refused(peer)).await;
         assert!(waited.is_err(), "a listener that says nothing");
         drop(silent);
         timeout(Duration::from_secs(5), refused(peer)).await.unwrap();
