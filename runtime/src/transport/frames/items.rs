@@ -434,3 +434,86 @@ fn put_data(out: &mut Vec<u8>, more: bool, bytes: &[u8], to: Addressed) -> Insta
     out.extend_from_slice(bytes);
     stamp
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes everything, and counts how often it was asked to.
+    #[derive(Debug, Default)]
+    struct Sink {
+        writes: usize,
+        bytes: usize,
+    }
+
+    impl LinkSend for Sink {
+        fn poll_write(
+            &mut self,
+            _: &mut Context<'_>,
+            data: &mut Bytes,
+        ) -> Poll<Result<(), LinkError>> {
+            self.writes += 1;
+            self.bytes += std::mem::take(data).len();
+            Poll::Ready(Ok(()))
+        }
+
+        fn finish(&mut self) {}
+
+        fn reset(&mut self, _: u64) {}
+
+        fn poll_stopped(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<u64>, LinkError>> {
+            Poll::Pending
+        }
+    }
+
+    /// So many items of 20 bytes; before each it is pending once, if it `waits`.
+    struct Items {
+        left: usize,
+        waits: bool,
+        waited: bool,
+    }
+
+    impl EncodeItems for Items {
+        fn poll_encode(
+            &mut self,
+            cx: &mut Context<'_>,
+            _: u8,
+            out: &mut Vec<u8>,
+        ) -> Poll<Option<Result<(), Failure>>> {
+            if self.left == 0 {
+                return Poll::Ready(None);
+            }
+            // Asked twice: by the writer with something to write, and by the one that waits.
+            self.waited = self.waits && !self.waited;
+            if self.waited {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.left -= 1;
+            out.extend_from_slice(&[7; 20]);
+            Poll::Ready(Some(Ok(())))
+        }
+    }
+
+    async fn written(left: usize, waits: bool) -> Sink {
+        let call = Addressed { call: 1, epoch: Instant::now(), deadline: None };
+        let to = Destination { method: "a method", codec: 1, call, room: None };
+        let (mut sink, mut items) = (Sink::default(), Items { left, waits, waited: false });
+        let ended = write_items(&mut sink, &mut items, &to).await;
+        assert!(matches!(ended, Ok(Written::Ended)));
+        assert!(sink.bytes >= left * 20);
+        sink
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_items_that_come_at_once_are_written_together() {
+        let sink = written(10_000, false).await;
+        let most = sink.bytes / limits::LANE_MESSAGE_MAX + 1;
+        assert!(sink.writes <= most, "{} writes of {} bytes", sink.writes, sink.bytes);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_item_waits_for_one_that_is_not_there() {
+        assert_eq!(written(50, true).await.writes, 50);
+    }
+}
