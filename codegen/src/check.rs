@@ -2,9 +2,11 @@
 //!
 //! A mistake takes as little away as it can: a method whose name is wrong is still there to be called.
 
+mod http;
+
 use crate::{
     messages,
-    model::{ArgumentKind, Extent, Hedge, Method, Service, Value, WireName},
+    model::{ArgumentKind, Extent, Form, Hedge, Method, Service, Value, WireName},
     report::{Report, Spot},
     suggest,
 };
@@ -26,6 +28,7 @@ pub(crate) fn service(service: &mut Service, report: &mut Report) {
         arguments(method, report);
         key(method, report);
         raw(method, report);
+        http::binding(method, report);
         hedge(method, report);
     }
     same_names(&mut service.methods, report);
@@ -96,12 +99,12 @@ fn raw(method: &mut Method, report: &mut Report) {
         report.push(at, messages::TRUSTED_RAW);
     }
     let takes_bytes = match method.arguments.as_slice() {
-        [only] => matches!(only.kind, ArgumentKind::Value { is_bytes: true }),
+        [only] => matches!(only.kind, ArgumentKind::Value { form: Form::Bytes }),
         _ => false,
     };
     let returns_bytes = matches!(
         method.output.value,
-        Value::One { is_bytes: true, .. } | Value::Aliased { is_bytes: true }
+        Value::One { form: Form::Bytes, .. } | Value::Aliased { form: Form::Bytes }
     );
     if !(takes_bytes && returns_bytes) {
         report.push(at, messages::RAW);
@@ -119,7 +122,7 @@ fn hedge(method: &mut Method, report: &mut Report) {
     };
     let message = if streams {
         messages::HEDGED_STREAM
-    } else if !method.options.idempotent {
+    } else if method.options.idempotent != Some(true) {
         messages::HEDGE_NOT_IDEMPOTENT
     } else if late {
         messages::HEDGE_TOO_LATE

@@ -220,6 +220,15 @@ pub(crate) fn takes_no_value(key: &str) -> Message {
     message(format!("`{key}` takes no value"), format!("write `{key}` alone, or leave it out"))
 }
 
+pub(crate) fn needs_bool(key: &str) -> Message {
+    message(
+        format!("`{key}` is true or false"),
+        format!(
+            "write `{key}` alone, or `{key} = false` where a binding to HTTP would say otherwise"
+        ),
+    )
+}
+
 pub(crate) fn needs_text(key: &str, example: &str) -> Message {
     message(format!("`{key}` needs a value in quotes"), format!("write `{key} = \"{example}\"`"))
 }
@@ -233,9 +242,6 @@ pub(crate) fn attribute_form(name: &str) -> Message {
         format!("write `#[{name}(..)]`"),
     )
 }
-
-pub(crate) const HTTP: Message =
-    fixed("`#[http(..)]` is kept for bindings to plain HTTP, which do not exist yet", "remove it");
 
 pub(crate) const CONDITIONAL_RPC: Message = fixed(
     "`#[service]` cannot see through `#[cfg_attr]`",
@@ -341,6 +347,142 @@ pub(crate) const TRUSTED_RAW: Message =
 pub(crate) const RAW: Message = fixed(
     "a raw method takes one `Bytes` and returns `Bytes`",
     "write `(&self, body: Bytes) -> Bytes` or `-> Result<Bytes, E>`, or remove `raw`",
+);
+
+// -- bindings to HTTP --
+
+pub(crate) const HTTP_TWICE: Message =
+    fixed("a method has one binding to HTTP", "keep one `#[http(..)]`, with all that the two say");
+
+pub(crate) const TWO_VERBS: Message =
+    fixed("a method is one request, with one verb", "keep one of the two");
+
+pub(crate) const NO_VERB: Message = fixed(
+    "the binding does not say which request the method is",
+    "begin with a verb and a path: `#[http(get = \"/users/{id}\")]`",
+);
+
+pub(crate) const TWO_BODIES: Message = fixed(
+    "a request has one body",
+    "keep one of `body` (JSON), `form` and `bytes`; without any, the arguments that have no other place are the \
+     fields of a JSON object",
+);
+
+pub(crate) fn carried_form(key: &str) -> Message {
+    let hint = match key {
+        "query" => {
+            "write the arguments, `query = [\"page\"]`, or each with its name: `query(\"per_page\" = \"size\")`"
+        }
+        _ => "write each with the argument that it carries: `header(\"x-tenant\" = \"tenant\")`",
+    };
+    message(format!("`{key}` does not say which arguments it carries"), hint)
+}
+
+pub(crate) fn statuses_form(key: &str) -> Message {
+    message(
+        format!("`{key}` needs statuses from 200 to 599"),
+        format!("write `{key} = 404`, `{key} = [404, 410]` or `{key} = 400..=422`"),
+    )
+}
+
+pub(crate) fn bad_template(what: &str) -> Message {
+    message(
+        format!("this is no path of a request: {what}"),
+        "write it from the first `/` on, with arguments in braces: `\"/users/{id}\"`",
+    )
+}
+
+pub(crate) fn no_such_argument(
+    written: &str,
+    nearest: Option<&str>,
+    arguments: &[&str],
+) -> Message {
+    let listed = arguments.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let hint = match (nearest, arguments) {
+        (Some(word), _) => format!("did you mean `{word}`?"),
+        (None, []) => "it has none: take it as one".to_owned(),
+        (None, _) => format!("these are its arguments: {listed}"),
+    };
+    message(format!("this method has no argument `{written}`"), hint)
+}
+
+pub(crate) fn carried_twice(name: &str) -> Message {
+    message(
+        format!("`{name}` has two places in the request"),
+        "keep one of them: what two places say could differ",
+    )
+}
+
+pub(crate) fn stream_has_no_other_place(name: &str) -> Message {
+    message(
+        format!("`{name}` is a stream, which is the body of its request"),
+        "remove it here: a stream needs no word",
+    )
+}
+
+pub(crate) const STREAM_AND_BODY: Message = fixed(
+    "the body of this request is the stream",
+    "give the argument another place: the path, `query` or `header`",
+);
+
+pub(crate) fn has_no_place(name: &str, verb: &str) -> Message {
+    message(
+        format!("`{name}` has no place in the request"),
+        format!(
+            "a `{verb}` has no body: put it into the path as `{{{name}}}`, or write `query = [\"{name}\"]` or \
+             `header(\"x-{}\" = \"{name}\")`",
+            name.replace('_', "-")
+        ),
+    )
+}
+
+pub(crate) fn no_place_beside_the_body(name: &str) -> Message {
+    message(
+        format!("`{name}` has no place in the request"),
+        format!(
+            "the body is another argument: put it into the path as `{{{name}}}`, or write `query = [\"{name}\"]`"
+        ),
+    )
+}
+
+pub(crate) fn body_of(verb: &str) -> Message {
+    message(
+        format!("a `{verb}` has no body"),
+        "servers ignore or refuse one (RFC 9110, 9.3): put the argument into the path or into `query`, or make it a `post`",
+    )
+}
+
+pub(crate) const BYTES_BODY: Message = fixed(
+    "`bytes` takes an argument of the type `Bytes`",
+    "take `Bytes`, or write `body` for a body in JSON",
+);
+
+pub(crate) fn bad_header(name: &str) -> Message {
+    message(
+        format!("`{name}` is not the name of a header"),
+        "write lower-case letters, digits and `-`: `\"x-tenant\"`",
+    )
+}
+
+pub(crate) fn reserved_header(name: &str) -> Message {
+    message(
+        format!("`{name}` is written by the bridge itself"),
+        "remove it: it belongs to the connection, to the body or to the call",
+    )
+}
+
+pub(crate) fn header_twice(name: &str) -> Message {
+    message(format!("`{name}` is given twice"), "keep one of the two")
+}
+
+pub(crate) const NONE_WITHOUT_OPTION: Message = fixed(
+    "`none` is for a method that returns an `Option`",
+    "return `Option<T>` or `Result<Option<T>, E>`, or remove `none`",
+);
+
+pub(crate) const HEADER_OF_A_STREAM: Message = fixed(
+    "the value of this method is a stream, and no header",
+    "remove `from_header`, or return the header's `String`",
 );
 
 // -- names --

@@ -71,6 +71,10 @@ pub(crate) struct Method {
     pub(crate) name: WireName,
     pub(crate) attributes: Attributes,
     pub(crate) options: Options,
+    /// What `#[http(..)]` says, as written.
+    pub(crate) http: Option<HttpAttribute>,
+    /// What it comes to, if it is sound.
+    pub(crate) binding: Option<Binding>,
     pub(crate) arguments: Vec<Argument>,
     pub(crate) output: Output,
     pub(crate) signature: Signature,
@@ -106,7 +110,8 @@ pub(crate) enum Extent {
 /// What `#[rpc(..)]` says.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
-    pub(crate) idempotent: bool,
+    /// `None`: nothing is said, and the verb of a binding decides.
+    pub(crate) idempotent: Option<bool>,
     pub(crate) timeout_us: Option<u64>,
     pub(crate) criticality: Option<Criticality>,
     /// When a hedge goes out, and where that stands.
@@ -137,6 +142,93 @@ pub(crate) enum Hedge {
     AfterUs(u64),
 }
 
+/// `#[http(..)]` as it is written: names of arguments are not looked up yet.
+#[derive(Debug)]
+pub(crate) struct HttpAttribute {
+    pub(crate) at: Spot,
+    /// The verb, its template, and where that stands. The first one of several.
+    pub(crate) route: Option<(Verb, String, Spot)>,
+    /// The names of parameters, and of the arguments that they carry.
+    pub(crate) query: Vec<Carried>,
+    pub(crate) headers: Vec<Carried>,
+    /// The argument that is the body.
+    pub(crate) body: Option<(BodyKind, String, Spot)>,
+    /// Which statuses carry the value; none for the default.
+    pub(crate) value: Vec<Statuses>,
+    /// Which carry the method's own error.
+    pub(crate) error: Vec<Statuses>,
+    /// Which mean `None`, and where that stands.
+    pub(crate) none: Option<(Vec<Statuses>, Spot)>,
+    /// The header that is the value.
+    pub(crate) from_header: Option<(String, Spot)>,
+}
+
+/// A parameter or a header, and the argument that it carries.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    pub(crate) name: String,
+    pub(crate) name_at: Spot,
+    pub(crate) argument: String,
+    pub(crate) at: Spot,
+}
+
+/// Statuses from one to another, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Statuses(pub(crate) u16, pub(crate) u16);
+
+/// What a request does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Head,
+    Options,
+    Put,
+    Delete,
+    Post,
+    Patch,
+}
+
+/// How an argument that is the body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    Json,
+    Form,
+    Bytes,
+}
+
+/// How a method goes over HTTP: arguments by their places among those that are values.
+#[derive(Debug)]
+pub(crate) struct Binding {
+    pub(crate) verb: Verb,
+    pub(crate) path: Vec<PathPart>,
+    pub(crate) query: Vec<(String, usize)>,
+    pub(crate) headers: Vec<(String, usize)>,
+    pub(crate) body: Body,
+    pub(crate) value: Vec<Statuses>,
+    pub(crate) error: Vec<Statuses>,
+    pub(crate) none: Vec<Statuses>,
+    pub(crate) from_header: Option<String>,
+}
+
+/// A piece of a path.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum PathPart {
+    Text(String),
+    Argument(usize),
+}
+
+/// What the body of a request is.
+#[derive(Debug)]
+pub(crate) enum Body {
+    None,
+    /// One argument.
+    One(BodyKind, usize),
+    /// A JSON object of these arguments.
+    Named(Vec<usize>),
+    /// The input stream, of items that look like this.
+    Stream(Form),
+}
+
 /// One argument after `&self`.
 #[derive(Debug)]
 pub(crate) struct Argument {
@@ -153,9 +245,9 @@ pub(crate) struct Argument {
 #[derive(Debug)]
 pub(crate) enum ArgumentKind {
     /// In the body of the request.
-    Value { is_bytes: bool },
+    Value { form: Form },
     /// As the input stream of items of this type.
-    Stream { item: TokenStream },
+    Stream { item: TokenStream, form: Form },
 }
 
 /// What a method returns.
@@ -171,13 +263,27 @@ pub(crate) struct Output {
 #[derive(Debug)]
 pub(crate) enum Value {
     /// One value of this type.
-    One { ty: TokenStream, is_bytes: bool },
+    One { ty: TokenStream, form: Form },
     /// A stream of items of this type.
-    Stream { item: TokenStream },
+    Stream { item: TokenStream, form: Form },
     /// One value of the type that an alias of `Result` hides.
-    Aliased { is_bytes: bool },
+    Aliased { form: Form },
     /// A type that cannot be written down again; there is a mistake.
     Unknown,
+}
+
+/// What is seen of a type by its name, and matters where bodies are not ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `Bytes`.
+    Bytes,
+    /// `String`.
+    Text,
+    /// `Option`.
+    Optional,
+    /// `()`.
+    Unit,
+    Other,
 }
 
 /// How a method says that something went wrong.
@@ -191,6 +297,28 @@ pub(crate) enum Failure {
     Own(TokenStream),
     /// With the type that an alias of `Result` hides.
     Aliased,
+}
+
+impl Value {
+    /// What is seen of the value's or the items' type.
+    pub(crate) fn form(&self) -> Form {
+        match self {
+            Self::One { form, .. } | Self::Aliased { form } | Self::Stream { form, .. } => *form,
+            Self::Unknown => Form::Other,
+        }
+    }
+}
+
+impl Verb {
+    /// Whether the same request twice is as good as once (RFC 9110, 9.2.2).
+    pub(crate) fn is_idempotent(self) -> bool {
+        !matches!(self, Self::Post | Self::Patch)
+    }
+
+    /// Whether a request carries a body of which servers know what it means (RFC 9110, 9.3).
+    pub(crate) fn has_body(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Patch)
+    }
 }
 
 impl Method {
@@ -207,7 +335,15 @@ impl Method {
     /// The input stream: the argument and the type of its items.
     pub(crate) fn input_stream(&self) -> Option<(&Argument, &TokenStream)> {
         self.arguments.iter().find_map(|argument| match &argument.kind {
-            ArgumentKind::Stream { item } => Some((argument, item)),
+            ArgumentKind::Stream { item, .. } => Some((argument, item)),
+            ArgumentKind::Value { .. } => None,
+        })
+    }
+
+    /// What is seen of the type of the input stream's items.
+    pub(crate) fn input_form(&self) -> Option<Form> {
+        self.arguments.iter().find_map(|argument| match &argument.kind {
+            ArgumentKind::Stream { form, .. } => Some(*form),
             ArgumentKind::Value { .. } => None,
         })
     }

@@ -209,3 +209,24 @@ fn an_item_that_is_no_trait_is_left_alone() {
 fn a_trait_without_methods_is_a_service() {
     check("", "pub trait Empty {}", expect_file!["snapshots/empty.rs"]);
 }
+
+#[test]
+fn bindings_to_http() {
+    check(
+        "",
+        r#"
+        trait Users {
+            #[http(get = "/users/{id}", query("per_page" = "size"), header("x-tenant" = "tenant"))]
+            async fn user(&self, id: u64, size: Option<u32>, tenant: String) -> Result<Option<User>, Problem>;
+
+            #[http(post = "/users/{id}/{name}.png", bytes = "picture", from_header = "location", error = [404, 420..=429])]
+            #[rpc(idempotent)]
+            async fn draw(&self, id: u64, picture: Bytes, name: String) -> String;
+
+            #[http(put = "/users")]
+            async fn import(&self, users: Streaming<User>) -> Streaming<Bytes>;
+        }
+        "#,
+        expect_file!["snapshots/http.rs"],
+    );
+}

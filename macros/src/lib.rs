@@ -79,7 +79,7 @@ use proc_macro::TokenStream;
 /// # `#[rpc(..)]` on a method
 /// | attribute | meaning | default |
 /// |---|---|---|
-/// | `idempotent` | running it twice is as good as once: it is repeated even where it may have run, and may be hedged | it is repeated only where it provably did not run |
+/// | `idempotent` | running it twice is as good as once: it is repeated even where it may have run, and may be hedged | it is repeated only where it provably did not run; what a verb of `#[http(..)]` says. `idempotent = false` says that it is not |
 /// | `timeout = "500ms"` | how long a call may take in all; a whole number of `ns`, `us`, `ms`, `s` or `m`, from 1 ms to 5 min | policy's, which is 10 s by default |
 /// | `criticality = "sheddable"` | who is refused first when there is too much: `critical_plus`, `critical`, `sheddable_plus`, `sheddable` | inherited from the call that is being served, else `critical` |
 /// | `hedge = "p95"` | a call that is not answered in the time in which 95 % of them are is sent to another endpoint as well, and the first answer counts; `p95` to `p99`, or a time such as `"20ms"`. With `idempotent` only, not with streams; at most 5 % of the calls | not hedged |
@@ -87,6 +87,18 @@ use proc_macro::TokenStream;
 /// | `name = "wire_name"` | the method everywhere outside of this program | the identifier, without `r#` |
 /// | `trust_layout` | you vouch that the types are fit for bincode and the same in every build: nothing is compared | the structure of the types is compared |
 /// | `raw` | one `Bytes` argument and a `Bytes` result go over the wire as they are | values are encoded |
+///
+/// # `#[http(..)]` on a method
+/// How the method goes over plain HTTP, where an endpoint speaks that (`docs/bridge.md`; needs the crate `sinew-bridge`).
+///
+/// | attribute | meaning | default |
+/// |---|---|---|
+/// | `get = "/users/{id}"` | the request: `get`, `head`, `options`, `put`, `delete`, `post` or `patch`, and its path, with arguments in braces | `post = "/{service}/{method}"` |
+/// | `query = ["page"]`, `query("per_page" = "size")` | arguments that are parameters | |
+/// | `header("x-tenant" = "tenant")` | arguments that are headers | |
+/// | `body = "user"`, `form = "user"`, `bytes = "data"` | the argument that is the body: in JSON, as a form, untouched | a JSON object of what is left |
+/// | `value`, `error`, `none` `= [404, 420..=429]` | the statuses that carry the value or the method's own error, or mean `None` | 200 to 299; 400 to 499 but 408, 425 and 429; 404 for an `Option` |
+/// | `from_header = "location"` | the header of the answer that is the value | its body |
 ///
 /// Names start with a letter or `_`, go on with letters, digits, `_`, `.` and `-`, all ASCII, and have at most 256
 /// bytes. Renaming a trait or a method in the program without giving it its old name here is a change of the wire.

@@ -12,6 +12,7 @@ use crate::{
 pub use crate::{
     call::{
         failure::{MethodError, ResultType},
+        http,
         method::{Method, Shape},
         types::{Facts, Types, TypesCell},
     },

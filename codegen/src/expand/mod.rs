@@ -7,6 +7,7 @@
 //! 3. Generated tokens never carry a user's span alone: lints of the user's would apply to them.
 
 mod client;
+mod http;
 mod server;
 mod trait_def;
 mod types;
@@ -124,6 +125,7 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
     let shape = format_ident!("{}", Shape::of(method).variant());
     let options = options(service, method);
     let arguments = method.values().map(|argument| &argument.plain_name);
+    let http = http::http(service, method);
     let doc_text = &method.attributes.doc_text;
     let doc = (!doc_text.is_empty()).then(|| quote!(.doc(#doc_text)));
     quote! {
@@ -132,6 +134,7 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
         )
             #options
             .arguments(&[#(#arguments),*])
+            #http
             #doc
     }
 }
@@ -139,7 +142,7 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
 fn options(service: &Service, method: &Method) -> TokenStream {
     let sinew = &service.sinew;
     let options = &method.options;
-    let idempotent = options.idempotent.then(|| quote!(.idempotent()));
+    let idempotent = (options.idempotent == Some(true)).then(|| quote!(.idempotent()));
     let timeout = options.timeout_us.map(|us| quote!(.timeout_us(#us)));
     let criticality = options.criticality.map(|criticality| {
         let variant = format_ident!(

@@ -88,7 +88,7 @@ impl Types {
                 let ok = quote!(#result::Ok);
                 (ok.clone(), ok.clone(), ok)
             }
-            Value::Stream { item } => {
+            Value::Stream { item, .. } => {
                 let received = match &method.output.failure {
                     Failure::Never => quote!(#sinew::Streaming<#item>),
                     _ => quote!(#sinew::Streaming<#item, #error>),

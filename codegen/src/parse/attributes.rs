@@ -7,10 +7,10 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use super::time;
+use super::{http, time};
 use crate::{
     messages::{self, Message},
-    model::{Attributes, Criticality, Options},
+    model::{Attributes, Criticality, HttpAttribute, Options},
     report::{Report, Spot},
     suggest,
 };
@@ -35,7 +35,7 @@ enum RpcKey {
 }
 
 /// Keys, or values, by what users write for them.
-type Words<T> = [(&'static str, T)];
+pub(super) type Words<T> = [(&'static str, T)];
 
 const SERVICE_KEYS: &Words<ServiceKey> =
     &[("name", ServiceKey::Name), ("version", ServiceKey::Version), ("crate", ServiceKey::Crate)];
@@ -81,6 +81,7 @@ pub(super) struct ServiceArgs {
 pub(super) struct MethodAttributes {
     pub(super) sorted: Attributes,
     pub(super) options: Options,
+    pub(super) http: Option<HttpAttribute>,
     pub(super) name: Option<(String, Spot)>,
 }
 
@@ -141,7 +142,10 @@ pub(super) fn of_method(attributes: &[Attribute], report: &mut Report) -> Method
                 }
             }
         } else if path.is_ident("http") {
-            report.push(Spot::of(attribute), messages::HTTP);
+            match method.http {
+                None => method.http = http::attribute(attribute, report),
+                Some(_) => report.push(Spot::of(attribute), messages::HTTP_TWICE),
+            }
         } else if path.is_ident("cfg_attr") && adds_ours(attribute) {
             report.push(Spot::of(attribute), messages::CONDITIONAL_RPC);
         } else {
@@ -155,7 +159,7 @@ fn rpc_entry(method: &mut MethodAttributes, seen: &mut Seen, entry: &Meta, repor
     let options = &mut method.options;
     match seen.key(entry, RPC_KEYS, report) {
         None => {}
-        Some(RpcKey::Idempotent) => options.idempotent = flag("idempotent", entry, report),
+        Some(RpcKey::Idempotent) => options.idempotent = switch("idempotent", entry, report),
         Some(RpcKey::Raw) => options.raw = flag("raw", entry, report).then(|| Spot::of(entry)),
         Some(RpcKey::TrustLayout) => options.trust_layout = flag("trust_layout", entry, report),
         Some(RpcKey::Name) => method.name = text("name", "wire_name", entry, report).map(named),
@@ -186,11 +190,16 @@ fn criticality(written: &str) -> Result<Criticality, Message> {
 
 /// The keys given so far, over all `#[rpc(..)]` of a method.
 #[derive(Default)]
-struct Seen(Vec<&'static str>);
+pub(super) struct Seen(Vec<&'static str>);
 
 impl Seen {
     /// The key of an entry if it is known and new.
-    fn key<K: Copy>(&mut self, entry: &Meta, known: &Words<K>, report: &mut Report) -> Option<K> {
+    pub(super) fn key<K: Copy>(
+        &mut self,
+        entry: &Meta,
+        known: &Words<K>,
+        report: &mut Report,
+    ) -> Option<K> {
         let at = Spot::of(entry.path());
         let written = entry.path().to_token_stream().to_string();
         let Some((name, key)) = known.iter().find(|(name, _)| *name == written) else {
@@ -217,7 +226,7 @@ fn synonym(written: &str, known: &[&'static str]) -> Option<&'static str> {
     known.contains(ours).then_some(*ours)
 }
 
-fn entries(tokens: TokenStream, report: &mut Report) -> Punctuated<Meta, Token![,]> {
+pub(super) fn entries(tokens: TokenStream, report: &mut Report) -> Punctuated<Meta, Token![,]> {
     Punctuated::parse_terminated.parse2(tokens).unwrap_or_else(|error: syn::Error| {
         report.push(Spot::at(error.span()), messages::ATTRIBUTE_SYNTAX);
         Punctuated::new()
@@ -232,7 +241,23 @@ fn flag(key: &str, entry: &Meta, report: &mut Report) -> bool {
     alone
 }
 
-fn text(key: &str, example: &str, entry: &Meta, report: &mut Report) -> Option<LitStr> {
+/// `idempotent`, which is `idempotent = true`, or `idempotent = false`.
+fn switch(key: &str, entry: &Meta, report: &mut Report) -> Option<bool> {
+    let value = match entry {
+        Meta::Path(_) => Some(true),
+        Meta::NameValue(pair) => match unwrapped(&pair.value) {
+            Expr::Lit(ExprLit { lit: Lit::Bool(value), .. }) => Some(value.value),
+            _ => None,
+        },
+        Meta::List(_) => None,
+    };
+    if value.is_none() {
+        report.push(Spot::of(entry), messages::needs_bool(key));
+    }
+    value
+}
+
+pub(super) fn text(key: &str, example: &str, entry: &Meta, report: &mut Report) -> Option<LitStr> {
     if let Meta::NameValue(pair) = entry
         && let Some(text) = literal(&pair.value)
     {
@@ -259,7 +284,7 @@ fn version(entry: &Meta, report: &mut Report) -> Option<u32> {
 }
 
 /// The expression without the invisible group of a `macro_rules`.
-fn unwrapped(value: &Expr) -> &Expr {
+pub(super) fn unwrapped(value: &Expr) -> &Expr {
     match value {
         Expr::Group(group) => unwrapped(&group.expr),
         other => other,
@@ -267,7 +292,7 @@ fn unwrapped(value: &Expr) -> &Expr {
 }
 
 /// A string literal, also one that came through a `macro_rules`.
-fn literal(value: &Expr) -> Option<&LitStr> {
+pub(super) fn literal(value: &Expr) -> Option<&LitStr> {
     match unwrapped(value) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
         _ => None,

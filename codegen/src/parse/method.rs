@@ -29,6 +29,8 @@ pub(super) fn lower(function: &TraitItemFn, report: &mut Report) -> Method {
         name: wire_name(attributes.name, &function.sig.ident),
         attributes: attributes.sorted,
         options: attributes.options,
+        http: attributes.http,
+        binding: None,
         signature: signature(function, &arguments),
         arguments,
         output,

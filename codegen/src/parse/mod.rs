@@ -5,6 +5,7 @@
 //! are in `check.rs`.
 
 mod attributes;
+mod http;
 mod method;
 mod time;
 mod types;

@@ -12,17 +12,17 @@ use syn::{
 
 use crate::{
     messages::{self, Message},
-    model::{ArgumentKind, Failure, Output, Value},
+    model::{ArgumentKind, Failure, Form, Output, Value},
     report::{Report, Spot},
 };
 
 /// How an argument of this type travels.
 pub(super) fn argument(ty: &Type, report: &mut Report) -> ArgumentKind {
     match streamed(ty, report) {
-        Some(item) => ArgumentKind::Stream { item: item.to_token_stream() },
+        Some(item) => ArgumentKind::Stream { item: item.to_token_stream(), form: form(item) },
         None => {
             refuse_unsendable(ty, report);
-            ArgumentKind::Value { is_bytes: is_bytes(ty) }
+            ArgumentKind::Value { form: form(ty) }
         }
     }
 }
@@ -31,7 +31,7 @@ pub(super) fn argument(ty: &Type, report: &mut Report) -> ArgumentKind {
 pub(super) fn output(written: Option<&Type>, report: &mut Report) -> Output {
     let Some(ty) = written.map(peel) else {
         let unit = quote!(());
-        let value = Value::One { ty: unit.clone(), is_bytes: false };
+        let value = Value::One { ty: unit.clone(), form: Form::Unit };
         return Output { written: unit, value, failure: Failure::Never };
     };
     let before = report.len();
@@ -70,17 +70,17 @@ pub(super) fn resolved(ty: &Type) -> Option<&Type> {
 
 fn value(ty: &Type, report: &mut Report) -> Value {
     match streamed(ty, report) {
-        Some(item) => Value::Stream { item: item.to_token_stream() },
+        Some(item) => Value::Stream { item: item.to_token_stream(), form: form(item) },
         None => {
             refuse_unsendable(ty, report);
-            Value::One { ty: ty.to_token_stream(), is_bytes: is_bytes(ty) }
+            Value::One { ty: ty.to_token_stream(), form: form(ty) }
         }
     }
 }
 
 fn aliased(ok: &Type, report: &mut Report) -> Value {
     match value(ok, report) {
-        Value::One { is_bytes, .. } => Value::Aliased { is_bytes },
+        Value::One { form, .. } => Value::Aliased { form },
         stream => stream,
     }
 }
@@ -112,8 +112,14 @@ fn streamed<'a>(ty: &'a Type, report: &mut Report) -> Option<&'a Type> {
     Some(ty)
 }
 
-fn is_bytes(ty: &Type) -> bool {
-    last_segment(ty).is_some_and(|last| last.ident == "Bytes" && last.arguments.is_empty())
+fn form(ty: &Type) -> Form {
+    match last_segment(ty) {
+        Some(last) if last.ident == "Bytes" && last.arguments.is_empty() => Form::Bytes,
+        Some(last) if last.ident == "String" && last.arguments.is_empty() => Form::Text,
+        Some(last) if last.ident == "Option" => Form::Optional,
+        None if matches!(peel(ty), Type::Tuple(tuple) if tuple.elems.is_empty()) => Form::Unit,
+        _ => Form::Other,
+    }
 }
 
 /// Without the parentheses and invisible groups around it, which a `macro_rules` leaves behind.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sinew_core::{codes::Criticality, ids::MethodId};
 
-use super::options::Hedge;
+use super::{http::Binding, options::Hedge};
 
 /// Which sides of a method stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +20,18 @@ pub enum Shape {
 }
 
 impl Shape {
-    pub(crate) fn has_input(self) -> bool {
+    /// Whether the requests stream.
+    pub fn has_input(self) -> bool {
         matches!(self, Self::ClientStreaming | Self::Bidirectional)
     }
 
-    pub(crate) fn streams(self) -> bool {
+    /// Whether the answers stream.
+    pub fn has_output_stream(self) -> bool {
+        matches!(self, Self::ServerStreaming | Self::Bidirectional)
+    }
+
+    /// Whether either side streams.
+    pub fn streams(self) -> bool {
         !matches!(self, Self::Unary)
     }
 }
@@ -45,6 +52,7 @@ pub struct Method {
     criticality: Option<Criticality>,
     hedge: Option<Hedge>,
     arguments: &'static [&'static str],
+    http: Option<&'static Binding>,
     doc: &'static str,
 }
 
@@ -72,6 +80,7 @@ impl Method {
             criticality: None,
             hedge: None,
             arguments: &[],
+            http: None,
             doc: "",
         }
     }
@@ -127,6 +136,12 @@ impl Method {
     /// The names of the arguments, in order, without a streaming one.
     pub const fn arguments(mut self, names: &'static [&'static str]) -> Self {
         self.arguments = names;
+        self
+    }
+
+    /// How it goes over HTTP.
+    pub const fn http(mut self, binding: &'static Binding) -> Self {
+        self.http = Some(binding);
         self
     }
 
@@ -199,6 +214,11 @@ impl Method {
     /// The names of the arguments, in order, without a streaming one.
     pub const fn argument_names(&self) -> &'static [&'static str] {
         self.arguments
+    }
+
+    /// How it goes over HTTP, where the trait says it.
+    pub const fn http_binding(&self) -> Option<&'static Binding> {
+        self.http
     }
 
     /// The doc comment of the method.

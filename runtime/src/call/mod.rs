@@ -2,6 +2,7 @@
 
 pub(crate) mod context;
 pub(crate) mod failure;
+pub mod http;
 pub(crate) mod method;
 pub(crate) mod options;
 pub(crate) mod pace;
