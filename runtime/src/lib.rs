@@ -69,6 +69,8 @@ pub use sinew_core::{
 };
 pub use sinew_macros::service;
 
+#[cfg(feature = "foreign")]
+pub use crate::transport::foreign;
 pub use crate::{
     call::{
         context::{Context, Peer, lost_contexts},

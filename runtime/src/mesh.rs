@@ -20,7 +20,11 @@ use crate::{
     metrics::{Metrics, Registry, Service as Seen},
     policy::{Policies, Policy, Problem},
     server::{ServerBuilder, Service, stack},
-    transport::connect::{LocalConnector, QuicConnector, Sockets},
+    transport::{
+        Connector,
+        connect::{LocalConnector, QuicConnector, Sockets},
+        schemes::{Schemes, Shared, scheme},
+    },
 };
 
 /// The zone that a process is in.
@@ -61,6 +65,7 @@ struct Inner {
     endpoints: BTreeMap<String, Vec<Place>>,
     identities: BTreeMap<String, SpiffeId>,
     connection_age: Duration,
+    schemes: Schemes,
     metrics: Arc<Registry>,
 }
 
@@ -149,6 +154,7 @@ impl Mesh {
     /// | `static:127.0.0.1:7001,shop.example:7002` | those addresses |
     /// | `sinew:shop.Inventory` | whoever announced that name where this mesh looks for others |
     /// | `file:endpoints.toml` | those in the file, which is looked at every 500 ms |
+    /// | `http://legacy.internal:8080`, `https://..` | that server, which speaks plain HTTP; needs the crate `sinew-bridge` |
     /// | `dns:shop.example:7000`, `dns:_sinew._udp.shop.example` | A and AAAA records, or SRV records, for as long as they hold; needs the feature `dns` |
     ///
     /// Files and names are looked up when the client first calls, not here; what they hold, and what becomes of one that
@@ -157,7 +163,7 @@ impl Mesh {
     /// # Errors
     /// [`MeshError::Target`] with what to write instead.
     pub fn client_at<C: ServiceClient>(&self, target: impl AsRef<str>) -> Result<C, MeshError> {
-        let place = parse_target(target.as_ref())?;
+        let place = parse_target(target.as_ref(), &self.0.schemes)?;
         Ok(C::from_channel(self.channel(C::SERVICE, &[place])))
     }
 
@@ -194,18 +200,17 @@ impl Mesh {
         }
     }
 
-    fn target(&self, address: &str, expected: &SpiffeId) -> Target {
-        let connector = QuicConnector {
-            target: address.to_owned(),
-            expected: expected.clone(),
-            identity: self.0.identity.clone(),
-            sockets: Arc::clone(&self.0.sockets),
+    fn target(&self, address: &str, (expected, shared): (&SpiffeId, &Shared)) -> Target {
+        let connector: Box<dyn Connector> = match scheme(address) {
+            Some(_) => self.0.schemes.connector_or_why(address, shared),
+            None => Box::new(QuicConnector {
+                target: address.to_owned(),
+                expected: expected.clone(),
+                identity: self.0.identity.clone(),
+                sockets: Arc::clone(&self.0.sockets),
+            }),
         };
-        Target {
-            name: address.to_owned(),
-            connector: Box::new(connector),
-            age: self.0.connection_age,
-        }
+        Target { name: address.to_owned(), connector, age: self.0.connection_age }
     }
 
     fn channel(&self, service: &str, places: &[Place]) -> Channel {
@@ -214,14 +219,18 @@ impl Mesh {
         let Some(expected) = self.expected(service) else {
             return Channel::new(ClientCore::new(seen, Vec::new(), policy, interceptors));
         };
+        let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
         if let Some(addresses) = all_static(places) {
-            let targets = addresses.iter().map(|address| self.target(address, &expected)).collect();
+            let targets = addresses
+                .iter()
+                .map(|address| self.target(address, (&expected, &shared)))
+                .collect();
             return Channel::new(ClientCore::new(seen, targets, policy, interceptors));
         }
         let sources = self.sources(service, places, &expected);
         let mesh = self.clone();
-        let reach = move |entry: &Entry| mesh.target(&entry.address, &expected);
+        let reach = move |entry: &Entry| mesh.target(&entry.address, (&expected, &shared));
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
         Channel::new(ClientCore::discovered(seen, discovery, policy, interceptors))
     }
@@ -278,6 +287,7 @@ pub struct MeshBuilder {
     zone: Option<String>,
     alone: bool,
     connection_age: Option<Duration>,
+    schemes: Schemes,
 }
 
 impl MeshBuilder {
@@ -328,6 +338,14 @@ impl MeshBuilder {
     pub fn connection_age(mut self, age: Duration) -> Self {
         self.connection_age =
             Some(age.clamp(limits::CONNECTION_AGE_MIN, limits::CONNECTION_AGE_MAX));
+        self
+    }
+
+    /// Speaks another protocol to the endpoints whose addresses have one of its schemes: `sinew_bridge::http()` teaches the
+    /// mesh `http://` and `https://`. Where two transports have a scheme, the one that was added last speaks it.
+    #[cfg(feature = "foreign")]
+    pub fn transport(mut self, transport: impl crate::transport::foreign::Transport) -> Self {
+        self.schemes.add(Arc::new(transport));
         self
     }
 
@@ -391,6 +409,7 @@ impl MeshBuilder {
                 endpoints,
                 identities,
                 connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
+                schemes: self.schemes,
                 metrics: Arc::default(),
             }))),
             (_, 1) => Err(problems.remove(0)),
@@ -402,7 +421,7 @@ impl MeshBuilder {
         let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         for (service, target) in &self.endpoints {
             let known = places.entry(service.clone()).or_default();
-            match parse_target(target) {
+            match parse_target(target, &self.schemes) {
                 Ok(_) if known.len() >= limits::SOURCES_MAX => problems.push(MeshError::Target {
                     target: target.clone(),
                     problem: format!("`{service}` has {} already (SOURCES_MAX)", known.len()),
@@ -428,8 +447,15 @@ impl MeshBuilder {
     }
 }
 
-fn parse_target(target: &str) -> Result<Place, MeshError> {
-    Place::parse(target).map_err(|problem| MeshError::Target { target: target.to_owned(), problem })
+fn parse_target(target: &str, schemes: &Schemes) -> Result<Place, MeshError> {
+    let place = Place::parse(target).and_then(|place| {
+        if let Place::Static(addresses) = &place {
+            let mut foreign = addresses.iter().filter(|address| scheme(address).is_some());
+            foreign.try_for_each(|address| schemes.check(address))?;
+        }
+        Ok(place)
+    });
+    place.map_err(|problem| MeshError::Target { target: target.to_owned(), problem })
 }
 
 /// A channel to a service in this process.

@@ -423,6 +423,28 @@ limits! {
     time DEAD_AFTER: Duration = Duration::from_secs(1);
     /// How often calls on a silent connection look again whether they can go elsewhere: there may have been nowhere to go.
     time LOOK_AGAIN: Duration = Duration::from_millis(200);
+    /// A call to an endpoint of another protocol is overdue after so many times the longest that its method lately took ...
+    count OVERDUE_FACTOR: u32 = 3;
+    /// ... and not before this.
+    time OVERDUE_MIN: Duration = Duration::from_millis(200);
+    /// Headers of an answer over HTTP.
+    count HTTP_HEADERS_MAX: usize = 100;
+    /// Bytes of the head of an answer over HTTP.
+    bytes HTTP_HEAD_MAX: usize = 16 * KIB;
+    /// Bytes of the path and the query of a request over HTTP.
+    bytes HTTP_TARGET_MAX: usize = 8 * KIB;
+    /// Bytes of a body over HTTP, either way, unpacked; of one item where it streams.
+    bytes HTTP_BODY_MAX: usize = 4 * MIB;
+    /// Bytes that a status quotes of what an HTTP server said.
+    bytes HTTP_EXCERPT: usize = 256;
+    /// How much less than is left a server is told over HTTP: its answer has to come back.
+    time HTTP_RESERVE: Duration = Duration::from_millis(5);
+    /// How long a connection of HTTP/1.1 waits for its next request: less than the 5 s of Apache httpd and Node.js.
+    time HTTP_IDLE: Duration = Duration::from_secs(4);
+    /// Connections of HTTP/1.1 to one endpoint that wait.
+    count HTTP_IDLE_MAX: usize = 64;
+    /// Requests that are out to one endpoint over HTTP: further ones wait.
+    count HTTP_CONNECTIONS_MAX: usize = 256;
     /// A handshake without an answer for this long makes one ask the host whether anybody listens at the port.
     time CONNECT_HINT: Duration = Duration::from_millis(50);
     /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.

@@ -38,7 +38,7 @@ impl From<Status> for Failure {
 pub struct AppError(Repr);
 
 enum Repr {
-    Encoded { codec: u8, body: Bytes, meeting: Option<Meeting> },
+    Encoded { codec: u8, body: Bytes, meeting: Option<Meeting>, otherwise: Option<Status> },
     Typed(Box<dyn Erased>),
 }
 
@@ -69,7 +69,29 @@ impl AppError {
     }
 
     pub(crate) fn encoded(codec: u8, body: Bytes) -> Self {
-        Self(Repr::Encoded { codec, body, meeting: None })
+        Self(Repr::Encoded { codec, body, meeting: None, otherwise: None })
+    }
+
+    /// The same; what it comes to where it is not to be read.
+    pub(crate) fn or(mut self, status: Option<Status>) -> Self {
+        if let Repr::Encoded { otherwise, .. } = &mut self.0 {
+            *otherwise = status;
+        }
+        self
+    }
+
+    /// What it comes to where it is not to be read.
+    fn otherwise(self) -> Option<Status> {
+        match self.0 {
+            Repr::Encoded { otherwise, meeting, .. } => {
+                let status = otherwise?;
+                Some(match meeting {
+                    Some(meeting) => meeting.at(status),
+                    None => status,
+                })
+            }
+            Repr::Typed(_) => None,
+        }
     }
 
     /// The same; what cannot be read of it is told with the two sides that met.
@@ -94,14 +116,15 @@ impl AppError {
     /// The error as the type that the method names.
     fn into_typed<E: DeserializeOwned + Send + 'static>(self) -> Result<E, Status> {
         match self.0 {
-            Repr::Encoded { codec, body, meeting } => {
-                codec::decode(codec, &body).map_err(|error| match meeting {
-                    Some(meeting) => meeting.undecodable::<E>("error", &error),
-                    None => {
+            Repr::Encoded { codec, body, meeting, otherwise } => codec::decode(codec, &body)
+                .map_err(|error| match (otherwise, meeting) {
+                    (Some(status), Some(meeting)) => meeting.at(status),
+                    (Some(status), None) => status,
+                    (None, Some(meeting)) => meeting.undecodable::<E>("error", codec, &error),
+                    (None, None) => {
                         undecodable(format!("the error is not a `{}`: {error}", type_name::<E>()))
                     }
-                })
-            }
+                }),
             Repr::Typed(error) => {
                 let name = error.name();
                 error.into_any().downcast().map(|error| *error).map_err(|_| {
@@ -183,10 +206,12 @@ impl MethodError for Status {
 
     fn caller(failure: Failure) -> Self {
         match failure {
-            Failure::App(_) => Self::new(
-                Code::Internal,
-                "the server answered with an error of its own where this client knows of none; the two builds differ",
-            ),
+            Failure::App(error) => error.otherwise().unwrap_or_else(|| {
+                Self::new(
+                    Code::Internal,
+                    "the server answered with an error of its own where this client knows of none; the two builds differ",
+                )
+            }),
             Failure::Status(status) => status,
         }
     }

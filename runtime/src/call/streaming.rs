@@ -264,13 +264,14 @@ impl<T: DeserializeOwned + 'static> Stream for DecodedItems<T> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.items.as_mut().poll_next(cx));
         let (codec, meeting) = (self.codec, &self.meeting);
-        Poll::Ready(item.map(|item| {
-            match item {
-                Ok(item) => codec::decode(codec, &item)
-                    .map_err(|error| Failure::Status(meeting.undecodable::<T>("item", &error))),
-                Err(Failure::App(error)) => Err(Failure::App(error.met(meeting.clone()))),
-                Err(status) => Err(status),
+        Poll::Ready(item.map(|item| match item {
+            Ok(item) => {
+                codec::decode(codec, &item).map_err(|error| {
+                    Failure::Status(meeting.undecodable::<T>("item", codec, &error))
+                })
             }
+            Err(Failure::App(error)) => Err(Failure::App(error.met(meeting.clone()))),
+            Err(status) => Err(status),
         }))
     }
 }

@@ -183,14 +183,20 @@ pub(crate) struct Meeting {
 
 impl Meeting {
     /// The status of a value that this build cannot read. The handler has run, or runs.
-    pub(crate) fn undecodable<T>(&self, what: &str, error: &CodecError) -> Status {
-        let sides =
-            sides(("this build", self.types.fingerprint), ("the other side's", self.by.theirs));
-        undecodable(format!("the {what} is not a `{}`: {error}; {sides}", type_name::<T>())).at(
-            self.types.method.path(),
-            self.by.endpoint.as_ref(),
-            0,
-        )
+    pub(crate) fn undecodable<T>(&self, what: &str, codec: u8, error: &CodecError) -> Status {
+        let mut words = format!("the {what} is not a `{}`: {error}", type_name::<T>());
+        // An endpoint of another protocol was built from no types of ours.
+        if codec != codec::JSON {
+            let ours = ("this build", self.types.fingerprint);
+            words.push_str("; ");
+            words.push_str(&sides(ours, ("the other side's", self.by.theirs)));
+        }
+        self.at(undecodable(words))
+    }
+
+    /// A status, with where it came about.
+    pub(crate) fn at(&self, status: Status) -> Status {
+        status.at(self.types.method.path(), self.by.endpoint.as_ref(), 0)
     }
 }
 
@@ -241,7 +247,7 @@ pub(crate) fn note_difference(types: &'static Types, theirs: Fingerprint) {
     );
 }
 
-static USED: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+static USED: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 /// How many attempts this process has sent, and requests it has served, in each codec.
 ///
@@ -256,13 +262,20 @@ pub struct CodecCounts {
     pub bincode: u64,
     /// MessagePack with named fields.
     pub messagepack: u64,
+    /// JSON, to endpoints of another protocol.
+    pub json: u64,
 }
 
 /// The counts of this process so far.
 pub fn codec_counts() -> CodecCounts {
-    let [raw, bincode, messagepack] = &USED;
+    let [raw, bincode, messagepack, json] = &USED;
     let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-    CodecCounts { raw: read(raw), bincode: read(bincode), messagepack: read(messagepack) }
+    CodecCounts {
+        raw: read(raw),
+        bincode: read(bincode),
+        messagepack: read(messagepack),
+        json: read(json),
+    }
 }
 
 /// Counts one.

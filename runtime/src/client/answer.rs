@@ -19,12 +19,15 @@ pub(crate) fn typed<T: DeserializeOwned + 'static>(
     types: &'static Types,
     answer: Result<Answer, Failure>,
 ) -> Result<T, Failure> {
-    let Answer { head, body, by, .. } = answer?;
+    let Answer { head, body, by, otherwise, .. } = answer?;
     let meeting = Meeting { types, by };
     match head.outcome {
-        AnswerOutcome::Ok => codec::decode(head.codec, &body)
-            .map_err(|error| Failure::Status(meeting.undecodable::<T>("answer", &error))),
-        AnswerOutcome::App => Err(Failure::App(AppError::encoded(head.codec, body).met(meeting))),
+        AnswerOutcome::Ok => codec::decode(head.codec, &body).map_err(|error| {
+            Failure::Status(meeting.undecodable::<T>("answer", head.codec, &error))
+        }),
+        AnswerOutcome::App => {
+            Err(Failure::App(AppError::encoded(head.codec, body).or(otherwise).met(meeting)))
+        }
         AnswerOutcome::Status(status) => {
             Err(Failure::Status(Status::from_wire(status, head.directive)))
         }
@@ -59,7 +62,7 @@ where
         }
         StreamAnswer::Single(answer) => match answer.head.outcome {
             AnswerOutcome::App => {
-                let error = AppError::encoded(answer.head.codec, answer.body);
+                let error = AppError::encoded(answer.head.codec, answer.body).or(answer.otherwise);
                 Err(Failure::App(error.met(Meeting { types, by: answer.by })))
             }
             AnswerOutcome::Status(status) => {

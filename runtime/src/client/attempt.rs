@@ -62,7 +62,7 @@ pub(super) async fn unary(
         let answer = classify(call, endpoint, answer);
         return answer.inspect_err(|status| note_refusal(call, endpoint, status));
     }
-    let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+    let outgoing = call.outgoing(arguments);
     let pending = session.call(outgoing);
     nudged.store(pending.is_nudged(), Ordering::Relaxed);
     let received = match (span, pending.is_nudged()) {
@@ -86,7 +86,7 @@ fn intercepted(
     arguments: &mut dyn Encode,
 ) -> BoxFuture<'static, Result<Answer, Status>> {
     let mut head = call.head().clone();
-    let deadline = call.deadline();
+    let (method, deadline) = (call.method, call.deadline());
     let mut encoded = match Encoded::once(head.codec, arguments) {
         Ok(encoded) => encoded,
         Err(error) => {
@@ -99,7 +99,13 @@ fn intercepted(
     let last = move |request: Request| -> BoxFuture<'static, Response> {
         Box::pin(async move {
             head.metadata = request.metadata;
-            let pending = session.call(Outgoing { head: &head, deadline, arguments: &mut encoded });
+            let pending = session.call(Outgoing {
+                method,
+                head: &head,
+                deadline,
+                wants_metadata: true,
+                arguments: &mut encoded,
+            });
             match pending.await.and_then(take_apart) {
                 Ok(answer) => Response(Outcome::Answer(answer)),
                 Err(status) => Response::status(status),
@@ -134,7 +140,7 @@ pub(super) fn launch(
     let span = begin(call, &endpoint).unwrap_or_else(tracing::Span::none);
     let chain = call.attempt_interceptors();
     let answer: BoxFuture<'static, Result<Answer, Status>> = if chain.is_empty() {
-        let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+        let outgoing = call.outgoing(arguments);
         let pending = session.call(outgoing);
         Box::pin(async move { pending.await.and_then(take_apart) })
     } else {
@@ -187,7 +193,7 @@ pub(super) async fn streaming(
     let speech = call.speak(&*session, input.is_none());
     speech.map_err(|status| status.tried_at(endpoint.name()))?;
     let span = begin(call, endpoint).unwrap_or_else(tracing::Span::none);
-    let outgoing = Outgoing { head: call.head(), deadline: call.deadline(), arguments };
+    let outgoing = call.outgoing(arguments);
     // From here on the input belongs to this attempt: what it has read of it cannot be read again.
     let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
     match answer {
@@ -223,10 +229,11 @@ fn note_refusal(call: &Call, endpoint: &Endpoint, status: &Status) {
     }
 }
 
-/// An answer is in the codec of its call, or in the one that carries names: anything else was not agreed on.
+/// An answer is in the codec of its call, or in the one that carries names: anything else was not agreed on. Where
+/// another protocol is spoken, the answer decides.
 fn agreed(call: &Call, codec: u8) -> Result<(), Status> {
     let asked = call.head().codec;
-    if codec == asked || codec == codec::MESSAGEPACK {
+    if codec == asked || codec == codec::MESSAGEPACK || asked == codec::JSON {
         return Ok(());
     }
     Err(Status::runtime(
@@ -267,7 +274,8 @@ fn take_apart(received: Received) -> Result<Answer, Status> {
         Received::Whole(answer) => Ok(*answer),
         Received::Frame { left, rest, at } => match AnswerHead::decode(rest) {
             Ok((head, body)) => {
-                Ok(Answer { head, left, body, at: Some(at), by: Answerer::default() })
+                let by = Answerer::default();
+                Ok(Answer { head, left, body, at: Some(at), by, otherwise: None })
             }
             Err(why) => Err(Status::runtime(
                 Code::Internal,

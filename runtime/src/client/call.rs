@@ -20,10 +20,10 @@ use crate::{
         record::Record,
         types::{self, Answerer, Types},
     },
-    codec,
+    codec::{self, Encode},
     error::{Status, millis},
     metrics::Happened,
-    transport::{Session, Theirs},
+    transport::{Outgoing, Session, Theirs},
 };
 
 /// One call on its way.
@@ -150,6 +150,17 @@ impl Call {
         &self.head
     }
 
+    /// The next attempt, with these arguments.
+    pub(super) fn outgoing<'a>(&'a self, arguments: &'a mut dyn Encode) -> Outgoing<'a> {
+        Outgoing {
+            method: self.method,
+            head: &self.head,
+            deadline: self.deadline,
+            wants_metadata: self.options().answer.is_some() || !self.interceptors().is_empty(),
+            arguments,
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -176,14 +187,21 @@ impl Call {
     /// A call that is not `repeatable` cannot be told to come again in another codec. Without a fingerprint in the head,
     /// bincode says: compared with your settings, and equal.
     pub(super) fn speak(&mut self, session: &dyn Session, repeatable: bool) -> Result<(), Status> {
+        let theirs = session.theirs(self.head.method);
+        #[cfg(feature = "foreign")]
+        if theirs == Theirs::Foreign {
+            (self.head.codec, self.head.fingerprint, self.theirs) = (codec::JSON, None, None);
+            return Ok(());
+        }
         if self.method.is_raw() {
+            // It may have gone to an endpoint of another protocol before.
+            self.head.codec = codec::RAW;
             return Ok(());
         }
         let ours = self.types.fingerprint();
-        let theirs = session.theirs(self.head.method);
         self.theirs = match theirs {
             Theirs::Known(theirs) => Some(theirs),
-            Theirs::Unheard | Theirs::Unlisted | Theirs::Named => None,
+            _ => None,
         };
         (self.head.codec, self.head.fingerprint) = match (ours, theirs) {
             _ if self.named => (codec::MESSAGEPACK, ours),

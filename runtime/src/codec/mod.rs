@@ -12,7 +12,10 @@
 mod bincode;
 mod checked;
 mod guard;
+#[cfg(feature = "foreign")]
+mod json;
 mod messagepack;
+mod only;
 mod spoken;
 
 use std::{any::Any, fmt};
@@ -20,6 +23,8 @@ use std::{any::Any, fmt};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+#[cfg(feature = "foreign")]
+pub(crate) use json::{Part, parts};
 pub(crate) use spoken::{name, settings};
 
 /// Bytes untouched: `#[rpc(raw)]`.
@@ -28,6 +33,9 @@ pub(crate) const RAW: u8 = 0;
 pub(crate) const BINCODE: u8 = 1;
 /// MessagePack with named fields.
 pub(crate) const MESSAGEPACK: u8 = 2;
+
+/// JSON, for transports that speak it: arguments one by one. Never on sinew's own wire.
+pub(crate) const JSON: u8 = 3;
 
 /// Why a value could not be encoded or decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +70,8 @@ pub(crate) fn encode<T: Serialize + 'static>(
     let result = match codec {
         BINCODE => bincode::encode(value, out),
         MESSAGEPACK => messagepack::encode(value, out),
+        #[cfg(feature = "foreign")]
+        JSON => json::encode(value, out),
         RAW => encode_raw(value, out),
         other => Err(CodecError::Unknown(other)),
     };
@@ -85,6 +95,8 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     match codec {
         BINCODE => bincode::decode(body),
         MESSAGEPACK => messagepack::decode(body),
+        #[cfg(feature = "foreign")]
+        JSON => json::decode(body),
         RAW => decode_raw(body),
         other => Err(CodecError::Unknown(other)),
     }
@@ -109,11 +121,14 @@ pub(crate) fn encode_arguments<A: Serialize + 'static>(
     arguments: &A,
     out: &mut Vec<u8>,
 ) -> Result<(), CodecError> {
-    if codec != MESSAGEPACK {
-        return encode(codec, arguments, out);
-    }
     let start = out.len();
-    messagepack::encode_arguments(names, arguments, out).inspect_err(|_| out.truncate(start))
+    let result = match codec {
+        MESSAGEPACK => messagepack::encode_arguments(names, arguments, out),
+        #[cfg(feature = "foreign")]
+        JSON => json::encode_arguments(arguments, out),
+        other => return encode(other, arguments, out),
+    };
+    result.inspect_err(|_| out.truncate(start))
 }
 
 /// Reads the arguments of a call, which fill `body` exactly.
@@ -124,6 +139,8 @@ pub(crate) fn decode_arguments<A: DeserializeOwned + 'static>(
 ) -> Result<A, CodecError> {
     match codec {
         MESSAGEPACK => messagepack::decode_arguments(names, body),
+        #[cfg(feature = "foreign")]
+        JSON => json::decode_arguments(body),
         other => decode(other, body),
     }
 }

@@ -2,7 +2,7 @@
 
 use sinew_core::wire::settings::Settings;
 
-use super::{BINCODE, MESSAGEPACK, RAW};
+use super::{BINCODE, JSON, MESSAGEPACK, RAW};
 
 /// What this build says of itself, without services.
 pub(crate) fn settings() -> Settings {
@@ -16,6 +16,7 @@ pub(crate) fn name(codec: u8) -> &'static str {
         RAW => "raw",
         BINCODE => "bincode",
         MESSAGEPACK => "messagepack",
+        JSON => "json",
         _ => "an unknown codec",
     }
 }

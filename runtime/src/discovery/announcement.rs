@@ -21,7 +21,7 @@ use std::{fmt::Write as _, io::ErrorKind, net::SocketAddr, sync::LazyLock};
 
 use sinew_core::spiffe::SpiffeId;
 
-use super::entry::{About, Protocol};
+use super::entry::{About, SINEW};
 
 const FIRST: &str = "sinew-announcement 1";
 const END: &str = "end";
@@ -52,8 +52,8 @@ impl Announcement {
         if let Some(Process { pid, began, namespace }) = process {
             let _ = writeln!(text, "process {pid} {began} {namespace}");
         }
-        let About { protocol, weight, zone, labels, identity } = about;
-        let _ = writeln!(text, "protocol {}\nweight {weight}", protocol.scheme());
+        let About { weight, zone, labels, identity } = about;
+        let _ = writeln!(text, "protocol {SINEW}\nweight {weight}");
         if let Some(zone) = zone {
             let _ = writeln!(text, "zone {zone}");
         }
@@ -88,7 +88,7 @@ impl Announcement {
                 "service" => service = Some(value.to_owned()),
                 "address" => address = Some(parse::<SocketAddr>(value)?),
                 "process" => process = Some(Process::parse(value)?),
-                "protocol" => about.protocol = Protocol::parse(value)?,
+                "protocol" if value != SINEW => return Err(unproven(value)),
                 "weight" => about.weight = parse(value)?,
                 "zone" => about.zone = Some(value.to_owned()),
                 "label" => {
@@ -112,6 +112,14 @@ impl Announcement {
             withdrawn,
         })
     }
+}
+
+/// Whoever can write where servers announce themselves must not take their calls to where nobody proves who he is.
+fn unproven(protocol: &str) -> String {
+    format!(
+        "it speaks `{protocol}`, and only servers that prove who they are announce themselves; name it in a target, as \
+         `{protocol}://host:port`, or in a file"
+    )
 }
 
 fn parse<T>(value: &str) -> Result<T, String>
@@ -208,7 +216,6 @@ mod tests {
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))
                     .into(),
                 identity: Some(SpiffeId::new("spiffe://a.example/b").unwrap()),
-                ..About::default()
             },
             withdrawn: false,
         }
@@ -253,7 +260,7 @@ mod tests {
             ("sinew-announcement 1\nservice", "`service` is not"),
             ("sinew-announcement 1\nprocess one 2", "`one 2` is no process"),
             ("sinew-announcement 1\nprocess 99999999999 2", "is no process"),
-            ("sinew-announcement 1\nprotocol https", "`sinew-bridge`"),
+            ("sinew-announcement 1\nprotocol https", "`https://host:port`"),
             ("sinew-announcement 1\nweight heavy", "`heavy`"),
             ("sinew-announcement 1\nweight 0", "WEIGHT_MIN"),
             ("sinew-announcement 1\nweight inf", "WEIGHT_MAX"),

@@ -5,7 +5,7 @@
 //! address  = "10.0.0.1:7000"
 //! service  = "shop.Inventory"   # where a file lists several services; without it, it is of any
 //! id       = "inventory-1"      # the address, if there is none
-//! protocol = "sinew"
+//! protocol = "sinew"            # "http" or "https" for what sinew-bridge speaks; or in the address, as a scheme
 //! weight   = 2.0
 //! zone     = "eu-1"
 //! labels   = { version = "2" }
@@ -21,7 +21,8 @@ use serde::Deserialize;
 use sinew_core::{limits, spiffe::SpiffeId};
 use toml::Spanned;
 
-use super::entry::{About, Entry, Protocol, check_address, check_id};
+use super::entry::{About, Entry, SINEW, check_id, located};
+use crate::transport::schemes::scheme;
 
 /// What a file says of one service.
 #[derive(Debug, PartialEq)]
@@ -82,11 +83,8 @@ pub(super) fn read(text: &str, service: &str) -> Result<Endpoints, String> {
 
 impl Row {
     fn entry(self) -> Result<Entry, String> {
-        check_address(&self.address)?;
+        let address = located(&self.address, self.protocol.as_deref())?;
         let about = About {
-            protocol: self
-                .protocol
-                .map_or(Ok(Protocol::Sinew), |scheme| Protocol::parse(&scheme))?,
             weight: self.weight.unwrap_or(1.0),
             zone: self.zone,
             labels: self.labels,
@@ -96,9 +94,9 @@ impl Row {
                 .transpose()?,
         };
         about.check()?;
-        let id = self.id.unwrap_or_else(|| self.address.clone());
+        let id = self.id.unwrap_or_else(|| address.clone());
         check_id(&id)?;
-        Ok(Entry { id, address: self.address, about })
+        Ok(Entry { id, address, about })
     }
 }
 
@@ -106,9 +104,10 @@ impl Row {
 pub(super) fn write(entries: &[Entry]) -> String {
     let mut text = String::new();
     for Entry { id, address, about } in entries {
-        let About { protocol, weight, zone, labels, identity } = about;
+        let About { weight, zone, labels, identity } = about;
+        let protocol = scheme(address).unwrap_or(SINEW);
         let _ = writeln!(text, "[[endpoint]]\nid = \"{id}\"\naddress = \"{address}\"");
-        let _ = writeln!(text, "protocol = \"{}\"\nweight = {weight:?}", protocol.scheme());
+        let _ = writeln!(text, "protocol = \"{protocol}\"\nweight = {weight:?}");
         if let Some(zone) = zone {
             let _ = writeln!(text, "zone = \"{zone}\"");
         }
@@ -141,6 +140,10 @@ identity = "spiffe://prod.example/shop.Inventory"
 address = "[::1]:7001"
 
 [[endpoint]]
+address  = "10.0.0.3:8080"
+protocol = "http"
+
+[[endpoint]]
 address = "10.0.0.2:7000"
 service = "shop.Pricing"
 "#;
@@ -148,7 +151,7 @@ service = "shop.Pricing"
     #[test]
     fn what_is_listed_of_a_service_is_read_and_written() {
         let read_one = read(WHOLE, "shop.Inventory").unwrap();
-        let [one, two] = &*read_one.entries else { panic!("{read_one:?}") };
+        let [one, two, legacy] = &*read_one.entries else { panic!("{read_one:?}") };
         assert_eq!(
             (&*one.id, &*one.address, one.about.weight),
             ("inventory-1", "10.0.0.1:7000", 2.0)
@@ -156,6 +159,7 @@ service = "shop.Pricing"
         assert_eq!(one.about.labels["a/b"], "two words");
         assert_eq!((one.about.zone.as_deref(), &two.about), (Some("eu-1"), &About::default()));
         assert_eq!(two.id, "[::1]:7001");
+        assert_eq!(legacy.address, "http://10.0.0.3:8080");
         let again = read(&write(&read_one.entries), "whatever").unwrap();
         assert_eq!(again, read_one);
     }
@@ -167,8 +171,8 @@ service = "shop.Pricing"
             ("weight   = 2", "weight = \"2\"", 7, "invalid type"),
             ("address = \"[::1]:7001\"", "adress = \"[::1]:7001\"", 13, "unknown field `adress`"),
             ("address = \"[::1]:7001\"", "", 12, "missing field `address`"),
-            ("10.0.0.2:7000", "10.0.0.2", 15, "`10.0.0.2` is not `host:port`"),
-            ("\"sinew\"", "\"https\"", 2, "`sinew-bridge`"),
+            ("10.0.0.2:7000", "10.0.0.2", 19, "`10.0.0.2` is not `host:port`"),
+            ("\"sinew\"", "\"Q\"", 2, "`scheme://host:port`"),
             ("\"eu-1\"", "\"eu 1\"", 2, "ZONE_MAX"),
             ("inventory-1", "inventory 1", 2, "the id"),
             ("spiffe://", "spiff://", 2, "`spiffe://`"),

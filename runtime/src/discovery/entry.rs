@@ -13,12 +13,14 @@ use sinew_core::{
     spiffe::SpiffeId,
 };
 
+use crate::transport::schemes::scheme;
+
 /// A place where a service may be.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
     /// Tells it from whatever was at the same address before.
     pub(crate) id: String,
-    /// `host:port`.
+    /// `host:port`, or `scheme://host:port` where it speaks something else than sinew.
     pub(crate) address: String,
     pub(crate) about: About,
 }
@@ -26,20 +28,12 @@ pub(crate) struct Entry {
 /// What a server says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct About {
-    pub(crate) protocol: Protocol,
     /// Its share among its peers, 1 for all equal.
     pub(crate) weight: f64,
     pub(crate) zone: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
     /// Who it is.
     pub(crate) identity: Option<SpiffeId>,
-}
-
-/// What an endpoint speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    /// Our own, over QUIC.
-    Sinew,
 }
 
 impl Listed for Entry {
@@ -54,13 +48,7 @@ impl Listed for Entry {
 
 impl Default for About {
     fn default() -> Self {
-        Self {
-            protocol: Protocol::Sinew,
-            weight: 1.0,
-            zone: None,
-            labels: BTreeMap::new(),
-            identity: None,
-        }
+        Self { weight: 1.0, zone: None, labels: BTreeMap::new(), identity: None }
     }
 }
 
@@ -97,27 +85,23 @@ impl About {
     }
 }
 
-impl Protocol {
-    pub(crate) fn parse(scheme: &str) -> Result<Self, String> {
-        match scheme {
-            "sinew" => Ok(Self::Sinew),
-            "http" | "https" => Err(needs_bridge(scheme)),
-            _ => Err(format!(
-                "the protocol `{scheme}` is not known to this build; it speaks `sinew`"
-            )),
+/// Our own protocol, as files and announcements name it.
+pub(super) const SINEW: &str = "sinew";
+
+/// The address of an endpoint that says which protocol it speaks; otherwise what is wrong with it.
+pub(super) fn located(address: &str, protocol: Option<&str>) -> Result<String, String> {
+    check_address(address)?;
+    match (protocol, scheme(address)) {
+        (None, _) | (Some(SINEW), None) => Ok(address.to_owned()),
+        (Some(protocol), Some(scheme)) if protocol == scheme => Ok(address.to_owned()),
+        (Some(protocol), Some(_)) => {
+            Err(format!("`{address}` has another scheme than its protocol, `{protocol}`"))
+        }
+        (Some(protocol), None) => {
+            let address = format!("{protocol}://{address}");
+            check_address(&address).map(|()| address)
         }
     }
-
-    pub(crate) const fn scheme(self) -> &'static str {
-        match self {
-            Self::Sinew => "sinew",
-        }
-    }
-}
-
-/// What to add for an endpoint that speaks HTTP.
-pub(super) fn needs_bridge(scheme: &str) -> String {
-    format!("`{scheme}` is spoken by the crate `sinew-bridge`, which is not part of this build")
 }
 
 fn check_weight(weight: f64) -> Result<(), String> {
@@ -161,8 +145,18 @@ fn is_word(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && text.chars().all(sound)
 }
 
-/// What is wrong with an address: it must be `host:port`.
+/// What is wrong with an address: it must be `host:port`, or begin with a scheme. What a scheme makes of the rest is for
+/// its transport to say.
 pub(crate) fn check_address(address: &str) -> Result<(), String> {
+    if let Some((scheme, rest)) = address.split_once("://") {
+        let sound = |c: char| ('!'..='~').contains(&c) && !"\"\\,".contains(c);
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '+');
+        if is_scheme && (1..=255).contains(&rest.len()) && rest.chars().all(sound) {
+            return Ok(());
+        }
+        return Err(format!("`{address}` is not `scheme://host:port`"));
+    }
     let port = address.rsplit_once(':').filter(|(host, _)| is_host(host));
     match port.map(|(_, port)| port.parse::<u16>()) {
         Some(Ok(1..)) => Ok(()),
@@ -233,9 +227,24 @@ mod tests {
     const HASH: u64 = 0xe02b_ca18_6cfd_a867;
 
     #[test]
-    fn a_protocol_of_others_names_the_crate_that_speaks_it() {
-        assert_eq!(Protocol::parse("sinew"), Ok(Protocol::Sinew));
-        assert!(Protocol::parse("https").unwrap_err().contains("`sinew-bridge`"));
-        assert!(Protocol::parse("gopher").unwrap_err().contains("`gopher`"));
+    fn an_address_may_say_its_protocol_once_or_twice_but_not_two() {
+        let http = Ok("http://a:1".to_owned());
+        assert_eq!(located("a:1", Some("http")), http);
+        assert_eq!(located("http://a:1", Some("http")), http);
+        assert_eq!(located("http://a:1", None), http);
+        assert_eq!(located("a:1", Some("sinew")), Ok("a:1".to_owned()));
+        for (address, protocol, word) in [
+            ("http://a:1", Some("https"), "another scheme"),
+            ("http://a:1", Some("sinew"), "another scheme"),
+            ("a:1", Some("Gopher!"), "`scheme://host:port`"),
+            ("a", Some("http"), "`host:port`"),
+            ("http://", None, "`scheme://host:port`"),
+            ("http://a b", None, "`scheme://host:port`"),
+            ("http://a\"", None, "`scheme://host:port`"),
+            ("HTTP://a", None, "`scheme://host:port`"),
+        ] {
+            let problem = located(address, protocol).unwrap_err();
+            assert!(problem.contains(word), "{address}: {problem}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use sinew_core::spiffe::is_service_name;
 
-use super::entry::{check_address, needs_bridge};
+use super::entry::check_address;
 
 /// Where the port of a name server is, unless it is said.
 const DNS_PORT: u16 = 53;
@@ -59,7 +59,9 @@ impl Place {
             "dns" => {
                 with_dns(cfg!(feature = "dns")).and_then(|()| DnsName::parse(rest)).map(Self::Dns)
             }
-            "http" | "https" => Err(needs_bridge(scheme)),
+            _ if rest.starts_with("//") => {
+                check_address(target).map(|()| Self::Static(vec![target.to_owned()]))
+            }
             _ => Err(unknown(scheme)),
         }
     }
@@ -68,7 +70,7 @@ impl Place {
 fn unknown(scheme: &str) -> String {
     format!(
         "`{scheme}:` is not known to this build; write `static:host:port`, several with commas, `sinew:name`, \
-         `file:path` or `dns:host:port`"
+         `file:path`, `dns:host:port` or `http://host:port`"
     )
 }
 
@@ -149,8 +151,8 @@ mod tests {
             ("static:a:0", "`host:port`"),
             ("static:a:99999", "`host:port`"),
             ("static:a\nb:1", "`host:port`"),
-            ("http://legacy.internal:8080", "`sinew-bridge`"),
-            ("https://legacy.internal", "`sinew-bridge`"),
+            ("http://", "`scheme://host:port`"),
+            ("HTTP://legacy.internal", "`scheme://host:port`"),
             ("sinew:", "not the name of a service"),
             ("sinew:../x", "not the name of a service"),
             ("file:", "`file:endpoints.toml`"),
@@ -160,6 +162,14 @@ mod tests {
         }
         let two = Place::Static(vec!["[::1]:7".into(), "b:8".into()]);
         assert_eq!(Place::parse("static:[::1]:7, b:8"), Ok(two));
+        let legacy = |url: &str| Place::Static(vec![url.to_owned()]);
+        for url in ["http://legacy.internal:8080", "https://legacy.internal/base"] {
+            assert_eq!(Place::parse(url), Ok(legacy(url)));
+        }
+        assert_eq!(
+            Place::parse("static:http://a:1,b:2"),
+            Ok(Place::Static(vec!["http://a:1".into(), "b:2".into()]))
+        );
         assert_eq!(Place::parse("sinew:shop.Inventory"), Ok(Place::Name("shop.Inventory".into())));
         assert_eq!(Place::parse("file:/a/b.toml"), Ok(Place::File("/a/b.toml".into())));
     }

@@ -10,10 +10,13 @@
 
 pub(crate) mod connect;
 pub(crate) mod dropped;
+#[cfg(feature = "foreign")]
+pub mod foreign;
 pub(crate) mod frames;
 pub(crate) mod link;
 pub(crate) mod memory;
 pub(crate) mod quic;
+pub(crate) mod schemes;
 
 use std::{
     collections::BTreeSet,
@@ -37,6 +40,7 @@ use tokio::{sync::watch, time::Instant};
 use crate::{
     call::{
         context::{Context, Peer},
+        method::Method,
         pace::Pace,
         streaming::{EncodeItems, RawItems},
         types::Answerer,
@@ -47,12 +51,15 @@ use crate::{
 };
 
 /// A boxed future: handed out per connection or per stream, never per small call.
-pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One attempt, ready to be sent.
 pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'static Method,
     pub(crate) head: &'a RequestHead,
     pub(crate) deadline: Option<Instant>,
+    /// Somebody looks at the metadata of the answer.
+    pub(crate) wants_metadata: bool,
     pub(crate) arguments: &'a mut dyn Encode,
 }
 
@@ -75,6 +82,8 @@ pub(crate) struct Answer {
     pub(crate) at: Option<Instant>,
     /// Who answered, as the client's stack knows it.
     pub(crate) by: Answerer,
+    /// What the caller gets where the method's own error is not to be read from the body.
+    pub(crate) otherwise: Option<Status>,
 }
 
 /// What a streaming call came to.
@@ -96,6 +105,9 @@ pub(crate) enum Theirs {
     Named,
     /// This is its fingerprint.
     Known(Fingerprint),
+    /// It knows nothing of types: it speaks another protocol.
+    #[cfg(feature = "foreign")]
+    Foreign,
 }
 
 /// Whether a session takes another call.

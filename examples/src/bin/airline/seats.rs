@@ -68,7 +68,7 @@ mod tests {
             let answer = server.reserve(BookingId(fastrand::u64(100..)), FLIGHT).await;
             assert!(matches!(answer, Err(CallError::App(SeatError::SoldOut))), "{answer:?}");
         }
-        assert_eq!(scratch.0.books().unwrap().seats, SEATS.into());
+        assert_eq!(scratch.0.books().unwrap().seats, u64::from(SEATS));
     }
 
     #[tokio::test]

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use serde::{
     Serialize, Serializer,
     de::{DeserializeOwned, DeserializeSeed, Deserializer, SeqAccess, Visitor},
-    ser::{Error as _, Impossible, SerializeTuple},
+    ser::{Error as _, SerializeTuple},
 };
 
 use super::{
     super::{
         CodecError,
         guard::{Budget, Guarded},
+        only::{Accept, Only},
     },
     error::ReadError,
     token::{Reader, Token},
@@ -27,7 +28,7 @@ pub(in crate::codec) fn encode<A: Serialize>(
 ) -> Result<(), CodecError> {
     let mut inner = rmp_serde::Serializer::new(out).with_struct_map();
     arguments
-        .serialize(Named { names, inner: &mut inner })
+        .serialize(Only(Named { names, inner: &mut inner }))
         .map_err(|error| CodecError::Encode(error.to_string()))
 }
 
@@ -134,110 +135,17 @@ struct Fields<'n, M> {
     inner: M,
 }
 
-macro_rules! not_a_tuple {
-    ($($method:ident($($ty:ty),*))*) => {$(
-        fn $method(self, $(_: $ty),*) -> Result<S::Ok, S::Error> {
-            Err(S::Error::custom(NOT_A_TUPLE))
-        }
-    )*};
-}
-
-const NOT_A_TUPLE: &str = "arguments are a tuple";
-
-impl<'n, S: Serializer> Serializer for Named<'n, S> {
+impl<'n, S: Serializer> Accept for Named<'n, S> {
     type Ok = S::Ok;
     type Error = S::Error;
-    type SerializeSeq = Impossible<S::Ok, S::Error>;
-    type SerializeTuple = Fields<'n, S::SerializeMap>;
-    type SerializeTupleStruct = Impossible<S::Ok, S::Error>;
-    type SerializeTupleVariant = Impossible<S::Ok, S::Error>;
-    type SerializeMap = Impossible<S::Ok, S::Error>;
-    type SerializeStruct = Impossible<S::Ok, S::Error>;
-    type SerializeStructVariant = Impossible<S::Ok, S::Error>;
+    type Tuple = Fields<'n, S::SerializeMap>;
+    const EXPECTED: &'static str = "arguments are a tuple";
 
-    fn serialize_unit(self) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap as _;
-        self.inner.serialize_map(Some(0))?.end()
-    }
-
-    fn serialize_tuple(self, len: usize) -> Result<Self::SerializeTuple, S::Error> {
+    fn tuple(self, len: usize) -> Result<Self::Tuple, S::Error> {
         if len != self.names.len() {
             return Err(S::Error::custom("there is not one name for each argument"));
         }
         Ok(Fields { names: self.names.iter(), inner: self.inner.serialize_map(Some(len))? })
-    }
-
-    not_a_tuple! {
-        serialize_bool(bool) serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64)
-        serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_f32(f32)
-        serialize_f64(f64) serialize_char(char) serialize_str(&str) serialize_bytes(&[u8]) serialize_none()
-        serialize_unit_struct(&'static str) serialize_unit_variant(&'static str, u32, &'static str)
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: &T,
-    ) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Result<S::Ok, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStruct, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeStructVariant, S::Error> {
-        Err(S::Error::custom(NOT_A_TUPLE))
     }
 }
 

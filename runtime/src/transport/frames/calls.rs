@@ -312,7 +312,8 @@ async fn read_body(receiving: &mut Receiving, call: CallFrame) -> Result<Answer,
             .map_err(MessageError::of_an_answer)?,
         _ => body,
     };
-    Ok(Answer { head, left: call.time, body, at: None, by: Answerer::default() })
+    let by = Answerer::default();
+    Ok(Answer { head, left: call.time, body, at: None, by, otherwise: None })
 }
 
 /// Why a message that continues in DATA frames is not whole.
