@@ -14,6 +14,7 @@
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
 //!   load        calls beside a test, of which none may fail          dns     a real name server
 //!   relay       a bad network between two of them
+//!   legacy      a server of HTTP, by hand
 //!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
 //! ```
 //!
@@ -29,6 +30,7 @@ pub mod feed;
 pub mod fuzz;
 pub mod hops;
 pub mod hostile;
+pub mod legacy;
 pub mod load;
 pub mod probe;
 pub mod raw;

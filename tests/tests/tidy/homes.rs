@@ -15,13 +15,18 @@ const TABLE: &str = "tests/tests/tidy/homes.rs";
 const HOMES: &[(&str, &[&str])] = &[
     ("quinn", &["runtime/src/transport/quic"]),
     ("rcgen", &["runtime/src/identity"]),
-    ("rustls", &["runtime/src/identity", "runtime/src/transport/quic"]),
+    (
+        "rustls",
+        &["runtime/src/identity", "runtime/src/transport/quic", "runtime/bridge/src/connection"],
+    ),
     ("webpki", &["runtime/src/identity", "runtime/src/transport/quic"]),
     ("syn", &["codegen/src/parse"]),
     ("bincode", &["runtime/src/codec"]),
     ("rmp_serde", &["runtime/src/codec"]),
     ("hickory", &["runtime/src/discovery"]),
-    ("hyper", &[]),
+    ("hyper", &["runtime/bridge/src"]),
+    ("tokio_rustls", &["runtime/bridge/src/connection"]),
+    ("flate2", &["runtime/bridge/src/answer"]),
 ];
 
 /// The code that the homes are for: the product and the examples. Tests may speak to a peer with
