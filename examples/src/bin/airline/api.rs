@@ -4,7 +4,7 @@
 //! deadlines, connections or addresses.
 
 use serde::{Deserialize, Serialize};
-use sinew::{CallError, Streaming};
+use sinew::{CallError, Status, Streaming};
 
 /// The airline's time-table.
 #[sinew::service]
@@ -14,12 +14,24 @@ pub(crate) trait Schedule {
     async fn day(&self, route: Route, day: u8) -> Result<Streaming<Flight>, NoSuchRoute>;
 }
 
-/// What flying costs.
+/// What flying costs. Some of its servers are older than sinew: they serve files over plain HTTP.
 #[sinew::service]
 pub(crate) trait Fares {
-    /// The price of a seat on this route.
+    /// The price of a seat from one airport to another; none where nobody flies there.
+    #[http(get = "/fares/{from}-{to}.json")]
+    async fn quote(&self, from: String, to: String) -> Result<Option<Quote>, Status>;
+}
+
+/// Somebody who knows what flying costs.
+#[sinew::service]
+pub(crate) trait Clerk {
+    /// The same, by heart.
     #[rpc(idempotent)]
-    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, CallError<NoSuchRoute>>;
+    async fn tell(&self, from: String, to: String) -> Result<Option<Quote>, Status>;
+
+    /// The same, looked up by hand, which takes 2 s: here to let a deadline pass.
+    #[rpc(idempotent)]
+    async fn look_up(&self, from: String, to: String) -> Result<Option<Quote>, Status>;
 }
 
 /// Flights and fares together.
@@ -95,7 +107,9 @@ pub(crate) struct Route {
 pub(crate) enum Pricing {
     /// From the tariff.
     Tariff,
-    /// By a person who looks it up, which takes 2 s: here to let a deadline pass.
+    /// By a person who knows it.
+    ByPhone,
+    /// By a person who looks it up.
     ByHand,
 }
 
@@ -124,11 +138,11 @@ pub(crate) struct Flight {
     pub(crate) takes: u16,
 }
 
-/// A price, and the time that its call had left.
+/// A price, and the time that its call had left where its server tells.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct Quote {
     pub(crate) cents: u32,
-    pub(crate) left_us: u64,
+    pub(crate) left_us: Option<u64>,
 }
 
 /// What a search found, and the time left at the search and at the fares.
@@ -136,7 +150,7 @@ pub(crate) struct Quote {
 pub(crate) struct Offers {
     pub(crate) flights: Vec<Flight>,
     pub(crate) cents: u32,
-    pub(crate) left_us: [u64; 2],
+    pub(crate) left_us: (u64, Option<u64>),
 }
 
 /// What a traveller is offered, and the time left at the gateway, the search and the fares.
@@ -144,7 +158,7 @@ pub(crate) struct Offers {
 pub(crate) struct Trip {
     pub(crate) flights: Vec<Flight>,
     pub(crate) cents: u32,
-    pub(crate) left_us: [u64; 3],
+    pub(crate) left_us: (u64, u64, Option<u64>),
 }
 
 /// Made by the traveller, so that a booking has a name even if its answer is lost.
@@ -167,6 +181,8 @@ pub(crate) struct Counts {
     /// Unary calls of its own, and how often one of them was tried again.
     pub(crate) calls: u64,
     pub(crate) retries: u64,
+    /// Attempts of its own that went out over plain HTTP.
+    pub(crate) legacy_http_calls: u64,
 }
 
 /// A call went out to a server.

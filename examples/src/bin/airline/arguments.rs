@@ -7,7 +7,8 @@ pub(crate) const USAGE: &str = "\
 usage: airline [--seconds N] [--travellers N] [--no-chaos] [--json]
 
 Starts an airline of five services, three servers of each, and sends travellers through it: they
-look for flights, and some of them book. Meanwhile servers are killed, frozen, slowed down, made to
+look for flights, and some of them book. Two of the servers of fares are nginx (or Python's
+http.server) with static files over plain HTTP, where this machine has one. Meanwhile servers are killed, frozen, slowed down, made to
 fail, cut off and replaced. At the end the books must balance, and no call have failed that may be
 repeated or surely did not run. The summary says of each fault how many calls there were meanwhile,
 how many failed or were tried again, and how long the callers of the bad server took to leave it,
@@ -96,6 +97,8 @@ pub(crate) struct Child {
     pub(crate) role: Role,
     /// Where the books of the seats are.
     pub(crate) books: PathBuf,
+    /// Where servers of fares are that do not announce themselves.
+    pub(crate) legacy: Option<String>,
 }
 
 /// What this process was started for.
@@ -103,7 +106,7 @@ pub(crate) struct Child {
 pub(crate) enum Arguments {
     Help,
     Drive(Options),
-    /// `--serve SERVICE --books DIRECTORY`, which is not for users.
+    /// `--serve SERVICE --books DIRECTORY [--legacy TARGET]`, which is not for users.
     Serve(Child),
 }
 
@@ -111,7 +114,7 @@ impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let length = Duration::from_secs(20);
         let mut options = Options { length, travellers: 300, chaos: true, json: false };
-        let (mut role, mut books) = (None, None);
+        let (mut role, mut books, mut legacy) = (None, None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             let mut value = || {
@@ -128,11 +131,12 @@ impl Arguments {
                 "--travellers" => options.travellers = number(&value()?, 900)?,
                 "--serve" => role = Some(Role::named(&value()?)?),
                 "--books" => books = Some(PathBuf::from(value()?)),
+                "--legacy" => legacy = Some(value()?),
                 _ => return Err(format!("unknown argument `{argument}`")),
             }
         }
         match (role, books) {
-            (Some(role), Some(books)) => Ok(Self::Serve(Child { role, books })),
+            (Some(role), Some(books)) => Ok(Self::Serve(Child { role, books, legacy })),
             (None, None) => {
                 options.chaos &= options.length >= CHAOS_FROM;
                 Ok(Self::Drive(options))
@@ -169,8 +173,10 @@ mod tests {
 
     #[test]
     fn a_child_is_told_what_it_serves() {
-        let child = Child { role: Role::Search, books: "/tmp/books".into() };
-        assert_eq!(parse("--serve Search --books /tmp/books"), Ok(Arguments::Serve(child)));
+        let legacy = Some("static:http://a:1".to_owned());
+        let child = Child { role: Role::Search, books: "/tmp/books".into(), legacy };
+        let line = "--serve Search --books /tmp/books --legacy static:http://a:1";
+        assert_eq!(parse(line), Ok(Arguments::Serve(child)));
     }
 
     #[test]

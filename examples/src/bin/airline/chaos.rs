@@ -20,7 +20,7 @@ use crate::{
 /// What can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// One process ends at once, without a word.
+    /// One process ends at once, without a word: a server of plain HTTP, where there is one.
     Kill,
     /// One process stands still.
     Freeze,
@@ -91,7 +91,10 @@ pub(crate) async fn rage(
     for fault in Fault::ALL {
         let (mark, retries) = (tally.mark(), fleet.retries().await? + attempts.retries());
 
-        let victim = fleet.first_port(fault.victim())?;
+        let victim = match fault {
+            Fault::Kill => fleet.mortal_port()?,
+            _ => fleet.first_port(fault.victim())?,
+        };
         let (begins, struck) = (Instant::now(), now_us());
         strike(fault, fleet).await?;
         sleep_until(begins + share * 2 / 5).await;
@@ -101,7 +104,7 @@ pub(crate) async fn rage(
         sleep(share * 11 / 20).await;
 
         let successor = match fault {
-            Fault::Kill => fleet.last_port(fault.victim())?,
+            Fault::Kill => fleet.risen_port()?,
             _ => victim,
         };
         let attempts_at = fleet.attempts(fault.victim(), struck).await?;
@@ -121,7 +124,7 @@ async fn strike(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
     let victim = fault.victim();
     let well = Mood::default();
     match fault {
-        Fault::Kill => fleet.kill(victim).await,
+        Fault::Kill => fleet.kill().await,
         Fault::Freeze => fleet.signal(victim, "STOP").await,
         Fault::Slow => {
             let slow_ms = u32::try_from(SLOW.as_millis())?;
@@ -136,7 +139,7 @@ async fn strike(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
 async fn heal(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
     let victim = fault.victim();
     match fault {
-        Fault::Kill => fleet.add(victim).await,
+        Fault::Kill => fleet.rise().await,
         Fault::Freeze => fleet.signal(victim, "CONT").await,
         Fault::Slow | Fault::FailFast | Fault::Blackhole => fleet.be(victim, Mood::default()).await,
         Fault::Restart => Ok(()),

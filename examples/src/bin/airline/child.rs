@@ -2,6 +2,7 @@
 
 use std::{
     io::{Read, Write, stdin, stdout},
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,7 +11,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     Problem,
-    api::{CountersServer, FaresServer, GatewayServer, ScheduleServer, SearchServer, SeatsServer},
+    api::{
+        ClerkServer, CountersServer, FaresServer, GatewayServer, ScheduleServer, SearchServer,
+        SeatsServer,
+    },
     arguments::{Child, Role},
     attempts::Attempts,
     counters::Tachograph,
@@ -30,7 +34,13 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Serves, and says where on the first line of stdout: the address that it listens at, and the one that its callers find.
 pub(crate) async fn run(child: Child) -> Result<(), Problem> {
     let attempts = Attempts::default();
-    let mesh = attempts.of(Mesh::builder()).build().await?;
+    let mut builder = attempts.of(Mesh::builder()).transport(sinew_bridge::http());
+    if let Some(legacy) = &child.legacy {
+        // Beside those that announce themselves: one service, and it does not matter who speaks what.
+        let fares = Role::Fares.name();
+        builder = builder.endpoints(fares, legacy).endpoints(fares, format!("sinew:{fares}"));
+    }
+    let mesh = builder.build().await?;
     let counters = Tachograph::new(attempts);
     let mut server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
     let mut forwarder = None;
@@ -43,10 +53,14 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
         Role::Schedule => {
             server.serve(ScheduleServer::new(TimeTable { world: World::load()?, counters }))
         }
-        Role::Fares => server.serve(FaresServer::new(Tariff { world: World::load()?, counters })),
+        Role::Fares => {
+            let tariff = Tariff { world: Arc::new(World::load()?), counters };
+            server.serve(FaresServer::new(tariff.clone())).serve(ClerkServer::new(tariff))
+        }
         Role::Search => server.serve(SearchServer::new(Finder {
             schedule: mesh.client(),
             fares: mesh.client(),
+            clerk: mesh.client(),
             counters,
         })),
         Role::Seats => {

@@ -70,12 +70,13 @@ impl Tachograph {
 
 impl Counts {
     pub(crate) fn add(&mut self, more: &Self) {
-        let Self { handlers, late, lost_contexts, calls, retries } = *more;
+        let Self { handlers, late, lost_contexts, calls, retries, legacy_http_calls } = *more;
         self.handlers += handlers;
         self.late += late;
         self.lost_contexts += lost_contexts;
         self.calls += calls;
         self.retries += retries;
+        self.legacy_http_calls += legacy_http_calls;
     }
 }
 
@@ -97,6 +98,7 @@ impl Counters for Tachograph {
             lost_contexts: sinew::lost_contexts(),
             calls: self.0.attempts.calls(),
             retries: self.0.attempts.retries(),
+            legacy_http_calls: sinew::codec_counts().json,
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::{
 /// Runs the demo, and prints its summary.
 pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let world = Arc::new(World::load()?);
-    let mut fleet = Fleet::start().await?;
+    let mut fleet = Fleet::start(&world).await?;
     let attempts = Attempts::default();
     let mesh = fleet.mesh(&attempts).await?;
     let gateway: GatewayClient = mesh.client();
@@ -62,6 +62,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         reckoning: Reckoning::of(&fleet.store()?, &numbers).map_err(|why| why.to_string()),
         counts: fleet.counts().await,
         own: (attempts.calls(), attempts.retries()),
+        legacy: fleet.legacy_name(),
         numbers,
         hop_budget_us,
         episodes,

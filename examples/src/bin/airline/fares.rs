@@ -1,36 +1,49 @@
-//! The tariff, and the clerk who finds fares by hand.
+//! The new tariff, which speaks sinew, and the clerk who finds fares by hand.
 
 use std::time::Duration;
 
-use sinew::CallError;
+use sinew::Status;
 
 use crate::{
-    api::{Fares, NoSuchRoute, Pricing, Quote, Route},
+    api::{Clerk, Fares, Quote, Route},
     counters::Tachograph,
     world::World,
 };
 
-/// How long the clerk takes.
+/// How long the clerk takes to look something up.
 const BY_HAND: Duration = Duration::from_secs(2);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Tariff {
-    pub(crate) world: World,
+    pub(crate) world: std::sync::Arc<World>,
     pub(crate) counters: Tachograph,
 }
 
+impl Tariff {
+    fn find(&self, from: String, to: String, left_us: u64) -> Option<Quote> {
+        let way = self.world.way(&Route { from, to })?;
+        Some(Quote { cents: way.cents(), left_us: Some(left_us) })
+    }
+}
+
 impl Fares for Tariff {
-    async fn quote(&self, route: Route, pricing: Pricing) -> Result<Quote, CallError<NoSuchRoute>> {
+    async fn quote(&self, from: String, to: String) -> Result<Option<Quote>, Status> {
         let left_us = self.counters.begin();
         self.counters.mood().await?;
-        let Some(way) = self.world.way(&route) else {
-            return Err(CallError::App(NoSuchRoute(route)));
-        };
-        if pricing == Pricing::ByHand {
-            // A caller that cannot wait that long ends this handler here: it is dropped.
-            tokio::time::sleep(BY_HAND).await;
-        }
-        let cents = 4_900 + (way.km * 9.5) as u32;
-        Ok(Quote { cents, left_us })
+        Ok(self.find(from, to, left_us))
+    }
+}
+
+impl Clerk for Tariff {
+    async fn tell(&self, from: String, to: String) -> Result<Option<Quote>, Status> {
+        let left_us = self.counters.begin();
+        Ok(self.find(from, to, left_us))
+    }
+
+    async fn look_up(&self, from: String, to: String) -> Result<Option<Quote>, Status> {
+        let left_us = self.counters.begin();
+        // A caller that cannot wait that long ends this handler here: it is dropped.
+        tokio::time::sleep(BY_HAND).await;
+        Ok(self.find(from, to, left_us))
     }
 }

@@ -18,7 +18,9 @@ use crate::{
     api::{Attempt, CountersClient, Counts, Mood},
     arguments::{REPLICAS, Role},
     attempts::Attempts,
+    legacy::Legacy,
     store::Store,
+    world::World,
 };
 
 /// From its start to its address. Most of it is for a machine that is busy with something else.
@@ -33,6 +35,10 @@ pub(crate) struct Fleet {
     running: Vec<Running>,
     /// What those counted that were replaced.
     replaced: Vec<(Role, Counts)>,
+    /// Servers of fares over plain HTTP, where this machine has a program for that.
+    legacy: Option<Legacy>,
+    /// Where one of them was that was killed.
+    dead: Option<u16>,
     /// For our questions to the servers, which are no part of the airline.
     control: Mesh,
     directory: Directory,
@@ -62,7 +68,7 @@ struct Running {
 
 impl Fleet {
     /// Starts all servers. Who calls whom does not matter: a call waits until there is somebody to call.
-    pub(crate) async fn start() -> Result<Self, Problem> {
+    pub(crate) async fn start(world: &World) -> Result<Self, Problem> {
         let path = std::env::temp_dir().join(format!("airline-{}", std::process::id()));
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
@@ -70,9 +76,15 @@ impl Fleet {
         builder.create(&path)?;
         let directory = Directory(path);
         let control = directory.mesh()?.build().await?;
-        let mut fleet = Self { running: Vec::new(), replaced: Vec::new(), control, directory };
+        let legacy = Legacy::start(&directory.0, world).await?;
+        let (running, replaced) = (Vec::new(), Vec::new());
+        let mut fleet = Self { running, replaced, legacy, dead: None, control, directory };
         for role in Role::ALL {
-            for _ in 0..REPLICAS {
+            let others = match role {
+                Role::Fares => fleet.legacy.as_ref().map_or(0, Legacy::count),
+                _ => 0,
+            };
+            for _ in others..REPLICAS {
                 fleet.add(role).await?;
             }
         }
@@ -94,17 +106,47 @@ impl Fleet {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--serve", role.name(), "--books"]).arg(self.directory.books());
         command.env("XDG_RUNTIME_DIR", &self.directory.0);
+        if let Some(legacy) = &self.legacy {
+            command.args(["--legacy", &legacy.target()]);
+        }
         let running = timeout(START, Running::start(role, command, &self.control)).await;
         let running = running.map_err(|_| format!("`{}` did not start", role.name()))??;
         self.running.push(running);
         Ok(())
     }
 
-    /// Ends one server at once, without a word.
-    pub(crate) async fn kill(&mut self, role: Role) -> Result<(), Problem> {
-        let at = self.first(role)?;
+    /// The port of the server that is going to be killed.
+    pub(crate) fn mortal_port(&self) -> Result<u16, Problem> {
+        self.legacy.as_ref().map_or_else(|| self.first_port(Role::Fares), Legacy::first_port)
+    }
+
+    /// Ends one server of fares at once, without a word.
+    pub(crate) async fn kill(&mut self) -> Result<(), Problem> {
+        if let Some(legacy) = &mut self.legacy {
+            self.dead = Some(legacy.kill().await?);
+            return Ok(());
+        }
+        let at = self.first(Role::Fares)?;
         let mut victim = self.running.remove(at);
         Ok(victim.process.kill().await?)
+    }
+
+    /// Starts another in its stead.
+    pub(crate) async fn rise(&mut self) -> Result<(), Problem> {
+        match (&mut self.legacy, self.dead) {
+            (Some(legacy), Some(port)) => legacy.add(port).await,
+            _ => self.add(Role::Fares).await,
+        }
+    }
+
+    /// The port of that one.
+    pub(crate) fn risen_port(&self) -> Result<u16, Problem> {
+        self.dead.map_or_else(|| self.last_port(Role::Fares), Ok)
+    }
+
+    /// What serves fares over plain HTTP.
+    pub(crate) fn legacy_name(&self) -> Option<&'static str> {
+        self.legacy.as_ref().map(Legacy::name)
     }
 
     /// Sends a signal to one server.
@@ -143,7 +185,7 @@ impl Fleet {
 
     /// How many processes there are, this one with them.
     pub(crate) fn processes(&self) -> usize {
-        self.running.len() + 1
+        self.running.len() + self.legacy.as_ref().map_or(0, Legacy::count) + 1
     }
 
     /// Where the callers of a service find its oldest server, the one that faults happen to.
@@ -152,7 +194,7 @@ impl Fleet {
     }
 
     /// Where they find its newest one.
-    pub(crate) fn last_port(&self, role: Role) -> Result<u16, Problem> {
+    fn last_port(&self, role: Role) -> Result<u16, Problem> {
         let newest = self.of(role).last().ok_or_else(|| format!("no `{}` runs", role.name()))?;
         Ok(newest.port)
     }

@@ -24,8 +24,8 @@ impl Gateway for FrontDoor {
             Err(CallError::App(no_such_route)) => return Err(CallError::App(no_such_route)),
             other => other.relay()?,
         };
-        let [search, fares] = offers.left_us;
-        Ok(Trip { flights: offers.flights, cents: offers.cents, left_us: [left_us, search, fares] })
+        let (search, fares) = offers.left_us;
+        Ok(Trip { flights: offers.flights, cents: offers.cents, left_us: (left_us, search, fares) })
     }
 
     async fn book(

@@ -8,7 +8,8 @@
 //!
 //! Each box is three processes: this program, started again with `--serve`. They find each other by
 //! the names of their services. Every arrow is a call over QUIC with mutual TLS, and the deadline that
-//! a traveller sets is the one that all processes below keep.
+//! a traveller sets is the one that all processes below keep. Two of the servers of fares are older
+//! than all of this: static files over plain HTTP ([`legacy`]), called by the same client.
 //!
 //! Meanwhile one of them is killed, one frozen, one slowed down, one made to fail, one cut off from
 //! its callers ([`forwarder`]), and the gateways are replaced in turn ([`chaos`]). The travellers do
@@ -30,6 +31,7 @@ mod fares;
 mod fleet;
 mod forwarder;
 mod gateway;
+mod legacy;
 mod probes;
 mod report;
 mod schedule;

@@ -25,6 +25,8 @@ pub(crate) struct Report {
     /// The calls of this process, and how often one of them was tried again.
     pub(crate) own: (u64, u64),
     pub(crate) hop_budget_us: [u64; 3],
+    /// What serves the old tariff over plain HTTP, if anything does.
+    pub(crate) legacy: Option<&'static str>,
     /// What was done to the servers, and what came of it.
     pub(crate) episodes: Vec<Episode>,
     pub(crate) miss: Miss,
@@ -62,7 +64,7 @@ impl Report {
             "{{\"seconds\":{:.1},\"processes\":{},\"calls\":{},\"failed\":{},\"p50_us\":{},\
              \"p99_us\":{},\"hop_budget_us\":[{gateway},{search},{fares}],\"seats_sold\":{},\
              \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{},\
-             \"amplification\":{:.4},\"double_sold\":{},\"faults\":[{}]}}",
+             \"legacy_http_calls\":{},\"amplification\":{:.4},\"double_sold\":{},\"faults\":[{}]}}",
             self.seconds,
             self.processes,
             self.numbers.calls(),
@@ -73,6 +75,7 @@ impl Report {
             reckoning.confirmed,
             reckoning.in_doubt,
             self.late_handlers(),
+            self.legacy_http_calls(),
             self.amplification(),
             reckoning.double_sold,
             faults.join(","),
@@ -81,6 +84,11 @@ impl Report {
 
     fn late_handlers(&self) -> u64 {
         self.counts().map(|counts| counts.late).sum()
+    }
+
+    /// Attempts that went out over plain HTTP.
+    fn legacy_http_calls(&self) -> u64 {
+        self.counts().map(|counts| counts.legacy_http_calls).sum()
     }
 
     /// Unary calls of all processes, and how often one of them was tried again.
@@ -184,7 +192,14 @@ impl Report {
         }
         let (calls, retries) = self.calls_and_retries();
         let amplification = self.amplification();
-        writeln!(f, "attempts    {amplification:.4} per call: {calls} calls, {retries} retries")
+        writeln!(f, "attempts    {amplification:.4} per call: {calls} calls, {retries} retries")?;
+        match self.legacy {
+            Some(program) => {
+                let calls = self.legacy_http_calls();
+                writeln!(f, "plain HTTP  {calls} attempts at fares went to {program}")
+            }
+            None => writeln!(f, "plain HTTP  none: there is neither nginx nor python3 here"),
+        }
     }
 
     fn deadlines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -129,7 +129,7 @@ impl Traveller {
         self.tally.took(Kind::Plan, began.elapsed());
         match answer {
             Ok(trip) => {
-                if has_grown(&trip.left_us) {
+                if has_grown(trip.left_us) {
                     let words = || format!("{:?} us left at the three hops", trip.left_us);
                     self.tally.wrong("a deadline grew on its way".to_owned(), words);
                 }
@@ -180,9 +180,10 @@ impl Traveller {
 const UNSEEN_US: u64 = 250_000;
 
 /// A hop had more time left than the one before.
-fn has_grown(left_us: &[u64; 3]) -> bool {
-    let [gateway, search, fares] = *left_us;
-    search > gateway + UNSEEN_US || fares > search + UNSEEN_US || fares == 0
+fn has_grown((gateway, search, fares): (u64, u64, Option<u64>)) -> bool {
+    // A server of plain HTTP does not tell.
+    let fares_grew = fares.is_some_and(|fares| fares > search + UNSEEN_US || fares == 0);
+    search > gateway + UNSEEN_US || fares_grew
 }
 
 /// Each hop has less time left than the one before, and the last still has some.

@@ -61,6 +61,11 @@ impl World {
         Ok(world)
     }
 
+    /// All routes.
+    pub(crate) fn ways(&self) -> &[Way] {
+        &self.ways
+    }
+
     /// A route, if somebody flies it.
     pub(crate) fn way(&self, route: &Route) -> Option<&Way> {
         self.by_route.get(route).map(|&at| &self.ways[at])
@@ -79,6 +84,11 @@ impl World {
 }
 
 impl Way {
+    /// What a seat costs.
+    pub(crate) fn cents(&self) -> u32 {
+        4_900 + (self.km * 9.5) as u32
+    }
+
     /// The flights of one day, the earliest first.
     pub(crate) fn flights(&self, day: u8) -> Vec<Flight> {
         // Half an hour to climb and to land, and 800 km/h in between.
