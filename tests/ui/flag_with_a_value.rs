@@ -2,7 +2,7 @@
 
 #[sinew::service]
 pub trait Inventory {
-    #[rpc(idempotent = true)]
+    #[rpc(trust_layout = true)]
     async fn count(&self) -> u64;
 }
 
