@@ -114,12 +114,18 @@ impl Booked {
     {
         let mut attempt = std::pin::pin!(self.unless_silent(attempt, turn));
         loop {
+            let again = async {
+                match self.is_lost() {
+                    true => sleep(limits::LOOK_AGAIN).await,
+                    false => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 output = &mut attempt => return output,
                 // It looks again when it is polled again.
                 () = self.endpoint.changed() => {}
-                () = sleep(limits::LOOK_AGAIN), if self.is_lost() => {}
+                () = again => {}
             }
         }
     }

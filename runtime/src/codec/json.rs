@@ -60,28 +60,28 @@ pub(super) fn encode_arguments<A: Serialize>(
 
 pub(super) fn decode_arguments<A: DeserializeOwned>(body: &Bytes) -> Result<A, CodecError> {
     let budget = Budget::for_message(body.len());
-    let parts = parts(body).ok_or_else(|| CodecError::Decode("an argument is cut off".into()))?;
-    A::deserialize(Arguments { parts: parts.into_iter(), budget: &budget })
+    A::deserialize(Arguments { parts: parts(body), budget: &budget })
         .map_err(|error| CodecError::Decode(error.to_string()))
 }
 
-/// One argument.
+/// One argument, written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part<'a> {
+pub enum Argument<'a> {
+    /// In JSON.
     Json(&'a [u8]),
+    /// Bytes, untouched: the argument is a `Bytes`.
     Bytes(&'a [u8]),
 }
 
-/// The arguments in what [`encode_arguments`] wrote.
-pub(crate) fn parts(mut body: &[u8]) -> Option<Vec<Part<'_>>> {
-    let mut parts = Vec::new();
-    while let Some((&[what, a, b, c, d], rest)) = body.split_first_chunk::<HEAD>() {
+/// The arguments in what [`encode_arguments`] wrote, up to one that is cut off.
+pub(crate) fn parts(mut body: &[u8]) -> impl Iterator<Item = Argument<'_>> {
+    std::iter::from_fn(move || {
+        let (&[what, a, b, c, d], rest) = body.split_first_chunk::<HEAD>()?;
         let len = usize::try_from(u32::from_le_bytes([a, b, c, d])).ok()?;
         let (content, rest) = rest.split_at_checked(len)?;
-        parts.push(if what == BYTES { Part::Bytes(content) } else { Part::Json(content) });
         body = rest;
-    }
-    body.is_empty().then_some(parts)
+        Some(if what == BYTES { Argument::Bytes(content) } else { Argument::Json(content) })
+    })
 }
 
 /// Writes arguments behind one another.
@@ -137,12 +137,12 @@ impl Accept for Untouched<'_> {
 }
 
 /// Reads arguments one by one.
-struct Arguments<'de, 'b> {
-    parts: std::vec::IntoIter<Part<'de>>,
+struct Arguments<'b, P> {
+    parts: P,
     budget: &'b Budget,
 }
 
-impl<'de> Deserializer<'de> for Arguments<'de, '_> {
+impl<'de, P: Iterator<Item = Argument<'de>>> Deserializer<'de> for Arguments<'_, P> {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -159,7 +159,7 @@ impl<'de> Deserializer<'de> for Arguments<'de, '_> {
     }
 }
 
-impl<'de> SeqAccess<'de> for Arguments<'de, '_> {
+impl<'de, P: Iterator<Item = Argument<'de>>> SeqAccess<'de> for Arguments<'_, P> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
@@ -168,8 +168,8 @@ impl<'de> SeqAccess<'de> for Arguments<'de, '_> {
     ) -> Result<Option<T::Value>, Error> {
         match self.parts.next() {
             None => Ok(None),
-            Some(Part::Json(json)) => value(json, self.budget, seed).map(Some),
-            Some(Part::Bytes(bytes)) => {
+            Some(Argument::Json(json)) => value(json, self.budget, seed).map(Some),
+            Some(Argument::Bytes(bytes)) => {
                 seed.deserialize(BorrowedBytesDeserializer::new(bytes)).map(Some)
             }
         }
@@ -191,12 +191,12 @@ mod tests {
         let arguments = (7_u8, "a\"b".to_owned(), Bytes::from_static(b"\x00\xff"), Some([1, 2]));
         let out = written(&arguments);
         let expected = [
-            Part::Json(b"7"),
-            Part::Json(br#""a\"b""#),
-            Part::Bytes(b"\x00\xff"),
-            Part::Json(b"[1,2]"),
+            Argument::Json(b"7"),
+            Argument::Json(br#""a\"b""#),
+            Argument::Bytes(b"\x00\xff"),
+            Argument::Json(b"[1,2]"),
         ];
-        assert_eq!(parts(&out).unwrap(), expected);
+        assert_eq!(parts(&out).collect::<Vec<_>>(), expected);
         let read: (u8, String, Bytes, Option<[i32; 2]>) = decode_arguments(&out.into()).unwrap();
         assert_eq!(read, arguments);
     }
@@ -204,15 +204,17 @@ mod tests {
     #[test]
     fn a_method_without_arguments_has_none() {
         let out = written(&());
-        assert_eq!(parts(&out), Some(Vec::new()));
+        assert_eq!(parts(&out).count(), 0);
         assert_eq!(decode_arguments::<()>(&out.into()), Ok(()));
     }
 
     #[test]
     fn what_is_cut_off_is_refused() {
         let out = written(&(1, 2));
-        for cut in (1..out.len()).filter(|cut| *cut != HEAD + 1) {
-            assert_eq!(parts(&out[..cut]), None, "{cut}");
+        for cut in 0..out.len() {
+            assert!(parts(&out[..cut]).count() < 2, "{cut}");
+            let cut = Bytes::copy_from_slice(&out[..cut]);
+            assert!(decode_arguments::<(u8, u8)>(&cut).is_err(), "{cut:?}");
         }
     }
 

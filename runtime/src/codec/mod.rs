@@ -24,7 +24,9 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 #[cfg(feature = "foreign")]
-pub(crate) use json::{Part, parts};
+pub use json::Argument;
+#[cfg(feature = "foreign")]
+pub(crate) use json::parts;
 pub(crate) use spoken::{name, settings};
 
 /// Bytes untouched: `#[rpc(raw)]`.

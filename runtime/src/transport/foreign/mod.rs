@@ -28,12 +28,12 @@ use sinew_core::{
     metadata::Metadata,
 };
 
-pub use self::outbound::{Argument, Arguments, Input, Outbound};
+pub use self::outbound::{Arguments, Input, Outbound};
 pub(crate) use self::session::{ForeignConnector, Pulses};
 pub use self::silence::Pulse;
 pub use super::BoxFuture;
-pub use crate::call::http;
 use crate::error::Status;
+pub use crate::{call::http, codec::Argument};
 
 /// A protocol that a mesh speaks beside its own.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {

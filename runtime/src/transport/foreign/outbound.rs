@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    ops::Range,
     task::{Context, Poll},
     time::Duration,
 };
@@ -17,7 +16,7 @@ use sinew_core::{
 use super::{Pulse, not_sent};
 use crate::{
     call::{failure::Failure, method::Method, streaming::EncodeItems},
-    codec::{self, Part},
+    codec::{self, Argument},
     error::Status,
     transport::Outgoing,
 };
@@ -78,16 +77,13 @@ impl Outbound<'_> {
     /// # Errors
     /// A status that says which value cannot be written; nothing was sent.
     pub fn arguments(&mut self) -> Result<Arguments, Status> {
-        let mut written = Vec::new();
+        // Most are small, and a buffer that grows is allocated again each time.
+        let mut written = Vec::with_capacity(WRITTEN);
         let encoded = self.outgoing.arguments.encode(codec::JSON, &mut written);
-        let refused = |why: String| Err(not_sent(Code::InvalidArgument, Reason::Malformed, why));
-        if let Err(error) = encoded {
-            return refused(error.to_string());
-        }
-        match Arguments::new(self.method.argument_names(), written) {
-            Some(arguments) => Ok(arguments),
-            None => refused("there is not one value for each argument".to_owned()),
-        }
+        encoded.map_err(|error| {
+            not_sent(Code::InvalidArgument, Reason::Malformed, error.to_string())
+        })?;
+        Ok(Arguments { names: self.method.argument_names(), written })
     }
 
     /// The input stream, if the method has one. Once.
@@ -107,40 +103,17 @@ impl fmt::Debug for Outbound<'_> {
     }
 }
 
-/// One argument, written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Argument<'a> {
-    /// In JSON.
-    Json(&'a [u8]),
-    /// Bytes, untouched: the argument is a `Bytes`.
-    Bytes(&'a [u8]),
-}
+/// What the arguments of most calls fit into.
+const WRITTEN: usize = 256;
 
 /// Written arguments, by their places.
 #[derive(Debug)]
 pub struct Arguments {
     names: &'static [&'static str],
     written: Vec<u8>,
-    parts: Vec<(bool, Range<usize>)>,
 }
 
 impl Arguments {
-    fn new(names: &'static [&'static str], written: Vec<u8>) -> Option<Self> {
-        let start = written.as_ptr().addr();
-        let range = |content: &[u8]| {
-            let from = content.as_ptr().addr() - start;
-            from..from + content.len()
-        };
-        let parts: Vec<_> = codec::parts(&written)?
-            .into_iter()
-            .map(|part| match part {
-                Part::Json(content) => (false, range(content)),
-                Part::Bytes(content) => (true, range(content)),
-            })
-            .collect();
-        (parts.len() == names.len()).then_some(Self { names, written, parts })
-    }
-
     /// Their names, in order.
     pub fn names(&self) -> &'static [&'static str] {
         self.names
@@ -148,15 +121,19 @@ impl Arguments {
 
     /// The one at this place.
     pub fn get(&self, place: usize) -> Option<Argument<'_>> {
-        let (is_bytes, range) = self.parts.get(place)?;
-        let content = &self.written[range.clone()];
-        Some(if *is_bytes { Argument::Bytes(content) } else { Argument::Json(content) })
+        codec::parts(&self.written).nth(place)
     }
 
-    /// The bytes that were written, for one argument to be taken out of them without a copy.
+    /// The bytes of the one at this place, JSON or not, without a copy.
     pub fn into_content(self, place: usize) -> Bytes {
-        let range = self.parts.get(place).map(|(_, range)| range.clone());
-        Bytes::from(self.written).slice(range.unwrap_or(0..0))
+        let range = match self.get(place) {
+            Some(Argument::Json(content) | Argument::Bytes(content)) => {
+                let from = content.as_ptr().addr() - self.written.as_ptr().addr();
+                from..from + content.len()
+            }
+            None => 0..0,
+        };
+        Bytes::from(self.written).slice(range)
     }
 }
 

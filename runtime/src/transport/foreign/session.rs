@@ -1,8 +1,8 @@
 //! An endpoint of another protocol as the client's stack sees endpoints: a connector and its sessions.
 //!
 //! # Invariants
-//! 1. A session begins only after the endpoint gave a sign of life: that a port can be connected to says nothing of the
-//!    process behind it.
+//! 1. An endpoint is never taken for dead as long as it can be connected to: a server of one thread is as silent as one that
+//!    was frozen, and what must run once waits for it.
 
 use std::{
     fmt,
@@ -25,10 +25,10 @@ use sinew_core::{
         frame::TimeLeft,
     },
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{
-    Inbound, Input, Outbound, Payload, Pulse, Remote, not_sent,
+    Inbound, Input, Outbound, Payload, Pulse, Remote,
     silence::{Paces, Waiting, watch},
 };
 use crate::{
@@ -39,7 +39,7 @@ use crate::{
         types::Answerer,
     },
     codec,
-    error::{Status, millis},
+    error::Status,
     transport::{
         Answer, BoxFuture, Connector, Observer, Outgoing, Pending, Readiness, Received, Session,
         StreamAnswer, Theirs, Turned,
@@ -67,33 +67,9 @@ impl Connector for ForeignConnector {
     fn connect(&self) -> BoxFuture<'_, Result<Arc<dyn Session>, Status>> {
         Box::pin(async move {
             self.remote.connect().await?;
-            let pulse = Pulse::default();
-            proven(&*self.remote, &pulse).await?;
-            Ok(ForeignSession::open(self, pulse) as Arc<dyn Session>)
+            Ok(ForeignSession::open(self) as Arc<dyn Session>)
         })
     }
-}
-
-/// Waits for a sign of life.
-async fn proven(remote: &dyn Remote, pulse: &Pulse) -> Result<(), Status> {
-    let mut heard = std::pin::pin!(pulse.next());
-    // Listens before it asks.
-    heard.as_mut().enable();
-    let asked = remote.ask(pulse.clone());
-    let answer = async {
-        tokio::select! {
-            () = &mut heard => {}
-            () = asked => {
-                heard.await;
-            }
-        }
-    };
-    timeout(limits::DEAD_AFTER, answer).await.map_err(|_| {
-        let after = millis(limits::DEAD_AFTER);
-        let words =
-            format!("it can be connected to, and was asked, and gave no sign of life in {after}");
-        not_sent(Code::Unavailable, Reason::HandshakeFailed, words)
-    })
 }
 
 /// A time in which the endpoint can be reached.
@@ -114,11 +90,11 @@ impl fmt::Debug for ForeignSession {
 }
 
 impl ForeignSession {
-    fn open(connector: &ForeignConnector, pulse: Pulse) -> Arc<Self> {
+    fn open(connector: &ForeignConnector) -> Arc<Self> {
         let session = Arc::new(Self {
             remote: Arc::clone(&connector.remote),
             paces: Arc::clone(&connector.paces),
-            pulse,
+            pulse: Pulse::default(),
             waiting: Arc::default(),
             closed: AtomicBool::new(false),
             observer: OnceLock::new(),

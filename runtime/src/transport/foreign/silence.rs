@@ -23,7 +23,7 @@ use sinew_core::{
     policy::silence::{Life, Silence},
 };
 use tokio::{
-    sync::{Notify, futures::Notified},
+    sync::Notify,
     time::{Instant, sleep, sleep_until},
 };
 
@@ -40,28 +40,16 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 
 /// Hears signs of life of one endpoint.
 #[derive(Debug, Clone, Default)]
-pub struct Pulse(Arc<Beats>);
-
-#[derive(Debug, Default)]
-struct Beats {
-    count: AtomicU64,
-    heard: Notify,
-}
+pub struct Pulse(Arc<AtomicU64>);
 
 impl Pulse {
     /// Something was heard from the endpoint: any byte, or that it closed a connection.
     pub fn heard(&self) {
-        self.0.count.fetch_add(1, Ordering::Relaxed);
-        self.0.heard.notify_waiters();
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 
     fn count(&self) -> u64 {
-        self.0.count.load(Ordering::Relaxed)
-    }
-
-    /// The next sign of life.
-    pub(super) fn next(&self) -> Notified<'_> {
-        self.0.heard.notified()
+        self.0.load(Ordering::Relaxed)
     }
 }
 
@@ -161,14 +149,18 @@ impl Drop for Wait {
     }
 }
 
-/// Judges the silence of an endpoint for as long as `tell` wants to know.
+/// Judges the silence of an endpoint for as long as `tell` wants to know: it is suspect, or it is alive.
 pub(super) async fn watch(
     remote: Arc<dyn Remote>,
     pulse: Pulse,
     waiting: Arc<Waiting>,
     mut tell: impl FnMut(Life) -> bool + Send,
 ) {
+    let ask = || {
+        tokio::spawn(tokio::time::timeout(limits::DEAD_AFTER, remote.ask(pulse.clone())));
+    };
     let mut silence = Silence::new();
+    let mut asked = Instant::now();
     loop {
         match waiting.first_overdue() {
             _ if silence.life() > Life::Alive => sleep(LOOK).await,
@@ -176,13 +168,17 @@ pub(super) async fn watch(
             Some(_) => sleep(LOOK).await,
             None => waiting.changed.notified().await,
         }
-        let overdue = waiting.first_overdue().is_some_and(|at| at <= Instant::now());
-        let before = silence.life();
-        let look = silence.look(pulse.count(), overdue, PTO, Instant::now().into_std());
-        if look.ask {
-            tokio::spawn(tokio::time::timeout(limits::DEAD_AFTER, remote.ask(pulse.clone())));
+        let now = Instant::now();
+        let overdue = waiting.first_overdue().is_some_and(|at| at <= now);
+        let before = silence.life().min(Life::Suspect);
+        let look = silence.look(pulse.count(), overdue, PTO, now.into_std());
+        let life = look.life.min(Life::Suspect);
+        // The question may have been lost with the connection that it was asked on.
+        if look.ask || (life == Life::Suspect && asked.elapsed() >= limits::DEAD_AFTER) {
+            asked = now;
+            ask();
         }
-        if look.life != before && look.life.max(before) >= Life::Suspect && !tell(look.life) {
+        if life != before && life.max(before) == Life::Suspect && !tell(life) {
             return;
         }
     }
@@ -250,8 +246,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_overdue_call_and_a_question_without_an_answer_are_silence() {
-        let (lives, asked) = told(known(Duration::from_millis(5)), false, 3).await;
-        assert_eq!((lives, asked), (vec![Life::Suspect, Life::Dead], 1));
+        let (lives, asked) = told(known(Duration::from_millis(5)), false, 5).await;
+        // And it is asked again, once a second.
+        assert_eq!((lives, asked), (vec![Life::Suspect], 5));
     }
 
     #[tokio::test(start_paused = true)]
