@@ -28,6 +28,10 @@ pub(crate) enum Framework {
     Tonic,
     TarpcTls,
     Tarpc,
+    /// hyper, used directly.
+    Hyper,
+    /// The same through sinew's typed client.
+    Bridge,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +49,16 @@ pub(crate) enum Flavour {
 }
 
 impl Framework {
-    const ALL: [Self; 6] =
-        [Self::Sinew, Self::Lane, Self::TonicTls, Self::Tonic, Self::TarpcTls, Self::Tarpc];
+    const ALL: [Self; 8] = [
+        Self::Sinew,
+        Self::Lane,
+        Self::TonicTls,
+        Self::Tonic,
+        Self::TarpcTls,
+        Self::Tarpc,
+        Self::Hyper,
+        Self::Bridge,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -56,6 +68,8 @@ impl Framework {
             Self::Tonic => "tonic",
             Self::TarpcTls => "tarpc-tls",
             Self::Tarpc => "tarpc",
+            Self::Hyper => "hyper",
+            Self::Bridge => "bridge",
         }
     }
 

@@ -15,6 +15,7 @@
 
 mod args;
 mod counting;
+mod http_echo;
 mod lane;
 mod load;
 mod serving;
@@ -72,11 +73,17 @@ async fn dispatch(args: Args) -> Result<(), Failure> {
         (Framework::TarpcTls | Framework::Tarpc, Role::Client) => tarpc_echo::call(&args).await,
         (Framework::Lane, Role::Server) => lane::serve(&args).await,
         (Framework::Lane, Role::Client) => lane::call(&args).await,
+        (Framework::Hyper | Framework::Bridge, Role::Server) => http_echo::serve(&args).await,
+        (Framework::Hyper, Role::Client) => http_echo::call_hyper(&args).await,
+        #[cfg(feature = "sinew")]
+        (Framework::Bridge, Role::Client) => http_echo::call_bridge(&args).await,
         #[cfg(feature = "sinew")]
         (Framework::Sinew, Role::Server) => sinew_echo::serve(&args).await,
         #[cfg(feature = "sinew")]
         (Framework::Sinew, Role::Client) => sinew_echo::call(&args).await,
         #[cfg(not(feature = "sinew"))]
-        (Framework::Sinew, _) => Err("built without the feature `sinew`".into()),
+        (Framework::Sinew | Framework::Bridge, _) => {
+            Err("built without the feature `sinew`".into())
+        }
     }
 }

@@ -90,6 +90,10 @@ pub(crate) enum Contestant {
     Tonic,
     TarpcTls,
     Tarpc,
+    /// Over HTTP/1.1, in JSON: hyper used directly.
+    Hyper,
+    /// The same through the typed client and the bridge.
+    Bridge,
 }
 
 /// What can be taken out.
@@ -133,8 +137,11 @@ impl Contestant {
             Self::Tonic,
             Self::TarpcTls,
             Self::Tarpc,
+            Self::Hyper,
+            Self::Bridge,
         ];
-        let runs = |one: &Self| cfg!(feature = "sinew") || one.name() != Self::Sinew.name();
+        let ours = [Self::Sinew.name(), Self::Bridge.name()];
+        let runs = |one: &Self| cfg!(feature = "sinew") || !ours.contains(&one.name());
         all.into_iter().filter(runs).collect()
     }
 
@@ -142,6 +149,7 @@ impl Contestant {
     pub(crate) fn runs_in(self, cell: Cell) -> bool {
         match self {
             Self::Without(part) => part.conditions() == (cell.payload, cell.in_flight),
+            Self::Hyper | Self::Bridge => (32, 64) == (cell.payload, cell.in_flight),
             _ => true,
         }
     }
@@ -155,6 +163,8 @@ impl Contestant {
             Self::Tonic => "tonic",
             Self::TarpcTls => "tarpc-tls",
             Self::Tarpc => "tarpc",
+            Self::Hyper => "hyper",
+            Self::Bridge => "bridge",
         }
     }
 }
@@ -170,6 +180,8 @@ impl fmt::Display for Contestant {
             Self::Tonic => "tonic plaintext",
             Self::TarpcTls => "tarpc TLS",
             Self::Tarpc => "tarpc plaintext",
+            Self::Hyper => "hyper, JSON",
+            Self::Bridge => "sinew over hyper",
         })
     }
 }

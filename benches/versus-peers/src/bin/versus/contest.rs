@@ -30,6 +30,8 @@ pub(crate) struct Sample {
     pub(crate) p99_us: f64,
     /// User and system time of both processes.
     pub(crate) cpu_us_per_call: f64,
+    /// Of these, the client's.
+    pub(crate) client_cpu_us: f64,
     pub(crate) client_allocations: f64,
     pub(crate) server_allocations: f64,
 }
@@ -125,6 +127,7 @@ fn sample(called: &Called, server: &Spent) -> Sample {
         calls_per_second,
         p50_us: called.p50_us,
         p99_us: called.p99_us,
+        client_cpu_us: 1e6 * per_call(client, client.cpu_seconds),
         cpu_us_per_call: 1e6
             * (per_call(client, client.cpu_seconds) + per_call(server, server.cpu_seconds)),
         client_allocations: per_call(client, client.allocations as f64),

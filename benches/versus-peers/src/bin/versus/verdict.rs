@@ -77,6 +77,16 @@ impl Verdict {
                 "32 B, 64 in flight: calls/s, x a build without the guard",
                 with(Part::Guard),
             ),
+            (
+                "bridge_vs_hyper",
+                "32 B in JSON over HTTP/1.1, 64 in flight: CPU per call, x hyper used directly, both ends",
+                over_hyper(results, |one| one.cpu_us_per_call),
+            ),
+            (
+                "bridge_client_vs_hyper",
+                "the same, the client alone",
+                over_hyper(results, |one| one.client_cpu_us),
+            ),
         ];
         Self { figures }
     }
@@ -116,6 +126,14 @@ fn worse(
     Some(pick(one?, other?)).filter(|figure| figure.is_finite())
 }
 
+/// The bridge over hyper, of medians.
+fn over_hyper(results: &Results, figure: fn(&Sample) -> f64) -> Option<f64> {
+    worse(SMALL, f64::max, |cell| {
+        let ours = results.spread(cell, Contestant::Bridge, figure)?.median;
+        Some(ours / results.spread(cell, Contestant::Hyper, figure)?.median)
+    })
+}
+
 /// Ours over theirs, of medians.
 fn ratio(
     results: &Results,
@@ -143,6 +161,7 @@ mod tests {
             p50_us: 1.0,
             p99_us,
             cpu_us_per_call: 1.0,
+            client_cpu_us: 0.5,
             client_allocations: 4.0,
             server_allocations: 2.0,
         }
