@@ -112,8 +112,8 @@ async fn a_value_is_in_the_body_or_in_a_header() {
     assert_eq!(&*users.bytes().await.must("bytes"), b"\x00\xff");
     assert_eq!(users.made().await.must("made"), "/users/7");
     users.removed().await.must("removed");
-    // One after the other, and all over one connection; another one asked whether the server is there.
-    assert_eq!(legacy.connections(), 2);
+    // One after the other, and all over one connection.
+    assert_eq!(legacy.connections(), 1);
 }
 
 #[tokio::test]
@@ -303,4 +303,37 @@ async fn a_stream_that_falls_silent_ends_with_what_to_set() {
     let mut stream = users.with(options).all().await.must("a stream");
     let error = stream.next().await.must("an end").must_err();
     assert!(error.status().must("a status").message().contains("stream_idle"), "{error:?}");
+}
+
+/// A service of somebody else, whose slow answers are hedged.
+#[sinew::service(name = "legacy.Hedged")]
+trait Hedged {
+    #[rpc(hedge = "20ms")]
+    #[http(get = "/user")]
+    async fn user(&self) -> Result<User, Status>;
+}
+
+#[tokio::test]
+async fn a_slow_answer_is_hedged_as_anywhere() {
+    let is_slow = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let slow = Arc::clone(&is_slow);
+    let one = Legacy::start(move |_| match slow.load(Ordering::Relaxed) {
+        true => Reply::Silence,
+        false => Reply::json("200 OK", ADA),
+    })
+    .await;
+    let other = Legacy::start(|_| Reply::json("200 OK", ADA)).await;
+    let scene = Scene::new();
+    let mesh = scene.mesh_with(|builder| builder.transport(sinew_bridge::http())).await;
+    let both = format!("static:{},{}", one.url(), other.url());
+    let hedged: HedgedClient = mesh.client_at(both).must("a client");
+    while one.asked().len() < 100 || other.asked().is_empty() {
+        hedged.user().await.must("an answer");
+    }
+    is_slow.store(true, Ordering::Relaxed);
+    let asked = one.asked().len();
+    // Alone it would not be answered before its deadline.
+    while one.asked().len() == asked {
+        assert_eq!(hedged.user().await.must("an answer"), ada());
+    }
 }

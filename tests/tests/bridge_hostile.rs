@@ -203,3 +203,33 @@ async fn an_item_without_measure_ends_its_stream() {
     let status = stream.next().await.must("an end").must_err();
     assert!(status.message().contains("HTTP_BODY_MAX"), "{status}");
 }
+
+/// A server that closes connections as the next request comes, without an answer: what may be repeated is never lost, and
+/// what must run once is told apart.
+#[tokio::test]
+async fn a_connection_that_is_closed_under_a_request_loses_no_call_that_may_be_repeated() {
+    let legacy = Legacy::start(|asked| match asked.at {
+        // Every twelfth request finds its connection closed.
+        11 => Reply::Close(vec![]),
+        _ => Reply::json("200 OK", "7"),
+    })
+    .await;
+    let scene = Scene::new();
+    let mesh = scene.mesh_with(|builder| builder.transport(sinew_bridge::http())).await;
+    let numbers: NumbersClient = mesh.client_at(legacy.url()).must("a client");
+    for of in 0..2_000 {
+        assert_eq!(numbers.safe(of).await.must("an answer"), 7);
+    }
+    let mut lost = 0;
+    for of in 0..240 {
+        match numbers.number(of).await {
+            Ok(number) => assert_eq!(number, 7),
+            Err(status) => {
+                assert_eq!((status.code(), status.ran()), (Code::Unavailable, Ran::Maybe));
+                assert!(status.message().contains("had been kept open"), "{status}");
+                lost += 1;
+            }
+        }
+    }
+    assert!((15..=21).contains(&lost), "{lost}");
+}

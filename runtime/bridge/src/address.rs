@@ -48,7 +48,9 @@ impl Address {
         let port = match (authority.port(), is_tls) {
             (Some(port), _) if port.as_u16() == 0 => return Err(wrong("has port 0")),
             (Some(port), _) => port.as_u16(),
-            (None, _) if authority.as_str().ends_with(':') => return Err(wrong("has no port")),
+            (None, _) if authority.host().len() < authority.as_str().len() => {
+                return Err(wrong("has no port that there is"));
+            }
             (None, false) => 80,
             (None, true) => 443,
         };
@@ -100,6 +102,7 @@ mod tests {
             ("http://", "`http://host:port`"),
             ("http://:80", "no host"),
             ("http://legacy:", "no port"),
+            ("http://legacy:x", "`http://host:port`"),
             ("http://legacy:0", "port 0"),
             ("http://legacy:99999", "`http://host:port`"),
             ("http://me:secret@legacy", "a user"),

@@ -15,7 +15,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let mesh = sinew::Mesh::builder().transport(sinew_bridge::http()).build().await?;
 //! let users: UsersClient = mesh.client_at("http://legacy.internal:8080")?;
-//! let user = users.user(7).await?; // `None` after a 404
+//! let user = users.user(7).await; // `Ok(None)` after a 404
 //! # let _ = user; Ok(()) }
 //! ```
 //!
@@ -38,9 +38,10 @@ mod request;
 use std::{fmt, sync::Arc};
 
 use sinew::{
-    Status,
-    foreign::{BoxFuture, Inbound, Outbound, Pulse, Remote, Transport},
+    Code, Reason, Status,
+    foreign::{BoxFuture, Inbound, Outbound, Pulse, Remote, Transport, rejected},
 };
+use sinew_core::limits;
 use tokio::time::Instant;
 
 use crate::{
@@ -57,7 +58,7 @@ pub fn http() -> Http {
     Http::default()
 }
 
-/// How HTTP is spoken. Made by [`http`].
+/// How HTTP is spoken. Made by [`http()`].
 #[derive(Debug, Clone, Default)]
 #[must_use = "it does nothing before a mesh has it: `MeshBuilder::transport`"]
 pub struct Http {
@@ -135,7 +136,8 @@ impl Remote for Endpoint {
         let pool = Arc::clone(&self.0);
         Box::pin(async move {
             let mut request = request;
-            loop {
+            // One that waited may be closed, and the next may be too; no server refuses for ever.
+            for _ in 0..limits::HTTP_IDLE_MAX {
                 let lease = pool.lease().await?;
                 match lease.send(request).await {
                     Sent::Answered(response, lease) => {
@@ -145,6 +147,8 @@ impl Remote for Endpoint {
                     Sent::Failed(status) => return Err(status),
                 }
             }
+            let words = "each connection was closed, or refused the request, before it was read";
+            Err(rejected(Code::Unavailable, Reason::Draining, words))
         })
     }
 

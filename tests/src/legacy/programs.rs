@@ -67,9 +67,19 @@ impl Program {
 
     /// nginx with these locations in its one server: lines of its configuration. The directory `files` beside it is its root.
     pub async fn nginx(locations: &str) -> Option<Self> {
+        Self::nginx_with(locations, |_| ";".to_owned()).await
+    }
+
+    /// The same, with what `listens` says behind its port: `ssl http2;` and what that needs, of files that it writes into
+    /// the directory.
+    pub async fn nginx_with(
+        locations: &str,
+        listens: impl FnOnce(&Path) -> String,
+    ) -> Option<Self> {
         let nginx = find("nginx", "nginx-light", &["/usr/sbin/nginx".into()])?;
         let (port, scratch) = (free_port(), Scratch::new());
         std::fs::create_dir(scratch.join("files")).must("a root");
+        let listens = listens(scratch.path());
         let at = scratch.path().display();
         let conf = format!(
             "daemon off; master_process off; pid {at}/pid; error_log {at}/error.log;\n\
@@ -78,7 +88,7 @@ impl Program {
              access_log off; default_type application/json;\n\
              client_body_temp_path {at}/body; proxy_temp_path {at}/proxy; fastcgi_temp_path {at}/fastcgi;\n\
              uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;\n\
-             server {{ listen 127.0.0.1:{port}; root {at}/files;\n{locations}\n}}\n}}\n"
+             server {{ listen 127.0.0.1:{port} {listens} root {at}/files;\n{locations}\n}}\n}}\n"
         );
         let path = scratch.join("nginx.conf");
         std::fs::write(&path, conf).must("its configuration");

@@ -19,7 +19,10 @@ const HOMES: &[(&str, &[&str])] = &[
         "rustls",
         &["runtime/src/identity", "runtime/src/transport/quic", "runtime/bridge/src/connection"],
     ),
-    ("webpki", &["runtime/src/identity", "runtime/src/transport/quic"]),
+    (
+        "webpki",
+        &["runtime/src/identity", "runtime/src/transport/quic", "runtime/bridge/src/connection"],
+    ),
     ("syn", &["codegen/src/parse"]),
     ("bincode", &["runtime/src/codec"]),
     ("rmp_serde", &["runtime/src/codec"]),
@@ -113,6 +116,8 @@ mod tests {
             ("runtime/src/codec/mod.rs", "use bincode::config;"),
             ("codegen/src/parse/mod.rs", "use syn::ItemTrait;"),
             ("runtime/src/discovery/dns.rs", "use hickory_resolver::X;"),
+            ("runtime/bridge/src/connection/tls.rs", "use tokio_rustls::X;"),
+            ("runtime/bridge/src/answer/content.rs", "use flate2::X; use hyper::X;"),
             ("runtime/src/transport/link.rs", "#[cfg(test)] mod tests { use rcgen::X; }"),
             ("runtime/src/client/tests/mod.rs", "use rcgen::X;"),
         ]);
@@ -128,7 +133,7 @@ mod tests {
         check("runtime/src/client/y.rs", "extern crate bincode;", "names `bincode`");
         check("macros/src/lib.rs", "fn f(i: syn::Item) {}", "names `syn`");
         check("codegen/src/expand/mod.rs", "fn f(i: syn::Item) {}", "names `syn`");
-        check("runtime/src/server/x.rs", "use hyper::Request;", "no home yet");
+        check("runtime/src/server/x.rs", "use hyper::Request;", "names `hyper`");
         check("examples/src/bin/x.rs", "use rcgen::X;", "names `rcgen`");
     }
 

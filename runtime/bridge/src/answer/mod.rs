@@ -20,14 +20,17 @@ use self::{
     status::{excerpt, status},
     stream::Items,
 };
-use crate::connection::{Lease, idle_for};
+use crate::{
+    connection::{Lease, idle_for},
+    request::Bound,
+};
 
 const NULL: Bytes = Bytes::from_static(b"null");
 
 /// What an answer is held against.
 #[derive(Debug)]
 pub(crate) struct Expected {
-    pub(crate) binding: binding::Binding,
+    pub(crate) binding: Bound,
     /// The method answers with a stream.
     pub(crate) is_stream: bool,
     /// What was sent was a stream: the connection is not used again.

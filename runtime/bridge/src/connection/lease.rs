@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, Request, Response, Uri, header, uri::Scheme};
 use hyper::body::Incoming;
 use sinew::{Code, Reason, Status, foreign};
 use sinew_core::limits;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{Connection, Pool};
-use crate::request::Outgoing;
+use crate::{address::Address, request::Outgoing};
 
 /// A connection for one request. Dropped before its answer was read to its end, it is closed: what would still come must
 /// not be taken for the next answer.
@@ -26,7 +26,7 @@ pub(crate) struct Lease {
 pub(crate) enum Sent {
     /// The head of its answer; what is left of that is read from the lease.
     Answered(Response<Incoming>, Lease),
-    /// Nothing of it was written, because the connection was closed before: it may go on another one.
+    /// Nothing of it was written, or the server says that it did nothing with it: it may go on another connection.
     Unwritten(Request<Outgoing>),
     /// It failed.
     Failed(Status),
@@ -42,37 +42,34 @@ impl Lease {
         Self { pool, connection, _place: place, is_used }
     }
 
-    /// Sends a request and waits for the head of its answer.
+    /// Sends a request, whose URI is a path, and waits for the head of its answer.
     pub(crate) async fn send(mut self, mut request: Request<Outgoing>) -> Sent {
+        let address = &self.pool.address;
+        let mut copy = None;
         let sent = match &mut self.connection {
             Connection::One(connection) => {
-                // Requests of HTTP/1.1 name the path, and the host beside it.
-                let host = self.pool.address.host_header.clone();
-                request.headers_mut().insert(header::HOST, host);
-                let absolute = request.uri().clone();
-                if let Some(path) = absolute.path_and_query() {
-                    *request.uri_mut() = path.clone().into();
-                }
-                let sent = connection.try_send_request(request).await;
-                sent.map_err(|mut failed| {
-                    let unwritten = failed.take_message().map(|mut request| {
-                        *request.uri_mut() = absolute;
-                        request
-                    });
-                    (failed.into_error(), unwritten)
-                })
+                request.headers_mut().insert(header::HOST, address.host_header.clone());
+                connection.try_send_request(request).await
             }
             Connection::Many(connection) => {
-                let sent = connection.try_send_request(request).await;
-                sent.map_err(|mut failed| {
-                    let unwritten = failed.take_message();
-                    (failed.into_error(), unwritten)
-                })
+                // Where many requests share a connection, each names the host itself.
+                request.headers_mut().remove(header::HOST);
+                copy = again(&request);
+                *request.uri_mut() = absolute(request.uri(), address);
+                Box::pin(connection.try_send_request(request)).await
             }
         };
+        let sent = sent.map_err(|mut failed| {
+            let unwritten = failed.take_message();
+            let why = failed.into_error();
+            let unwritten = unwritten.or_else(|| copy.filter(|_| is_untouched(&why)));
+            (why, unwritten)
+        });
         match sent {
             Ok(response) => Sent::Answered(response, self),
-            Err((_, Some(request))) if self.is_used => Sent::Unwritten(request),
+            Err((why, Some(request))) if self.is_used || is_untouched(&why) => {
+                Sent::Unwritten(request)
+            }
             Err((why, Some(_))) => Sent::Failed(foreign::not_sent(
                 Code::Unavailable,
                 Reason::ConnectionLost,
@@ -107,6 +104,36 @@ impl Lease {
             self.pool.keep(connection, idle);
         }
     }
+}
+
+/// The same request, where its body can be had again.
+fn again(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
+    let mut copy = Request::new(request.body().again()?);
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}
+
+/// Whether the server said that it did nothing with the request: it ended the connection before this stream, or refused
+/// it (RFC 9113, 8.7).
+fn is_untouched(why: &hyper::Error) -> bool {
+    let source = std::error::Error::source(why);
+    let Some(why) = source.and_then(|source| source.downcast_ref::<h2::Error>()) else {
+        return false;
+    };
+    let is_goodbye = why.is_go_away() && why.reason() == Some(h2::Reason::NO_ERROR);
+    let is_refused = why.is_reset() && why.reason() == Some(h2::Reason::REFUSED_STREAM);
+    why.is_remote() && (is_goodbye || is_refused)
+}
+
+/// The same path with scheme and host in front.
+fn absolute(path: &Uri, address: &Address) -> Uri {
+    let mut parts = path.clone().into_parts();
+    parts.scheme = Some(if address.is_tls { Scheme::HTTPS } else { Scheme::HTTP });
+    parts.authority = Some(address.authority.clone());
+    // All three are there and were each checked: nothing is left to be wrong.
+    Uri::from_parts(parts).unwrap_or_else(|_| path.clone())
 }
 
 /// How long a connection may wait after an answer with these headers; `None` where it is of no more use.

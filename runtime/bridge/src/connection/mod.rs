@@ -43,7 +43,7 @@ impl Connection {
         match self {
             Self::One(connection) => {
                 connection.is_ready()
-                    || matches!(timeout(READY, connection.ready()).await, Ok(Ok(())))
+                    || matches!(Box::pin(timeout(READY, connection.ready())).await, Ok(Ok(())))
             }
             Self::Many(connection) => connection.ready().await.is_ok(),
         }
@@ -120,7 +120,8 @@ impl Pool {
                 return Ok(Lease::new(Arc::clone(self), connection, place, true));
             }
         }
-        let connection = self.connect().await?;
+        // Rare, and large: whatever is moved with a future is moved with each call.
+        let connection = Box::pin(self.connect()).await?;
         if let Connection::Many(many) = &connection {
             self.lock().many = Some(many.clone());
         }

@@ -27,6 +27,14 @@ impl Outgoing {
         Self(Kind::Whole(Some(bytes)))
     }
 
+    /// The same again; `None` for a stream, which cannot be read twice.
+    pub(crate) fn again(&self) -> Option<Self> {
+        match &self.0 {
+            Kind::Whole(bytes) => Some(Self(Kind::Whole(bytes.clone()))),
+            Kind::Stream { .. } => None,
+        }
+    }
+
     /// The items of a stream: one line of JSON each, or as they are.
     pub(super) fn stream(input: Option<Input>, untouched: bool) -> Self {
         Self(Kind::Stream { input, untouched })

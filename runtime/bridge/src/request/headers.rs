@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use sinew::{Status, foreign::Outbound};
 use sinew_core::limits;
@@ -73,10 +74,11 @@ pub(super) fn beside(
     if let Some(deadline) = outbound.deadline() {
         // What the other side is told is less than there is, for its answer has to come back.
         let left = deadline.saturating_duration_since(Instant::now());
-        let left = left.saturating_sub(limits::HTTP_RESERVE).as_millis().max(1);
-        headers.insert(TIMEOUT, number(left)?);
+        let left = left.saturating_sub(limits::HTTP_RESERVE).as_millis();
         // Eight digits are what gRPC allows; 27 hours.
-        headers.insert(GRPC_TIMEOUT, text(&format!("{}m", left.min(99_999_999)))?);
+        let left = u64::try_from(left).unwrap_or(u64::MAX).clamp(1, 99_999_999);
+        headers.insert(TIMEOUT, HeaderValue::from(left));
+        headers.insert(GRPC_TIMEOUT, text(format!("{left}m"))?);
     }
     if let Some(trace) = outbound.trace() {
         let mut written = String::from("00-");
@@ -85,10 +87,10 @@ pub(super) fn beside(
         hex(&mut written, &trace.span_id);
         written.push('-');
         hex(&mut written, &[trace.flags]);
-        headers.insert(TRACE, text(&written)?);
+        headers.insert(TRACE, text(written)?);
     }
     if outbound.attempt() > 0 {
-        headers.insert(ATTEMPT, number(outbound.attempt().into())?);
+        headers.insert(ATTEMPT, HeaderValue::from(u16::from(outbound.attempt())));
     }
     Ok(())
 }
@@ -124,7 +126,7 @@ fn metadata(headers: &mut HeaderMap, outbound: &Outbound<'_>) -> Result<(), Stat
         headers.insert(name, value);
     }
     if !baggage.is_empty() {
-        headers.insert(BAGGAGE, text(&baggage)?);
+        headers.insert(BAGGAGE, text(baggage)?);
     }
     Ok(())
 }
@@ -140,12 +142,9 @@ pub(super) fn value(bytes: &[u8]) -> Result<HeaderValue, String> {
     HeaderValue::from_bytes(bytes).map_err(|why| format!("cannot be a header: {why}"))
 }
 
-fn number(number: u128) -> Result<HeaderValue, Status> {
-    text(&number.to_string())
-}
-
-fn text(text: &str) -> Result<HeaderValue, Status> {
-    HeaderValue::from_str(text).map_err(|why| refused(format!("`{text}` is no header: {why}")))
+fn text(text: String) -> Result<HeaderValue, Status> {
+    HeaderValue::from_maybe_shared(Bytes::from(text))
+        .map_err(|why| refused(format!("what goes beside the call is no header: {why}")))
 }
 
 fn hex(out: &mut String, bytes: &[u8]) {

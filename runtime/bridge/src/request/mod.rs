@@ -10,7 +10,7 @@ mod headers;
 mod text;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Uri, header, uri::Scheme};
+use http::{HeaderMap, HeaderValue, Request, Uri, header};
 use sinew::{
     Code, Method, Reason, Status,
     foreign::{self, Argument, Arguments, Outbound, http as binding},
@@ -25,49 +25,117 @@ const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
-/// The request of a call, and what its answer is held against.
+/// The request of a call, and what its answer is held against. Its URI is a path.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) request: Request<Outgoing>,
-    pub(crate) binding: binding::Binding,
+    pub(crate) binding: Bound,
 }
+
+/// How a method goes: as its trait says, or as methods go of which it does not.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    Said(&'static binding::Binding),
+    Usual(Box<binding::Binding>),
+}
+
+impl std::ops::Deref for Bound {
+    type Target = binding::Binding;
+
+    fn deref(&self) -> &binding::Binding {
+        match self {
+            Self::Said(binding) => binding,
+            Self::Usual(binding) => binding,
+        }
+    }
+}
+
+/// What the paths of most requests fit into, and how many headers they have.
+const TARGET: usize = 128;
+const HEADERS: usize = 12;
 
 /// Puts a call together for this address.
 pub(crate) fn prepare(outbound: &mut Outbound<'_>, address: &Address) -> Result<Prepared, Status> {
     let method = outbound.method();
     let arguments = outbound.arguments()?;
     let parts = Parts { arguments: &arguments };
-    let mut target = address.base.clone();
+    let mut target = String::with_capacity(TARGET);
+    target.push_str(&address.base);
     let binding = match method.http_binding() {
-        Some(bound) => {
-            parts.path(bound.path, &mut target)?;
-            *bound
+        Some(said) => {
+            parts.path(said.path, &mut target)?;
+            Bound::Said(said)
         }
         None => {
             // Names on the wire are of characters that a path may have.
             target.extend(["/", method.service(), "/", method.name()]);
-            unbound(method)?
+            Bound::Usual(Box::new(unbound(method)?))
         }
     };
     parts.query(binding.query, &mut target)?;
     within("the path and the query", target.len(), limits::HTTP_TARGET_MAX, "HTTP_TARGET_MAX")?;
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     for &(name, place) in binding.headers {
         parts.header(&mut headers, name, place)?;
     }
-    let (body, kind) = match binding.body {
-        binding::Body::Items => (Outgoing::stream(outbound.take_input(), false), Some(LINES)),
-        binding::Body::Chunks => (Outgoing::stream(outbound.take_input(), true), Some(BYTES)),
-        whole => parts.body(whole)?,
-    };
+    headers::beside(&mut headers, outbound, &binding)?;
+    let (body, kind) = body(arguments, outbound, binding.body)?;
     let len = body.len().unwrap_or_default();
     within("the body", len, limits::HTTP_BODY_MAX, "HTTP_BODY_MAX")?;
     if let Some(kind) = kind {
         headers.insert(header::CONTENT_TYPE, kind);
     }
-    headers::beside(&mut headers, outbound, &binding)?;
-    let request = finish((binding.verb, &target), headers, body, address)?;
+    let mut request = Request::new(body);
+    *request.method_mut() = verb(binding.verb);
+    let uri = Uri::from_maybe_shared(Bytes::from(target));
+    *request.uri_mut() = uri.map_err(|why| refused(format!("no URL: {why}")))?;
+    *request.headers_mut() = headers;
     Ok(Prepared { request, binding })
+}
+
+/// The body, and what it says it is.
+fn body(
+    arguments: Arguments,
+    outbound: &mut Outbound<'_>,
+    body: binding::Body,
+) -> Result<(Outgoing, Option<HeaderValue>), Status> {
+    let parts = Parts { arguments: &arguments };
+    let (bytes, kind) = match body {
+        binding::Body::None => return Ok((Outgoing::empty(), None)),
+        binding::Body::Items => {
+            return Ok((Outgoing::stream(outbound.take_input(), false), Some(LINES)));
+        }
+        binding::Body::Chunks => {
+            return Ok((Outgoing::stream(outbound.take_input(), true), Some(BYTES)));
+        }
+        binding::Body::Named(places) => (parts.object(places)?.into(), JSON),
+        binding::Body::Form(place) => {
+            let mut form = String::new();
+            parts.parameters(&mut form, parts.name(place), place)?;
+            (Bytes::from(form), FORM)
+        }
+        binding::Body::Json(place) => match arguments.get(place) {
+            Some(Argument::Json(_)) => (arguments.into_content(place), JSON),
+            _ => (Bytes::copy_from_slice(&parts.value(place)?), JSON),
+        },
+        binding::Body::Bytes(place) => match arguments.get(place) {
+            Some(Argument::Bytes(_)) => (arguments.into_content(place), BYTES),
+            _ => return Err(parts.wrong(place, "is not bytes")),
+        },
+    };
+    Ok((Outgoing::whole(bytes), Some(kind)))
+}
+
+fn verb(verb: binding::Verb) -> http::Method {
+    match verb {
+        binding::Verb::Get => http::Method::GET,
+        binding::Verb::Head => http::Method::HEAD,
+        binding::Verb::Options => http::Method::OPTIONS,
+        binding::Verb::Put => http::Method::PUT,
+        binding::Verb::Delete => http::Method::DELETE,
+        binding::Verb::Post => http::Method::POST,
+        binding::Verb::Patch => http::Method::PATCH,
+    }
 }
 
 /// How a method goes of which the trait does not say it: `POST /{service}/{method}`, its arguments a JSON object.
@@ -105,31 +173,6 @@ fn within(what: &str, len: usize, most: usize, limit: &str) -> Result<(), Status
         return Ok(());
     }
     Err(refused(format!("{what} would have {len} bytes, of at most {most} ({limit})")))
-}
-
-fn finish(
-    (verb, target): (binding::Verb, &str),
-    headers: HeaderMap,
-    body: Outgoing,
-    address: &Address,
-) -> Result<Request<Outgoing>, Status> {
-    let mut request = Request::new(body);
-    *request.method_mut() = match verb {
-        binding::Verb::Get => http::Method::GET,
-        binding::Verb::Head => http::Method::HEAD,
-        binding::Verb::Options => http::Method::OPTIONS,
-        binding::Verb::Put => http::Method::PUT,
-        binding::Verb::Delete => http::Method::DELETE,
-        binding::Verb::Post => http::Method::POST,
-        binding::Verb::Patch => http::Method::PATCH,
-    };
-    let uri = Uri::builder()
-        .scheme(if address.is_tls { Scheme::HTTPS } else { Scheme::HTTP })
-        .authority(address.authority.clone())
-        .path_and_query(target);
-    *request.uri_mut() = uri.build().map_err(|why| refused(format!("no URL: {why}")))?;
-    *request.headers_mut() = headers;
-    Ok(request)
 }
 
 /// The arguments as the places of a request take them.
@@ -207,27 +250,6 @@ impl Parts<'_> {
             headers.insert(name, value);
         }
         Ok(())
-    }
-
-    /// A body that is no stream, and what it says it is.
-    fn body(&self, body: binding::Body) -> Result<(Outgoing, Option<HeaderValue>), Status> {
-        let (bytes, kind) = match body {
-            binding::Body::Json(place) => (Bytes::copy_from_slice(&self.value(place)?), JSON),
-            binding::Body::Named(places) => (self.object(places)?.into(), JSON),
-            binding::Body::Form(place) => {
-                let mut form = String::new();
-                self.parameters(&mut form, self.name(place), place)?;
-                (Bytes::from(form), FORM)
-            }
-            binding::Body::Bytes(place) => match self.arguments.get(place) {
-                Some(Argument::Bytes(bytes)) => (Bytes::copy_from_slice(bytes), BYTES),
-                _ => return Err(self.wrong(place, "is not bytes")),
-            },
-            binding::Body::None | binding::Body::Items | binding::Body::Chunks => {
-                return Ok((Outgoing::empty(), None));
-            }
-        };
-        Ok((Outgoing::whole(bytes), Some(kind)))
     }
 
     /// A JSON object of these arguments.
