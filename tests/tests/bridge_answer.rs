@@ -15,6 +15,7 @@ use sinew_tests::{
     Must as _, MustFail as _,
     legacy::{Asked, Legacy, Reply},
     scene::Scene,
+    wait::until,
 };
 
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
@@ -336,4 +337,16 @@ async fn a_slow_answer_is_hedged_as_anywhere() {
     while one.asked().len() == asked {
         assert_eq!(hedged.user().await.must("an answer"), ada());
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed_before_its_server_does_it() {
+    let reply = Reply::with("200 OK", "keep-alive: timeout=2\r\n", ADA.as_bytes());
+    let (legacy, _scene, users) = answering(reply).await;
+    users.plain().await.must("a user");
+    assert_eq!(legacy.open(), 1);
+    // A second less than its server would wait.
+    until("it is closed", || legacy.open() == 0).await;
+    users.plain().await.must("a user");
+    assert_eq!(legacy.connections(), 2);
 }

@@ -94,6 +94,7 @@ pub struct Legacy {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<AtomicUsize>,
+    open: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -109,6 +110,8 @@ impl Legacy {
         let listener = TcpListener::bind("127.0.0.1:0").await.must("a port");
         let port = listener.local_addr().must("an address").port();
         let (asked, connections) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::default());
+        let open = Arc::<AtomicUsize>::default();
+        let opened = Arc::clone(&open);
         let (notes, count, answer) =
             (Arc::clone(&asked), Arc::clone(&connections), Arc::new(answer));
         let accepting = tokio::spawn(async move {
@@ -116,10 +119,15 @@ impl Legacy {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = AtomicUsize::fetch_add(&count, 1, Ordering::SeqCst);
                 let (notes, answer) = (Arc::clone(&notes), Arc::clone(&answer));
-                serving.spawn(async move { serve(stream, number, &notes, &*answer).await });
+                let open = Arc::clone(&opened);
+                serving.spawn(async move {
+                    open.fetch_add(1, Ordering::SeqCst);
+                    serve(stream, number, &notes, &*answer).await;
+                    open.fetch_sub(1, Ordering::SeqCst);
+                });
             }
         });
-        Self { port, asked, connections, accepting }
+        Self { port, asked, connections, open, accepting }
     }
 
     /// `http://127.0.0.1:port`
@@ -137,6 +145,11 @@ impl Legacy {
         let asked = self.asked();
         assert_eq!(asked.len(), 1, "{asked:?}");
         asked.into_iter().next().must("one")
+    }
+
+    /// How many connections to it are open.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::SeqCst)
     }
 
     /// How many connections were made to it.

@@ -9,8 +9,9 @@ mod lease;
 mod tls;
 
 use std::{
+    collections::VecDeque,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -19,7 +20,7 @@ use sinew::{Code, Reason, Status, foreign};
 use sinew_core::limits;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 
 pub(crate) use self::{
@@ -64,7 +65,9 @@ pub(crate) struct Pool {
 #[derive(Default)]
 struct State {
     /// The one that was used last is last.
-    idle: Vec<Idle>,
+    idle: VecDeque<Idle>,
+    /// A task closes those that have waited for long enough.
+    is_reaped: bool,
     many: Option<http2::SendRequest<Outgoing>>,
 }
 
@@ -100,7 +103,7 @@ impl Pool {
     }
 
     /// Makes a connection and keeps it for the first request.
-    pub(crate) async fn warm(&self) -> Result<(), Status> {
+    pub(crate) async fn warm(self: &Arc<Self>) -> Result<(), Status> {
         match self.connect().await? {
             Connection::One(connection) => self.keep(connection, limits::HTTP_IDLE),
             Connection::Many(connection) => self.lock().many = Some(connection),
@@ -137,7 +140,7 @@ impl Pool {
             None => {}
         }
         let now = Instant::now();
-        while let Some(idle) = state.idle.pop() {
+        while let Some(idle) = state.idle.pop_back() {
             if idle.until > now && !idle.connection.is_closed() {
                 return Some(Connection::One(idle.connection));
             }
@@ -146,19 +149,36 @@ impl Pool {
     }
 
     /// Keeps a connection whose answer was read to its end, for so long.
-    fn keep(&self, connection: http1::SendRequest<Outgoing>, idle: Duration) {
+    fn keep(self: &Arc<Self>, connection: http1::SendRequest<Outgoing>, idle: Duration) {
         if connection.is_closed() {
             return;
         }
+        let until = Instant::now() + idle;
+        let mut state = self.lock();
+        if state.idle.len() >= limits::HTTP_IDLE_MAX {
+            state.idle.pop_front();
+        }
+        state.idle.push_back(Idle { connection, until });
+        if !std::mem::replace(&mut state.is_reaped, true) {
+            tokio::spawn(reap(Arc::downgrade(self)));
+        }
+    }
+
+    /// Closes what has waited for long enough; when to look again, if anything is left.
+    fn close_old(&self) -> Option<Instant> {
         let now = Instant::now();
         let mut state = self.lock();
-        // Those that waited longest are first, and have the least to live for.
-        if state.idle.len() >= limits::HTTP_IDLE_MAX
-            || state.idle.first().is_some_and(|oldest| oldest.until <= now)
-        {
-            state.idle.remove(0);
-        }
-        state.idle.push(Idle { connection, until: now + idle });
+        state.idle.retain(|idle| idle.until > now && !idle.connection.is_closed());
+        let next = state.idle.iter().map(|idle| idle.until).min();
+        state.is_reaped = next.is_some();
+        next
+    }
+}
+
+/// Closes connections that nobody used in time, until none wait.
+async fn reap(pool: Weak<Pool>) {
+    while let Some(next) = pool.upgrade().and_then(|pool| pool.close_old()) {
+        sleep_until(next).await;
     }
 }
 

@@ -125,14 +125,14 @@ impl ForeignSession {
         outgoing: Outgoing<'_>,
         input: Option<Box<dyn EncodeItems>>,
         idle: Duration,
-    ) -> BoxFuture<'static, Result<Inbound, Status>> {
+    ) -> impl Future<Output = Result<Inbound, Status>> + Send + use<> {
         let method: &'static Method = outgoing.method;
         let outbound =
             Outbound { method, outgoing, input: input.map(Input), idle, pulse: self.pulse.clone() };
         let wait = self.waiting.begin(method.id(), &self.paces);
         let call = self.remote.call(outbound);
         let began = Instant::now();
-        Box::pin(async move {
+        async move {
             let inbound = call.await;
             drop(wait);
             match &inbound {
@@ -143,7 +143,7 @@ impl ForeignSession {
                 Err(status) => self.failed(status),
             }
             inbound
-        })
+        }
     }
 
     /// An endpoint that cannot be connected to any more is left until it can.
