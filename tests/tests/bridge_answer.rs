@@ -309,7 +309,7 @@ async fn a_stream_that_falls_silent_ends_with_what_to_set() {
 /// A service of somebody else, whose slow answers are hedged.
 #[sinew::service(name = "legacy.Hedged")]
 trait Hedged {
-    #[rpc(hedge = "20ms")]
+    #[rpc(hedge = "500ms")]
     #[http(get = "/user")]
     async fn user(&self) -> Result<User, Status>;
 }
