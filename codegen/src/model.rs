@@ -204,6 +204,7 @@ pub(crate) struct Binding {
     pub(crate) query: Vec<(String, usize)>,
     pub(crate) headers: Vec<(String, usize)>,
     pub(crate) body: Body,
+    /// None of these two: what is usual.
     pub(crate) value: Vec<Statuses>,
     pub(crate) error: Vec<Statuses>,
     pub(crate) none: Vec<Statuses>,

@@ -265,3 +265,18 @@ async fn no_header_frames_the_request_or_belongs_to_the_connection() {
     assert!(status.message().contains("`tenant`"), "{status}");
     assert_eq!(legacy.asked().len(), 0);
 }
+
+/// The macro refuses arguments, and the bridge metadata, that would be one of the bridge's own headers.
+#[test]
+fn the_macro_and_the_bridge_keep_the_same_headers_for_the_bridge() {
+    let list = |source: &'static str, name: &str| -> Vec<&'static str> {
+        let (_, list) = source.split_once(name).must("the list");
+        let (list, _) = list.split_once("];").must("its end");
+        list.split('"').skip(1).step_by(2).collect()
+    };
+    let of_macro = list(include_str!("../../codegen/src/check/http.rs"), "const RESERVED:");
+    let of_bridge =
+        list(include_str!("../../runtime/bridge/src/request/headers.rs"), "const OURS:");
+    assert!(of_bridge.contains(&"transfer-encoding"), "{of_bridge:?}");
+    assert_eq!(of_macro, of_bridge);
+}

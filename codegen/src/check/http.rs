@@ -10,9 +10,11 @@ use crate::{
     suggest,
 };
 
-/// What the bridge writes itself, or what belongs to a connection (RFC 9110, 7.6.1).
+/// What the bridge writes itself, or what belongs to a connection (RFC 9110, 7.6.1). The bridge has the same list for
+/// metadata; a macro cannot depend on it, and a test compares the two.
 const RESERVED: &[&str] = &[
     "accept-encoding",
+    "baggage",
     "connection",
     "content-encoding",
     "content-length",
@@ -32,15 +34,11 @@ const RESERVED: &[&str] = &[
     "transfer-encoding",
     "upgrade",
     "x-request-timeout-ms",
+    "x-sinew-attempt",
 ];
 
 /// The header by which servers know a request that comes again.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-/// What the method's own error is carried by, unless it is said: what a client can do something about, without what
-/// the mesh does it about.
-const ERRORS: &[Statuses] =
-    &[Statuses(400, 407), Statuses(409, 424), Statuses(426, 428), Statuses(430, 499)];
 
 /// Finds each argument its place, and says of repeating what the verb says.
 pub(super) fn binding(method: &mut Method, report: &mut Report) {
@@ -69,9 +67,6 @@ pub(super) fn binding(method: &mut Method, report: &mut Report) {
     let has_key = headers.iter().any(|(name, _)| name == IDEMPOTENCY_KEY);
     method.options.idempotent.get_or_insert(verb.is_idempotent() || has_key);
     let is_optional = method.output.value.form() == Form::Optional;
-    let or = |given: Vec<Statuses>, default: &[Statuses]| {
-        if given.is_empty() { default.to_vec() } else { given }
-    };
     method.binding = Some(Binding {
         verb: *verb,
         path,
@@ -83,8 +78,8 @@ pub(super) fn binding(method: &mut Method, report: &mut Report) {
             None if is_optional => vec![Statuses(404, 404)],
             None => Vec::new(),
         },
-        value: or(http.value, &[Statuses(200, 299)]),
-        error: or(http.error, ERRORS),
+        value: http.value,
+        error: http.error,
         from_header: http.from_header.map(|(name, _)| name),
     });
 }

@@ -29,7 +29,14 @@ pub(super) fn http(service: &Service, method: &Method) -> Option<TokenStream> {
     });
     let (query, headers) = (carried(query), carried(headers));
     let body = body(&http, &binding.body);
-    let (value, error, none) = (statuses(value), statuses(error), statuses(none));
+    let or = |given: &[Statuses], usual| match given {
+        [] => {
+            let usual = variant(usual);
+            quote!(#http::#usual)
+        }
+        given => statuses(given),
+    };
+    let (value, error, none) = (or(value, "VALUE"), or(error, "ERROR"), statuses(none));
     let content = match (&binding.from_header, method.output.value.form()) {
         (Some(header), _) => quote!(#http::Content::Header(#header)),
         (None, Form::Bytes) => quote!(#http::Content::Bytes),

@@ -68,6 +68,12 @@ pub enum Content {
     Header(&'static str),
 }
 
+/// The statuses that carry the value, unless the trait says others.
+pub const VALUE: &[(u16, u16)] = &[(200, 299)];
+
+/// Those that carry the method's own error: what a client can do something about, without what the mesh does it about.
+pub const ERROR: &[(u16, u16)] = &[(400, 407), (409, 424), (426, 428), (430, 499)];
+
 /// How a method goes over HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Binding {

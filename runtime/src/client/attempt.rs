@@ -86,7 +86,9 @@ fn intercepted(
     arguments: &mut dyn Encode,
 ) -> BoxFuture<'static, Result<Answer, Status>> {
     let mut head = call.head().clone();
-    let (method, deadline) = (call.method, call.deadline());
+    #[cfg(feature = "foreign")]
+    let method = call.method;
+    let deadline = call.deadline();
     let mut encoded = match Encoded::once(head.codec, arguments) {
         Ok(encoded) => encoded,
         Err(error) => {
@@ -100,9 +102,11 @@ fn intercepted(
         Box::pin(async move {
             head.metadata = request.metadata;
             let pending = session.call(Outgoing {
+                #[cfg(feature = "foreign")]
                 method,
                 head: &head,
                 deadline,
+                #[cfg(feature = "foreign")]
                 wants_metadata: true,
                 arguments: &mut encoded,
             });

@@ -153,9 +153,11 @@ impl Call {
     /// The next attempt, with these arguments.
     pub(super) fn outgoing<'a>(&'a self, arguments: &'a mut dyn Encode) -> Outgoing<'a> {
         Outgoing {
+            #[cfg(feature = "foreign")]
             method: self.method,
             head: &self.head,
             deadline: self.deadline,
+            #[cfg(feature = "foreign")]
             wants_metadata: self.options().answer.is_some() || !self.interceptors().is_empty(),
             arguments,
         }
@@ -187,9 +189,8 @@ impl Call {
     /// A call that is not `repeatable` cannot be told to come again in another codec. Without a fingerprint in the head,
     /// bincode says: compared with your settings, and equal.
     pub(super) fn speak(&mut self, session: &dyn Session, repeatable: bool) -> Result<(), Status> {
-        let theirs = session.theirs(self.head.method);
         #[cfg(feature = "foreign")]
-        if theirs == Theirs::Foreign {
+        if session.is_foreign() {
             (self.head.codec, self.head.fingerprint, self.theirs) = (codec::JSON, None, None);
             return Ok(());
         }
@@ -199,9 +200,10 @@ impl Call {
             return Ok(());
         }
         let ours = self.types.fingerprint();
+        let theirs = session.theirs(self.head.method);
         self.theirs = match theirs {
             Theirs::Known(theirs) => Some(theirs),
-            _ => None,
+            Theirs::Unheard | Theirs::Unlisted | Theirs::Named => None,
         };
         (self.head.codec, self.head.fingerprint) = match (ours, theirs) {
             _ if self.named => (codec::MESSAGEPACK, ours),

@@ -37,10 +37,11 @@ use sinew_core::{
 };
 use tokio::{sync::watch, time::Instant};
 
+#[cfg(feature = "foreign")]
+use crate::call::method::Method;
 use crate::{
     call::{
         context::{Context, Peer},
-        method::Method,
         pace::Pace,
         streaming::{EncodeItems, RawItems},
         types::Answerer,
@@ -51,14 +52,16 @@ use crate::{
 };
 
 /// A boxed future: handed out per connection or per stream, never per small call.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// One attempt, ready to be sent.
 pub(crate) struct Outgoing<'a> {
+    #[cfg(feature = "foreign")]
     pub(crate) method: &'static Method,
     pub(crate) head: &'a RequestHead,
     pub(crate) deadline: Option<Instant>,
     /// Somebody looks at the metadata of the answer.
+    #[cfg(feature = "foreign")]
     pub(crate) wants_metadata: bool,
     pub(crate) arguments: &'a mut dyn Encode,
 }
@@ -105,9 +108,6 @@ pub(crate) enum Theirs {
     Named,
     /// This is its fingerprint.
     Known(Fingerprint),
-    /// It knows nothing of types: it speaks another protocol.
-    #[cfg(feature = "foreign")]
-    Foreign,
 }
 
 /// Whether a session takes another call.
@@ -133,6 +133,12 @@ pub(crate) trait Session: Send + Sync + fmt::Debug + 'static {
         input: Option<Box<dyn EncodeItems>>,
         idle: Duration,
     ) -> BoxFuture<'static, Result<StreamAnswer, Status>>;
+
+    /// Whether another protocol is spoken there, which knows nothing of types.
+    #[cfg(feature = "foreign")]
+    fn is_foreign(&self) -> bool {
+        false
+    }
 
     /// What the other side has said of a method's types.
     fn theirs(&self, method: MethodId) -> Theirs;

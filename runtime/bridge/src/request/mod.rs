@@ -161,8 +161,8 @@ fn unbound(method: &Method) -> Result<binding::Binding, Status> {
         query: &[],
         headers: &[],
         body,
-        value: &[(200, 299)],
-        error: &[(400, 407), (409, 424), (426, 428), (430, 499)],
+        value: binding::VALUE,
+        error: binding::ERROR,
         none: &[],
         content: if method.is_raw() { binding::Content::Bytes } else { binding::Content::Json },
     })

@@ -31,9 +31,11 @@ use sinew_core::{
 pub use self::outbound::{Arguments, Input, Outbound};
 pub(crate) use self::session::{ForeignConnector, Pulses};
 pub use self::silence::Pulse;
-pub use super::BoxFuture;
 use crate::error::Status;
 pub use crate::{call::http, codec::Argument};
+
+/// A boxed future.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A protocol that a mesh speaks beside its own.
 pub trait Transport: Send + Sync + fmt::Debug + 'static {

@@ -206,8 +206,12 @@ impl Session for ForeignSession {
         })
     }
 
+    fn is_foreign(&self) -> bool {
+        true
+    }
+
     fn theirs(&self, _: MethodId) -> Theirs {
-        Theirs::Foreign
+        Theirs::Unlisted
     }
 
     fn disagreed(&self, _: MethodId) {}
