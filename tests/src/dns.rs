@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Must as _, scratch::Scratch, wait::until};
+use crate::{Must as _, port, scratch::Scratch, wait::until};
 
 /// Names that end so are the server's own; it knows no others.
 pub const DOMAIN: &str = "sinew.test";
@@ -35,9 +35,7 @@ impl NameServer {
                 writeln!(io::stdout(), "cannot run here: dnsmasq is missing: install dnsmasq-base");
             return None;
         };
-        let free = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).must("a port");
-        let address = free.local_addr().must("its address");
-        drop(free);
+        let address = (Ipv4Addr::LOCALHOST, port::unused()).into();
         let mut server = Self { program, address, scratch: Scratch::new(), process: None };
         server.says(&[]).await;
         Some(server)

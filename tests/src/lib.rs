@@ -32,6 +32,7 @@ pub mod hops;
 pub mod hostile;
 pub mod legacy;
 pub mod load;
+pub mod port;
 pub mod probe;
 pub mod raw;
 pub mod relay;

@@ -107,11 +107,11 @@ async fn an_endpoint_that_is_gone_is_asked_for_before_its_record_is_old_but_not_
     let asked = names.asked("shop");
     tokio::time::sleep(ms(4000)).await;
     assert_eq!(names.asked("shop"), asked, "what holds is not asked for again");
-    process.kill().await;
     let add = |server: sinew::ServerBuilder| server.serve(Counting::new().server());
     let _moved = scene.serve_at(&format!("127.0.0.2:{port}"), add).await;
-    names.says(&[&format!("host-record=shop.{DOMAIN},127.0.0.2,3600")]).await;
     let began = std::time::Instant::now();
+    process.kill().await;
+    names.says(&[&format!("host-record=shop.{DOMAIN},127.0.0.2,3600")]).await;
     let hurried = client.with(CallOptions::new().timeout(ms(1000)));
     soon("it is found where it is now", async {
         while hurried.echo_again("x".into()).await.is_err() {}

@@ -5,12 +5,12 @@
 
 use std::{
     io::{self, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
-use crate::{Must as _, scratch::Scratch, wait::until};
+use crate::{Must as _, port, scratch::Scratch, wait::until};
 
 /// A server. It is killed when this is dropped.
 #[derive(Debug)]
@@ -45,11 +45,6 @@ fn find(name: &str, install: &str, places: &[PathBuf]) -> Option<PathBuf> {
     found
 }
 
-fn free_port() -> u16 {
-    let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).must("a port");
-    free.local_addr().must("its address").port()
-}
-
 impl Program {
     async fn start(mut command: Command, port: u16, scratch: Scratch) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -77,7 +72,7 @@ impl Program {
         listens: impl FnOnce(&Path) -> String,
     ) -> Option<Self> {
         let nginx = find("nginx", "nginx-light", &["/usr/sbin/nginx".into()])?;
-        let (port, scratch) = (free_port(), Scratch::new());
+        let (port, scratch) = (port::unused(), Scratch::new());
         std::fs::create_dir(scratch.join("files")).must("a root");
         let listens = listens(scratch.path());
         let at = scratch.path().display();
@@ -100,7 +95,7 @@ impl Program {
     /// Python's own server over a directory with these files.
     pub async fn http_server(files: &[(&str, &str)]) -> Option<Self> {
         let python = find("python3", "python3", &[])?;
-        let (port, scratch) = (free_port(), Scratch::new());
+        let (port, scratch) = (port::unused(), Scratch::new());
         for (name, content) in files {
             std::fs::write(scratch.join(name), content).must("a file");
         }
@@ -113,7 +108,7 @@ impl Program {
     /// The same, with a handler of requests in place of the files: the body of a Python class.
     pub async fn handler(body: &str) -> Option<Self> {
         let python = find("python3", "python3", &[])?;
-        let (port, scratch) = (free_port(), Scratch::new());
+        let (port, scratch) = (port::unused(), Scratch::new());
         let program = format!(
             "import os, time\nfrom http.server import *\n\
              class Handler(BaseHTTPRequestHandler):\n    protocol_version = 'HTTP/1.1'\n    def log_message(self, *_): pass\n\
@@ -128,7 +123,7 @@ impl Program {
     /// Mozilla's JSON store.
     pub async fn kinto() -> Option<Self> {
         let kinto = find("kinto", "kinto (pip)", &[tools().join("legacy/bin/kinto")])?;
-        let (port, scratch) = (free_port(), Scratch::new());
+        let (port, scratch) = (port::unused(), Scratch::new());
         let conf = format!(
             "[server:main]\nuse = egg:waitress#main\nhost = 127.0.0.1\nport = {port}\n\
              [app:main]\nuse = egg:kinto\nkinto.userid_hmac_secret = x\n\
@@ -147,7 +142,7 @@ impl Program {
     pub async fn httpbin() -> Option<Self> {
         let uvicorn =
             find("uvicorn", "httpbinx uvicorn (pip)", &[tools().join("legacy/bin/uvicorn")])?;
-        let (port, scratch) = (free_port(), Scratch::new());
+        let (port, scratch) = (port::unused(), Scratch::new());
         let mut command = Command::new(uvicorn);
         command.args(["httpbinx.main:app", "--host", "127.0.0.1", "--port"]).arg(port.to_string());
         Some(Self::start(command, port, scratch).await)
@@ -157,7 +152,7 @@ impl Program {
     pub async fn json_server(data: &str) -> Option<Self> {
         let installed = tools().join("npm/node_modules/.bin/json-server");
         let program = find("json-server", "json-server (npm)", &[installed])?;
-        let (port, scratch) = (free_port(), Scratch::new());
+        let (port, scratch) = (port::unused(), Scratch::new());
         std::fs::write(scratch.join("db.json"), data).must("its data");
         let mut command = Command::new(program);
         command.args(["--host", "127.0.0.1", "--port"]).arg(port.to_string()).arg("db.json");
@@ -168,7 +163,7 @@ impl Program {
     /// etcd, for the JSON gateway in front of its gRPC.
     pub async fn etcd() -> Option<Self> {
         let etcd = find("etcd", "etcd-server", &[])?;
-        let (port, peers, scratch) = (free_port(), free_port(), Scratch::new());
+        let (port, peers, scratch) = (port::unused(), port::unused(), Scratch::new());
         let (url, peer_url) =
             (format!("http://127.0.0.1:{port}"), format!("http://127.0.0.1:{peers}"));
         let mut command = Command::new(etcd);
