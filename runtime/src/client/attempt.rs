@@ -1,8 +1,11 @@
 //! One attempt: session, encode for this endpoint, send, receive, classify.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use sinew_core::{
@@ -56,14 +59,15 @@ pub(super) async fn unary(
     let span = begin(call, endpoint);
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
-        let answer = intercepted(call, endpoint, session, &chain, arguments);
-        let answer = booked.unless_silent_alone(answer, turn);
-        let answer = answer.instrument(span.unwrap_or_else(tracing::Span::none)).await;
+        let mut answer = intercepted(call, endpoint, session, &chain, arguments);
+        let answer = booked.unless_silent_alone(answer.as_mut(), turn);
+        // What is rare is boxed, see `stack::unary`.
+        let span = span.unwrap_or_else(tracing::Span::none);
+        let answer = Box::pin(answer.instrument(span)).await;
         let answer = classify(call, endpoint, answer);
         return answer.inspect_err(|status| note_refusal(call, endpoint, status));
     }
-    let outgoing = call.outgoing(arguments);
-    let pending = session.call(outgoing);
+    let pending = pin!(session.call(call.outgoing(arguments)));
     nudged.store(pending.is_nudged(), Ordering::Relaxed);
     let received = match (span, pending.is_nudged()) {
         (None, true) => booked.unless_silent(pending, turn).await,
@@ -152,7 +156,7 @@ pub(super) fn launch(
     };
     let turn = turn.clone();
     let landing = async move {
-        let answer = booked.unless_silent_alone(answer, &turn).await;
+        let answer = booked.unless_silent_alone(pin!(answer), &turn).await;
         (booked, answer)
     };
     let landing = Box::pin(landing.instrument(span));

@@ -1,6 +1,6 @@
 //! A call inside of interceptors: what they see of it, and how it goes on.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use sinew_core::codes::{Code, Disposition, Origin, Reason};
 
@@ -35,7 +35,7 @@ impl Call {
             last(call, encoded)
         });
         let Some(deadline) = deadline else { return Ok(run.await) };
-        before(deadline, run, |_| true).await.ok_or_else(|| {
+        before(deadline, pin!(run), |_| true).await.ok_or_else(|| {
             let status = Status::runtime(
                 Code::DeadlineExceeded,
                 Reason::Expired,

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::Arc,
     task::Poll,
     time::Duration,
@@ -88,11 +89,14 @@ impl Booked {
     /// repeated as soon as the endpoint is suspect, any other when it is given up. A lone endpoint is waited for.
     ///
     /// A call on a lane is woken when the endpoint falls silent, so this looks only when it is polled.
-    pub(super) async fn unless_silent<F, T>(&self, attempt: F, turn: &Turn) -> Result<T, Status>
+    pub(super) async fn unless_silent<F, T>(
+        &self,
+        mut attempt: Pin<&mut F>,
+        turn: &Turn,
+    ) -> Result<T, Status>
     where
-        F: Future<Output = Result<T, Status>>,
+        F: Future<Output = Result<T, Status>> + ?Sized,
     {
-        let mut attempt = std::pin::pin!(attempt);
         poll_fn(|cx| match attempt.as_mut().poll(cx) {
             Poll::Pending if self.is_lost() => match self.leaves(turn) {
                 Some(status) => Poll::Ready(Err(status)),
@@ -106,13 +110,13 @@ impl Booked {
     /// The same for an attempt that nobody wakes: it has a stream of its own, or interceptors around it.
     pub(super) async fn unless_silent_alone<F, T>(
         &self,
-        attempt: F,
+        attempt: Pin<&mut F>,
         turn: &Turn,
     ) -> Result<T, Status>
     where
-        F: Future<Output = Result<T, Status>>,
+        F: Future<Output = Result<T, Status>> + ?Sized,
     {
-        let mut attempt = std::pin::pin!(self.unless_silent(attempt, turn));
+        let mut attempt = pin!(self.unless_silent(attempt, turn));
         loop {
             let again = async {
                 match self.is_lost() {

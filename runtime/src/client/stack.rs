@@ -19,7 +19,7 @@
 //! 3. A call that is dropped is cancelled on the server, and its context hears how far it came.
 
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -116,14 +116,18 @@ impl Call {
             return self.end(Err(status));
         }
         let nudged = AtomicBool::new(false);
-        let outcome = match self.deadline {
-            None => Some(self.attempts_unary(arguments, &nudged).await),
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(self.record.started());
-                let near = left < limits::TIMER_AT_ONCE;
-                // A call that a lane carries is polled again soon: most are answered before, and never need a timer.
-                let arm = |polls| near || polls > 1 || !nudged.load(Ordering::Relaxed);
-                before(deadline, self.attempts_unary(arguments, &nudged), arm).await
+        let (deadline, started) = (self.deadline, self.record.started());
+        let outcome = {
+            // In its place once: a future that is handed on by value is in memory twice, and moved with each call.
+            let attempts = pin!(self.attempts_unary(arguments, &nudged));
+            match deadline {
+                None => Some(attempts.await),
+                Some(deadline) => {
+                    let near = deadline.saturating_duration_since(started) < limits::TIMER_AT_ONCE;
+                    // A call that a lane carries is polled again soon: most are answered before, and never need a timer.
+                    let arm = |polls| near || polls > 1 || !nudged.load(Ordering::Relaxed);
+                    before(deadline, attempts, arm).await
+                }
             }
         };
         let outcome = outcome.unwrap_or_else(|| Err(self.out_of_time()));
@@ -175,10 +179,11 @@ impl Call {
     ) -> Result<StreamAnswer, Status> {
         let first_frame = self.record.started() + limits::STREAM_FIRST_FRAME;
         let limit = self.deadline.map_or(first_frame, |deadline| deadline.min(first_frame));
-        match before(limit, self.attempts_streaming(arguments, &mut input), |_| true).await {
-            Some(outcome) => outcome,
-            None => Err(self.out_of_time()),
-        }
+        let outcome = {
+            let attempts = pin!(self.attempts_streaming(arguments, &mut input));
+            before(limit, attempts, |_| true).await
+        };
+        outcome.unwrap_or_else(|| Err(self.out_of_time()))
     }
 
     /// 5 to 7: attempts until one answers, or none may follow.
@@ -400,10 +405,9 @@ fn given_up(status: Status, why: Why, attempts: u8) -> Status {
 /// The one timer of a call: it is armed once `arm` says so, which is told how often the future was found pending.
 pub(super) async fn before<F: Future>(
     deadline: Instant,
-    future: F,
+    mut future: Pin<&mut F>,
     arm: impl Fn(u32) -> bool,
 ) -> Option<F::Output> {
-    let mut future = std::pin::pin!(future);
     let mut timer: Option<Pin<Box<Sleep>>> = None;
     let mut polls = 0;
     std::future::poll_fn(|cx| {

@@ -27,7 +27,7 @@ pub(crate) enum Sent {
     /// The head of its answer; what is left of that is read from the lease.
     Answered(Response<Incoming>, Lease),
     /// Nothing of it was written, or the server says that it did nothing with it: it may go on another connection.
-    Unwritten(Request<Outgoing>),
+    Unwritten(Box<Request<Outgoing>>),
     /// It failed.
     Failed(Status),
 }
@@ -43,24 +43,24 @@ impl Lease {
     }
 
     /// Sends a request, whose URI is a path, and waits for the head of its answer.
-    pub(crate) async fn send(mut self, mut request: Request<Outgoing>) -> Sent {
+    pub(crate) async fn send(mut self, mut request: Box<Request<Outgoing>>) -> Sent {
         let address = &self.pool.address;
         let mut copy = None;
         let sent = match &mut self.connection {
             Connection::One(connection) => {
                 request.headers_mut().insert(header::HOST, address.host_header.clone());
-                connection.try_send_request(request).await
+                connection.try_send_request(*request).await
             }
             Connection::Many(connection) => {
                 // Where many requests share a connection, each names the host itself.
                 request.headers_mut().remove(header::HOST);
                 copy = again(&request);
                 *request.uri_mut() = absolute(request.uri(), address);
-                Box::pin(connection.try_send_request(request)).await
+                Box::pin(connection.try_send_request(*request)).await
             }
         };
         let sent = sent.map_err(|mut failed| {
-            let unwritten = failed.take_message();
+            let unwritten = failed.take_message().map(Box::new);
             let why = failed.into_error();
             let unwritten = unwritten.or_else(|| copy.filter(|_| is_untouched(&why)));
             (why, unwritten)
@@ -107,8 +107,8 @@ impl Lease {
 }
 
 /// The same request, where its body can be had again.
-fn again(request: &Request<Outgoing>) -> Option<Request<Outgoing>> {
-    let mut copy = Request::new(request.body().again()?);
+fn again(request: &Request<Outgoing>) -> Option<Box<Request<Outgoing>>> {
+    let mut copy = Box::new(Request::new(request.body().again()?));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();

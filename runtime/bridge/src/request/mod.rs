@@ -28,7 +28,8 @@ const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 /// The request of a call, and what its answer is held against. Its URI is a path.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub(crate) request: Request<Outgoing>,
+    /// In a box: it is handed on often, and large.
+    pub(crate) request: Box<Request<Outgoing>>,
     pub(crate) binding: Bound,
 }
 
@@ -85,7 +86,7 @@ pub(crate) fn prepare(outbound: &mut Outbound<'_>, address: &Address) -> Result<
     if let Some(kind) = kind {
         headers.insert(header::CONTENT_TYPE, kind);
     }
-    let mut request = Request::new(body);
+    let mut request = Box::new(Request::new(body));
     *request.method_mut() = verb(binding.verb);
     let uri = Uri::from_maybe_shared(Bytes::from(target));
     *request.uri_mut() = uri.map_err(|why| refused(format!("no URL: {why}")))?;
