@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sinew::{CallOptions, Code, Mesh, Ran, Status, Streaming};
+use sinew_core::{
+    ids::MethodId,
+    wire::{AnswerOutcome, RequestHead, trace::TraceContext},
+};
 use sinew_tests::{
     Must as _, MustFail as _,
     legacy::{Legacy, Reply},
+    raw::{Target, frames},
     scene::Scene,
 };
 
@@ -207,6 +212,44 @@ async fn deadline_agent_and_metadata_go_beside() {
     assert_eq!(asked.header("baggage"), Some("user=a%20b"));
     assert!(asked.header("user-agent").must("an agent").starts_with("sinew/"));
     assert!(asked.header("host").must("a host").starts_with("127.0.0.1:"));
+}
+
+/// A service that asks the legacy one.
+#[sinew::service(name = "shop.Front")]
+trait Front {
+    async fn user(&self, id: String) -> Result<(), Status>;
+}
+
+struct Asks(UsersClient);
+
+impl Front for Asks {
+    async fn user(&self, id: String) -> Result<(), Status> {
+        self.0.user(id).await
+    }
+}
+
+#[tokio::test]
+async fn the_trace_of_a_call_goes_on_with_the_deadline() {
+    let (legacy, users) = server().await;
+    let target = Target::with(|server| server.serve(FrontServer::new(Asks(users)))).await;
+    let (_client, mut lane) = target.lane().await;
+    let method = MethodId::of("shop.Front", "user");
+    let mut head = RequestHead::new(method, frames::BINCODE);
+    head.trace = Some(TraceContext { trace_id: [0xab; 16], span_id: [0x0c; 8], flags: 1 });
+    let body = frames::body_of("7");
+    lane.write(frames::request(1, frames::millis_left(3_000), &head, &body)).await;
+    let (_, answer, _) = lane.answer().await;
+    assert!(matches!(answer.outcome, AnswerOutcome::Ok), "{answer:?}");
+    let asked = legacy.asked_once();
+    let expected = format!("00-{}-{}-01", "ab".repeat(16), "0c".repeat(8));
+    assert_eq!(asked.header("traceparent"), Some(&*expected));
+    let left: u64 = asked.header("x-request-timeout-ms").must("a deadline").parse().must("ms");
+    assert!((500..3_000).contains(&left), "{left}");
+    // And of a call that has none, there is none.
+    head.trace = None;
+    lane.write(frames::request(2, frames::millis_left(3_000), &head, &body)).await;
+    lane.answer().await;
+    assert_eq!(legacy.asked().last().must("a request").header("traceparent"), None);
 }
 
 #[tokio::test]

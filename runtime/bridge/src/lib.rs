@@ -33,6 +33,9 @@ mod page {}
 mod address;
 mod answer;
 mod connection;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod request;
 
 use std::{fmt, sync::Arc};

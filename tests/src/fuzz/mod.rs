@@ -9,6 +9,7 @@
 //!   script   the bytes of an input as numbers and choices      wire     frames, settings, metadata, heads
 //!   codecs   values under the guard                            server   a client that does anything
 //!   service  what is served and called                         client   a server that does anything
+//!   stream   bodies of HTTP that are streams
 //! ```
 //!
 //! # Invariants
@@ -20,6 +21,7 @@ mod peer;
 mod script;
 mod server;
 mod service;
+mod stream;
 mod wire;
 
 /// A target: its name, which is that of its program and of its corpus, and what it does with an input.
@@ -36,6 +38,7 @@ pub const TARGETS: &[Target] = &[
     ("server", server::run),
     ("client", client::run),
     ("discovery", discovery),
+    ("stream", stream::run),
 ];
 
 /// Files that say where servers are.

@@ -1,6 +1,7 @@
 //! An answer as what the call came to: the value, the method's own error, a stream, or a status.
 
 mod content;
+pub(crate) mod items;
 mod status;
 mod stream;
 

@@ -1,0 +1,4 @@
+//! The target `stream` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| sinew_tests::fuzz::run("stream", input));
