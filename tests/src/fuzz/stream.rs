@@ -67,10 +67,8 @@ fn events(body: &[u8]) -> Option<Vec<String>> {
     for line in whole.split('\n') {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         match field {
-            "" if line.is_empty() => {
-                if !data.is_empty() {
-                    items.push(std::mem::take(&mut data).join("\n"));
-                }
+            "" if line.is_empty() && !data.is_empty() => {
+                items.push(std::mem::take(&mut data).join("\n"));
             }
             "data" => data.push(value.strip_prefix(' ').unwrap_or(value).to_owned()),
             _ => {}
