@@ -15,6 +15,8 @@
 
 mod check;
 mod expand;
+#[cfg(feature = "tools")]
+pub mod generate;
 mod messages;
 mod model;
 mod parse;

@@ -40,7 +40,9 @@ mod call;
 mod chance;
 mod client;
 mod codec;
+mod describe;
 mod discovery;
+pub mod dynamic;
 mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
@@ -59,6 +61,8 @@ mod stripe;
 pub mod test;
 mod transport;
 
+#[doc(no_inline)]
+pub use bytes::Bytes;
 pub use sinew_core::{
     codes::{CancelReason, Code, Criticality, Directive, Disposition, Origin, Ran, Reason},
     ledger::{LedgerAttempt, LedgerCall, LedgerServer},
@@ -67,6 +71,8 @@ pub use sinew_core::{
     spiffe::{SpiffeError, SpiffeId, TrustDomain},
     wire::trace::TraceContext,
 };
+#[doc(inline)]
+pub use sinew_descriptor as descriptor;
 pub use sinew_macros::service;
 
 #[cfg(feature = "foreign")]
@@ -80,6 +86,7 @@ pub use crate::{
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},
     },
+    describe::describe,
     error::{CallError, Decision, Explanation, Fault, Happening, Relay, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},

@@ -14,6 +14,7 @@ use crate::{
     discovery::{
         About, EndpointsFile, Entry, Fixed, LastGood, Local, Place, Source, Sources, check_zone,
     },
+    dynamic::DynamicClient,
     error::{Decision, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
@@ -139,12 +140,16 @@ impl Mesh {
     ///
     /// Never fails: a service of which no endpoint is known is what its calls say, after they have waited for one.
     pub fn client<C: ServiceClient>(&self) -> C {
-        let channel = match (self.0.endpoints.get(C::SERVICE), &self.0.local) {
-            (Some(places), _) => self.channel(C::SERVICE, places),
-            (None, Some(_)) => self.channel(C::SERVICE, &[Place::Name(C::SERVICE.to_owned())]),
-            (None, None) => self.channel(C::SERVICE, &[]),
-        };
-        C::from_channel(channel)
+        C::from_channel(self.found(C::SERVICE))
+    }
+
+    /// A channel to wherever a service is known to be.
+    fn found(&self, service: &str) -> Channel {
+        match (self.0.endpoints.get(service), &self.0.local) {
+            (Some(places), _) => self.channel(service, places),
+            (None, Some(_)) => self.channel(service, &[Place::Name(service.to_owned())]),
+            (None, None) => self.channel(service, &[]),
+        }
     }
 
     /// A client of a service at a target:
@@ -165,6 +170,24 @@ impl Mesh {
     pub fn client_at<C: ServiceClient>(&self, target: impl AsRef<str>) -> Result<C, MeshError> {
         let place = parse_target(target.as_ref(), &self.0.schemes)?;
         Ok(C::from_channel(self.channel(C::SERVICE, &[place])))
+    }
+
+    /// A client of a service whose trait is not at hand, found as [`client`](Self::client) finds it.
+    pub fn dynamic(&self, service: &str) -> DynamicClient {
+        DynamicClient::new(self.found(service))
+    }
+
+    /// The same at a target, as [`client_at`](Self::client_at) takes it.
+    ///
+    /// # Errors
+    /// [`MeshError::Target`] with what to write instead.
+    pub fn dynamic_at(
+        &self,
+        service: &str,
+        target: impl AsRef<str>,
+    ) -> Result<DynamicClient, MeshError> {
+        let place = parse_target(target.as_ref(), &self.0.schemes)?;
+        Ok(DynamicClient::new(self.channel(service, &[place])))
     }
 
     /// A server with this identity, in the zone of this mesh.

@@ -7,7 +7,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     call::{context::Context, failure::Failure, streaming::Streaming, types::Parts},
     client::{answer, stack},
-    codec, mesh, server,
+    codec,
+    describe::Described,
+    mesh,
+    schema::{self, Collector},
+    server,
 };
 pub use crate::{
     call::{
@@ -95,7 +99,7 @@ fn learn<S: Signature>() -> Types {
         return Types::raw(method);
     }
     if method.trusts_layout() {
-        return Types::vouched(method);
+        return Types::vouched(method, described::<S>);
     }
     Types::of(
         method,
@@ -105,7 +109,21 @@ fn learn<S: Signature>() -> Types {
             value: Facts::of::<S::Value>(),
             error: S::Error::facts(),
         },
+        described::<S>,
     )
+}
+
+/// The types of a method as data.
+fn described<S: Signature>(collector: &mut Collector) -> Described {
+    Described {
+        arguments: schema::describe_arguments::<S::Arguments>(
+            collector,
+            S::METHOD.argument_names(),
+        ),
+        input: S::METHOD.shape().has_input().then(|| schema::describe::<S::Input>(collector)),
+        output: schema::describe::<S::Value>(collector),
+        error: S::Error::described(collector),
+    }
 }
 
 /// Calls a unary method. The context is taken when the method is called, so that the future may run anywhere.

@@ -16,7 +16,7 @@ use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use self::types::{Shape, Types};
-use crate::model::{Criticality, Extent, Hedge, Method, Service};
+use crate::model::{Argument, ArgumentKind, Criticality, Extent, Hedge, Method, Service};
 
 /// Prints the service as Rust.
 ///
@@ -126,6 +126,15 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
     let options = options(service, method);
     let arguments = method.values().map(|argument| &argument.plain_name);
     let http = http::http(service, method);
+    let is_stream = |argument: &Argument| matches!(argument.kind, ArgumentKind::Stream { .. });
+    let input = method.arguments.iter().position(is_stream).map(|at| {
+        let (name, at) = (&method.arguments[at].plain_name, Literal::usize_unsuffixed(at));
+        quote!(.with_input(#name, #at))
+    });
+    let key = method.options.key.as_ref().map(|(name, _)| quote!(.with_key(#name)));
+    let ident = service.ident.to_string();
+    let trait_name = ident.trim_start_matches("r#");
+    let trait_doc = &service.attributes.doc_text;
     let doc_text = &method.attributes.doc_text;
     let doc = (!doc_text.is_empty()).then(|| quote!(.doc(#doc_text)));
     quote! {
@@ -134,8 +143,11 @@ fn descriptor(service: &Service, method: &Method) -> TokenStream {
         )
             #options
             .arguments(&[#(#arguments),*])
+            #input
+            #key
             #http
             #doc
+            .within(#trait_name, #trait_doc)
     }
 }
 

@@ -58,7 +58,8 @@ const _: () = {
                 "Broken/sound",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Broken", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

@@ -60,7 +60,8 @@ const _: () = {
                 "Store/open",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["path"]);
+            .arguments(&["path"])
+            .within("Store", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -81,7 +82,8 @@ const _: () = {
                 "Store/open",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["path"]);
+            .arguments(&["path"])
+            .within("Store", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -102,7 +104,8 @@ const _: () = {
                 "Store/close",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["handle"]);
+            .arguments(&["handle"])
+            .within("Store", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

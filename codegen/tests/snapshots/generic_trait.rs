@@ -41,7 +41,8 @@ const _: () = {
                 "Store/get",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["key"]);
+            .arguments(&["key"])
+            .within("Store", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

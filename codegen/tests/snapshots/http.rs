@@ -79,7 +79,8 @@ const _: () = {
                     none: &[(404, 404)],
                     content: ::sinew::private::http::Content::Json,
                 },
-            );
+            )
+            .within("Users", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -118,7 +119,8 @@ const _: () = {
                     none: &[],
                     content: ::sinew::private::http::Content::Header("location"),
                 },
-            );
+            )
+            .within("Users", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -139,6 +141,7 @@ const _: () = {
             )
             .idempotent()
             .arguments(&[])
+            .with_input("users", 0)
             .http(
                 &::sinew::private::http::Binding {
                     verb: ::sinew::private::http::Verb::Put,
@@ -151,7 +154,8 @@ const _: () = {
                     none: &[],
                     content: ::sinew::private::http::Content::Bytes,
                 },
-            );
+            )
+            .within("Users", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

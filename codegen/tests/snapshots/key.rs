@@ -43,7 +43,10 @@ const _: () = {
                 "Sessions/feed",
                 ::sinew::private::Shape::ClientStreaming,
             )
-            .arguments(&["at", "type"]);
+            .arguments(&["at", "type"])
+            .with_input("events", 1)
+            .with_key("type")
+            .within("Sessions", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

@@ -52,7 +52,8 @@ const _: () = {
                 "Greeter/name",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Greeter", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -71,7 +72,8 @@ const _: () = {
                 "Greeter/greet",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["greeting"]);
+            .arguments(&["greeting"])
+            .within("Greeter", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

@@ -42,7 +42,8 @@ const _: () = {
                 "Trait/match",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["type", "service", "this"]);
+            .arguments(&["type", "service", "this"])
+            .within("Trait", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

@@ -44,7 +44,8 @@ const _: () = {
                 shop::rpc::private::Shape::Unary,
             )
             .raw()
-            .arguments(&["body"]);
+            .arguments(&["body"])
+            .within("Blobs", "");
         fn cell() -> &'static shop::rpc::private::TypesCell {
             static CELL: shop::rpc::private::TypesCell = shop::rpc::private::TypesCell::new();
             &CELL

@@ -71,7 +71,8 @@ const _: () = {
                 "Forms/nothing",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -90,7 +91,8 @@ const _: () = {
                 "Forms/plain",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -109,7 +111,8 @@ const _: () = {
                 "Forms/own_error",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -128,7 +131,8 @@ const _: () = {
                 "Forms/status",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -147,7 +151,8 @@ const _: () = {
                 "Forms/call_error",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -168,7 +173,8 @@ const _: () = {
                 "Forms/alias",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -189,7 +195,8 @@ const _: () = {
                 "Forms/alias_of_stream",
                 ::sinew::private::Shape::ServerStreaming,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -208,7 +215,8 @@ const _: () = {
                 "Forms/type_named_result",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Forms", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

@@ -63,7 +63,8 @@ const _: () = {
                 "Inventory/watch",
                 ::sinew::private::Shape::ServerStreaming,
             )
-            .arguments(&["sku"]);
+            .arguments(&["sku"])
+            .within("Inventory", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -82,7 +83,9 @@ const _: () = {
                 "Inventory/restock",
                 ::sinew::private::Shape::ClientStreaming,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .with_input("deliveries", 0)
+            .within("Inventory", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -101,7 +104,9 @@ const _: () = {
                 "Inventory/audit",
                 ::sinew::private::Shape::Bidirectional,
             )
-            .arguments(&["since", "until"]);
+            .arguments(&["since", "until"])
+            .with_input("lines", 1)
+            .within("Inventory", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -120,7 +125,8 @@ const _: () = {
                 "Inventory/ticks",
                 ::sinew::private::Shape::ServerStreaming,
             )
-            .arguments(&[]);
+            .arguments(&[])
+            .within("Inventory", "");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

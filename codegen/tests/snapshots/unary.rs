@@ -72,7 +72,8 @@ const _: () = {
             .criticality(::sinew::Criticality::SheddablePlus)
             .hedge_after_percentile(95u8)
             .arguments(&["sku"])
-            .doc("Units on hand.\n\nSafe to repeat.");
+            .doc("Units on hand.\n\nSafe to repeat.")
+            .within("Inventory", "Stock levels and reservations.");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL
@@ -91,7 +92,8 @@ const _: () = {
                 "shop.Inventory/move_all",
                 ::sinew::private::Shape::Unary,
             )
-            .arguments(&["from", "to"]);
+            .arguments(&["from", "to"])
+            .within("Inventory", "Stock levels and reservations.");
         fn cell() -> &'static ::sinew::private::TypesCell {
             static CELL: ::sinew::private::TypesCell = ::sinew::private::TypesCell::new();
             &CELL

@@ -12,11 +12,13 @@ use std::{
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::codes::Code;
+use sinew_descriptor::Type;
 
 use super::types::{Facts, Meeting, undecodable};
 use crate::{
     codec::{self, CodecError},
     error::{CallError, Status},
+    schema::{self, Collector},
 };
 
 /// Why a method or one of its streams gave no value.
@@ -173,6 +175,10 @@ pub trait MethodError: Sized + Send + 'static {
     /// What crosses the wire, if anything but a status does.
     #[doc(hidden)]
     fn facts() -> Option<Facts>;
+
+    /// The same as data.
+    #[doc(hidden)]
+    fn described(collector: &mut Collector) -> Option<Type>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -194,6 +200,10 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for E {
 
     fn facts() -> Option<Facts> {
         Some(Facts::of::<E>())
+    }
+
+    fn described(collector: &mut Collector) -> Option<Type> {
+        Some(schema::describe::<E>(collector))
     }
 }
 
@@ -219,6 +229,10 @@ impl MethodError for Status {
     fn facts() -> Option<Facts> {
         None
     }
+
+    fn described(_: &mut Collector) -> Option<Type> {
+        None
+    }
 }
 
 impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError<E> {
@@ -237,6 +251,10 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError
 
     fn facts() -> Option<Facts> {
         Some(Facts::of::<E>())
+    }
+
+    fn described(collector: &mut Collector) -> Option<Type> {
+        Some(schema::describe::<E>(collector))
     }
 }
 

@@ -52,8 +52,13 @@ pub struct Method {
     criticality: Option<Criticality>,
     hedge: Option<Hedge>,
     arguments: &'static [&'static str],
+    /// The argument that is a stream, and how many stand before it.
+    input: Option<(&'static str, usize)>,
+    key: Option<&'static str>,
     http: Option<&'static Binding>,
     doc: &'static str,
+    /// What its trait is called, and what is said of that.
+    of_trait: (&'static str, &'static str),
 }
 
 impl Method {
@@ -80,8 +85,11 @@ impl Method {
             criticality: None,
             hedge: None,
             arguments: &[],
+            input: None,
+            key: None,
             http: None,
             doc: "",
+            of_trait: (service, ""),
         }
     }
 
@@ -136,6 +144,24 @@ impl Method {
     /// The names of the arguments, in order, without a streaming one.
     pub const fn arguments(mut self, names: &'static [&'static str]) -> Self {
         self.arguments = names;
+        self
+    }
+
+    /// The name of the argument that is a stream, and how many stand before it.
+    pub const fn with_input(mut self, name: &'static str, at: usize) -> Self {
+        self.input = Some((name, at));
+        self
+    }
+
+    /// The argument that decides which endpoint a call belongs to.
+    pub const fn with_key(mut self, name: &'static str) -> Self {
+        self.key = Some(name);
+        self
+    }
+
+    /// What its trait is called, and the trait's doc comment.
+    pub const fn within(mut self, name: &'static str, doc: &'static str) -> Self {
+        self.of_trait = (name, doc);
         self
     }
 
@@ -214,6 +240,21 @@ impl Method {
     /// The names of the arguments, in order, without a streaming one.
     pub const fn argument_names(&self) -> &'static [&'static str] {
         self.arguments
+    }
+
+    /// The name of the argument that is a stream, and how many stand before it.
+    pub const fn input(&self) -> Option<(&'static str, usize)> {
+        self.input
+    }
+
+    /// The argument that decides which endpoint a call belongs to.
+    pub const fn key(&self) -> Option<&'static str> {
+        self.key
+    }
+
+    /// What its trait is called, and the trait's doc comment.
+    pub const fn of_trait(&self) -> (&'static str, &'static str) {
+        self.of_trait
     }
 
     /// How it goes over HTTP, where the trait says it.

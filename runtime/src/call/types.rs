@@ -22,14 +22,15 @@ use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::{
     codes::{Code, Disposition, Origin, Reason},
     ids::{Fingerprint, MethodId},
-    sha256,
 };
+use sinew_descriptor::{Argument, Type, canonical};
 
 use super::method::Method;
 use crate::{
     codec::{self, CodecError},
+    describe::Described,
     error::Status,
-    schema::{self, MethodTypes, TypeFacts},
+    schema::{self, Collector, MethodTypes, TypeFacts},
 };
 
 /// What was learnt of one method, kept beside its generated code.
@@ -40,6 +41,8 @@ pub struct Types {
     obstacles: Vec<String>,
     /// Why MessagePack cannot carry it either.
     unnamed: Option<String>,
+    /// Its types as data; learnt anew each time.
+    describe: fn(&mut Collector) -> Described,
 }
 
 /// Where the [`Types`] of one method are kept.
@@ -90,17 +93,43 @@ pub(crate) struct Parts {
 
 impl Types {
     /// The attributes decide alone: nothing is probed.
-    pub(crate) fn vouched(method: &'static Method) -> Self {
-        Self { method, fingerprint: Some(vouched(method)), obstacles: Vec::new(), unnamed: None }
+    pub(crate) fn vouched(
+        method: &'static Method,
+        describe: fn(&mut Collector) -> Described,
+    ) -> Self {
+        Self { fingerprint: Some(vouched(method)), ..Self::nothing_known(method, describe) }
+    }
+
+    fn nothing_known(method: &'static Method, describe: fn(&mut Collector) -> Described) -> Self {
+        Self { method, fingerprint: None, obstacles: Vec::new(), unnamed: None, describe }
     }
 
     /// Bytes have no structure.
     pub(crate) fn raw(method: &'static Method) -> Self {
-        Self { method, fingerprint: None, obstacles: Vec::new(), unnamed: None }
+        Self::nothing_known(method, |_| Described {
+            arguments: Vec::new(),
+            input: None,
+            output: Type::Bytes,
+            error: None,
+        })
+    }
+
+    /// Nothing is known of its types here: it goes with names.
+    pub(crate) fn untyped(method: &'static Method) -> Self {
+        Self::nothing_known(method, |_| Described {
+            arguments: Vec::new(),
+            input: None,
+            output: Type::Opaque("nothing is known of it here".to_owned()),
+            error: None,
+        })
     }
 
     /// What the structure of its types says.
-    pub(crate) fn of(method: &'static Method, parts: &Parts) -> Self {
+    pub(crate) fn of(
+        method: &'static Method,
+        parts: &Parts,
+        describe: fn(&mut Collector) -> Described,
+    ) -> Self {
         let types = MethodTypes {
             shape: method.shape() as u8,
             arguments: &parts.arguments.0,
@@ -127,7 +156,21 @@ impl Types {
         if let (None, Some(obstacle)) = (fingerprint, &unnamed) {
             tracing::error!(method = method.path(), obstacle, "no codec can carry this method");
         }
-        Self { method, fingerprint, obstacles, unnamed }
+        Self { method, fingerprint, obstacles, unnamed, describe }
+    }
+
+    /// Its types as data. The names of a raw method's argument are all that there is of it.
+    pub(crate) fn describe(&self, collector: &mut Collector) -> Described {
+        let mut described = (self.describe)(collector);
+        if self.method.is_raw() {
+            described.arguments = self
+                .method
+                .argument_names()
+                .iter()
+                .map(|name| Argument { name: (*name).to_owned(), ty: Type::Bytes, optional: false })
+                .collect();
+        }
+        described
     }
 
     /// The method.
@@ -221,12 +264,7 @@ pub(crate) fn sides(
 
 /// The fingerprint that the user wrote down: the same name and version is the same structure.
 fn vouched(method: &Method) -> Fingerprint {
-    let version = method.version().unwrap_or_default();
-    let text = format!("sinew-fp-vouched-1 {} {version}", method.path());
-    let digest = sha256::digest(text.as_bytes());
-    let mut first = [0; 8];
-    first.copy_from_slice(&digest[..8]);
-    Fingerprint(u64::from_be_bytes(first).max(1))
+    canonical::vouched(method.path(), method.version().unwrap_or_default())
 }
 
 /// Tells once per method and peer's build that the types differ.

@@ -252,8 +252,10 @@ impl Learnt {
         if in_order {
             return Feed::InOrder(fields.into_iter().map(|field| field.place).collect());
         }
-        let live =
-            fields.into_iter().filter(|field| !field.alias && !state.nodes[field.place].dead);
+        let left_out = state.left_out.filter(|(of, _)| *of == def).map(|(_, name)| name);
+        let live = fields.into_iter().filter(|field| {
+            !field.alias && !state.nodes[field.place].dead && left_out != Some(field.name)
+        });
         let live: Vec<Field> = live.collect();
         let (done, open): (Vec<Field>, Vec<Field>) =
             live.into_iter().partition(|field| state.complete(field.place));
@@ -297,6 +299,37 @@ impl Learnt {
             }
             _ => {}
         }
+    }
+
+    /// The next field of which nobody knows yet whether it may be left out; the passes from here on do so.
+    pub(super) fn leave_out_next(&self) -> bool {
+        let mut state = self.0.borrow_mut();
+        let open = state.bodies.iter().enumerate().find_map(|(def, body)| {
+            let Body::Struct { fields, in_order: false } = body else { return None };
+            let mut fields = fields.iter().filter(|field| !field.alias);
+            Some((def, fields.find(|field| field.optional.is_none())?.name))
+        });
+        state.left_out = open;
+        open.is_some()
+    }
+
+    pub(super) fn is_leaving_out(&self) -> bool {
+        self.0.borrow().left_out.is_some()
+    }
+
+    /// A struct came out, or did not: whether that is because of the field that was left out.
+    pub(super) fn left_out(&self, def: Def, was_read: bool) -> bool {
+        let mut state = self.0.borrow_mut();
+        let is_it = state.left_out.is_some_and(|(of, _)| of == def);
+        if is_it {
+            state.settle_left_out(was_read);
+        }
+        is_it
+    }
+
+    /// No pass came to the struct: such a field cannot be missing.
+    pub(super) fn gave_up_leaving_out(&self) {
+        self.0.borrow_mut().settle_left_out(false);
     }
 
     /// Begins an enum: the variant to build.

@@ -14,7 +14,7 @@
 //! # Not here
 //! Meaning: seconds and milliseconds in the same `u64` have one structure.
 
-mod canonical;
+mod describe;
 mod learnt;
 mod made_up;
 mod obstacle;
@@ -30,9 +30,10 @@ use std::{
 };
 
 use serde::{Serialize, de::DeserializeOwned};
-use sinew_core::{ids::Fingerprint, sha256};
+use sinew_core::ids::Fingerprint;
+use sinew_descriptor::{Argument, Type, canonical};
 
-use crate::codec;
+pub(crate) use describe::Collector;
 pub(crate) use obstacle::Obstacle;
 use trial::Trial;
 
@@ -83,7 +84,7 @@ fn conclude(
     trial: Trial,
     names: Option<&'static [&'static str]>,
 ) -> TypeFacts {
-    let written = canonical::write(traced, names);
+    let written = structure(traced, names);
     let unknown = traced.obstacle(name, names);
     let (canonical, blown) = match written {
         Ok(canonical) => (canonical, None),
@@ -100,6 +101,35 @@ fn conclude(
     }
 }
 
+/// The structure of what was traced; a tuple with these names is a struct.
+fn structure(
+    traced: &trace::Traced,
+    names: Option<&'static [&'static str]>,
+) -> Result<Vec<u8>, canonical::TooLarge> {
+    let mut collector = Collector::default();
+    match names {
+        None => canonical::of(&collector.whole(traced), collector.types()),
+        Some(names) => {
+            let arguments = collector.arguments(traced, names);
+            let arguments = arguments.iter().map(|argument| (&*argument.name, &argument.ty));
+            canonical::of_arguments(arguments, collector.types())
+        }
+    }
+}
+
+/// A type as data; its named types go to the collector.
+pub(crate) fn describe<T: DeserializeOwned + 'static>(collector: &mut Collector) -> Type {
+    collector.whole(&trace::trace_closely::<T>())
+}
+
+/// The same for a tuple of arguments that have these names.
+pub(crate) fn describe_arguments<A: DeserializeOwned + 'static>(
+    collector: &mut Collector,
+    names: &'static [&'static str],
+) -> Vec<Argument> {
+    collector.arguments(&trace::trace_closely::<A>(), names)
+}
+
 /// Everything that crosses the wire for one method.
 pub(crate) struct MethodTypes<'a> {
     /// Which sides stream.
@@ -113,24 +143,12 @@ pub(crate) struct MethodTypes<'a> {
 impl<'a> MethodTypes<'a> {
     /// One number over all of it; `None` where bincode must not carry one part.
     pub(crate) fn fingerprint(&self) -> Option<Fingerprint> {
-        let mut hash = sha256::Sha256::new();
-        hash.update(b"sinew-fp-1");
-        hash.update(&[codec::BINCODE, self.shape]);
-        for part in self.parts() {
-            match part {
-                (_, Some(facts)) => {
-                    facts.bincode.as_ref().ok()?;
-                    hash.update(&[1]);
-                    hash.update(&(facts.canonical.len() as u64).to_be_bytes());
-                    hash.update(&facts.canonical);
-                }
-                (_, None) => hash.update(&[0]),
-            }
+        let parts = self.parts().map(|(_, facts)| facts);
+        if parts.iter().flatten().any(|facts| facts.bincode.is_err()) {
+            return None;
         }
-        let digest = hash.finish();
-        let mut first = [0; 8];
-        first.copy_from_slice(&digest[..8]);
-        Some(Fingerprint(u64::from_be_bytes(first).max(1)))
+        let structures = parts.map(|facts| facts.map(|facts| &*facts.canonical));
+        Some(canonical::hash(self.shape, structures))
     }
 
     /// Why bincode must not carry it, part by part.

@@ -161,8 +161,13 @@ fn feed<'c, 'de, V: Visitor<'de>>(
             visitor.visit_map(Fields { learnt, fields, current: None, at, last: &last })
         }
     };
+    let is_new = result.as_ref().err().is_none_or(|error| !error.noted);
+    let was_left_out = is_new && learnt.left_out(def, result.is_ok());
     if let Err(error) = &mut result {
-        learnt.record_failed(def, &last, error);
+        match was_left_out {
+            true => error.noted = true,
+            false => learnt.record_failed(def, &last, error),
+        }
     }
     result
 }

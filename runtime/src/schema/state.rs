@@ -56,6 +56,8 @@ pub(super) struct Field {
     pub(super) alias: bool,
     /// It is fed before the others: one of them is an alias of it.
     pub(super) ahead: bool,
+    /// Whether a value without it was read, where that was tried.
+    pub(super) optional: Option<bool>,
 }
 
 #[derive(Debug, Clone)]
@@ -115,6 +117,8 @@ pub(super) struct State {
     pub(super) round: usize,
     pub(super) turn: usize,
     pub(super) effort: usize,
+    /// The field that is left out of its struct in this pass.
+    pub(super) left_out: Option<(Def, &'static str)>,
 }
 
 impl State {
@@ -296,6 +300,7 @@ impl State {
             place: state.place(),
             alias: false,
             ahead: false,
+            optional: None,
         };
         let fields = names.iter().map(|name| field(name, self)).collect();
         Body::Struct { fields, in_order: false }
@@ -334,6 +339,17 @@ impl State {
             self.changed = true;
         }
         Some(pick)
+    }
+}
+
+impl State {
+    /// Whether the field that is left out may be. Once it is known, nothing is left out any more.
+    pub(super) fn settle_left_out(&mut self, optional: bool) {
+        let Some((def, name)) = self.left_out.take() else { return };
+        if let Body::Struct { fields, .. } = &mut self.bodies[def] {
+            let named = fields.iter_mut().filter(|field| field.name == name);
+            named.for_each(|field| field.optional = Some(optional));
+        }
     }
 }
 

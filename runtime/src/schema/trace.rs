@@ -20,6 +20,8 @@ const IDLE_MAX: usize = 8;
 /// Passes with other values once all is known. More where an enum has more variants to try.
 const ROUNDS: usize = 4;
 const ROUNDS_MAX: usize = 300;
+/// Passes in which a field is left out, until one comes to its struct.
+const LEAVE_OUT_ROUNDS: usize = 12;
 
 /// What was learnt of one type.
 #[derive(Debug)]
@@ -36,19 +38,59 @@ pub(super) fn trace<T: DeserializeOwned>(mut each: impl FnMut(&T)) -> Traced {
     let learnt = Learnt::default();
     let root = learnt.root();
     let mut progress = Progress::default();
-    while let Some(round) = progress.next(&learnt, root) {
-        learnt.begin_pass(round);
-        // A type that panics at an odd value refuses it.
-        let read = || Probe::read(&learnt, root, 0, PhantomData::<T>);
-        match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(Ok(value)) => {
-                progress.made += 1;
-                each(&value);
+    learn(&learnt, root, &mut progress, &mut each);
+    traced(learnt, root, &progress)
+}
+
+/// Learns `T`, and which fields a value may be without: a pass more for each field at least, so not for every call.
+pub(super) fn trace_closely<T: DeserializeOwned>() -> Traced {
+    let learnt = Learnt::default();
+    let root = learnt.root();
+    let mut progress = Progress::default();
+    learn(&learnt, root, &mut progress, &mut |_: &T| {});
+    let mut passes = 0;
+    while passes < limits::PROBE_PASSES_MAX && learnt.leave_out_next() {
+        for round in 1..=LEAVE_OUT_ROUNDS {
+            passes += 1;
+            learnt.begin_pass(round);
+            pass(&learnt, root, &mut |_: &T| {});
+            if !learnt.is_leaving_out() {
+                break;
             }
-            Ok(Err(_)) => {}
-            Err(_) => learnt.panicked(),
         }
+        learnt.gave_up_leaving_out();
     }
+    traced(learnt, root, &progress)
+}
+
+fn learn<T: DeserializeOwned>(
+    learnt: &Learnt,
+    root: Place,
+    progress: &mut Progress,
+    each: &mut dyn FnMut(&T),
+) {
+    while let Some(round) = progress.next(learnt, root) {
+        learnt.begin_pass(round);
+        progress.made += usize::from(pass(learnt, root, each));
+    }
+}
+
+/// One pass; whether a value came of it.
+fn pass<T: DeserializeOwned>(learnt: &Learnt, root: Place, each: &mut dyn FnMut(&T)) -> bool {
+    // A type that panics at an odd value refuses it.
+    let read = || Probe::read(learnt, root, 0, PhantomData::<T>);
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(Ok(value)) => {
+            each(&value);
+            return true;
+        }
+        Ok(Err(_)) => {}
+        Err(_) => learnt.panicked(),
+    }
+    false
+}
+
+fn traced(learnt: Learnt, root: Place, progress: &Progress) -> Traced {
     Traced {
         root,
         sound: learnt.is_complete(root) && progress.made > 0,

@@ -112,6 +112,11 @@ impl Service {
     pub fn name(&self) -> &'static str {
         self.name
     }
+
+    /// What is known of the types of each method.
+    pub(super) fn types(&self) -> Vec<&'static Types> {
+        self.handlers.iter().map(Handler::types).collect()
+    }
 }
 
 /// Every method that a server serves, found by its id.
@@ -120,8 +125,11 @@ pub(super) struct Table(Vec<(MethodId, Handler)>);
 
 impl Table {
     /// Sorted by id; two methods of one id cannot both be served.
-    pub(super) fn new(services: &[Service], metrics: &Registry) -> Result<Self, BindError> {
-        let handlers = services.iter().flat_map(|service| &service.handlers);
+    pub(super) fn new<'s>(
+        services: impl Iterator<Item = &'s Service>,
+        metrics: &Registry,
+    ) -> Result<Self, BindError> {
+        let handlers = services.flat_map(|service| &service.handlers);
         let mut table: Vec<(MethodId, Handler)> =
             handlers.map(|handler| (handler.method().id(), handler.counted(metrics))).collect();
         table.sort_by_key(|(id, _)| *id);

@@ -3,6 +3,7 @@
 mod accept;
 mod dispatch;
 mod health;
+pub(crate) mod reflection;
 mod shares;
 pub(crate) mod stack;
 
@@ -41,6 +42,7 @@ pub struct ServerBuilder {
     about: About,
     metrics: Arc<Registry>,
     advertised: Option<SocketAddr>,
+    reflects: bool,
 }
 
 /// Why a server does not listen.
@@ -97,6 +99,7 @@ impl ServerBuilder {
             about,
             metrics,
             advertised: None,
+            reflects: true,
         }
     }
 
@@ -109,6 +112,13 @@ impl ServerBuilder {
     /// Adds an interceptor around every call, inside of those added before.
     pub fn intercept(mut self, interceptor: impl Interceptor) -> Self {
         self.interceptors.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Does not tell callers what its services look like. By default whoever may call may ask, which is what `sinew
+    /// describe` and `sinew call` do.
+    pub fn without_reflection(mut self) -> Self {
+        self.reflects = false;
         self
     }
 
@@ -184,7 +194,7 @@ impl ServerBuilder {
         for address in self.advertised.iter().chain([&address]) {
             self.identity.allows_address(*address)?;
         }
-        let core = ServerCore::new(self.services, self.interceptors, self.metrics)?;
+        let core = ServerCore::new(self.services, self.interceptors, self.metrics, self.reflects)?;
         let core = Arc::new(core);
         let health = core.health().clone();
         let names: Vec<String> = core.service_names().map(str::to_owned).collect();

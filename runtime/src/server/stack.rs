@@ -17,7 +17,9 @@
 
 use std::sync::Arc;
 
-use super::{BindError, Handler, HandlerRequest, Service, dispatch::Table, health::Health};
+use super::{
+    BindError, Handler, HandlerRequest, Service, dispatch::Table, health::Health, reflection,
+};
 use crate::{
     call::{
         context::{Context, Inherited},
@@ -50,11 +52,13 @@ impl ServerCore {
         services: Vec<Service>,
         interceptors: Chain,
         metrics: Arc<Registry>,
+        reflects: bool,
     ) -> Result<Self, BindError> {
         if services.is_empty() {
             return Err(BindError::NoService);
         }
-        let table = Table::new(&services, &metrics)?;
+        let reflection = reflects.then(|| reflection::service(&services));
+        let table = Table::new(services.iter().chain(&reflection), &metrics)?;
         let health = Health::new(services.iter().map(|service| service.name().to_owned()));
         Ok(Self { services, table, interceptors, health, metrics })
     }
@@ -224,5 +228,5 @@ impl ServerCore {
 
 /// One server in process: what `Client::local` talks to.
 pub(crate) fn in_process(service: Service) -> Result<Arc<ServerCore>, BindError> {
-    ServerCore::new(vec![service], Chain::default(), Arc::default()).map(Arc::new)
+    ServerCore::new(vec![service], Chain::default(), Arc::default(), false).map(Arc::new)
 }

@@ -1,0 +1,106 @@
+//! Names of other places as identifiers of Rust.
+
+use std::collections::BTreeSet;
+
+use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
+use proc_macro2::{Ident, Span};
+
+/// What an identifier names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    /// A type or a variant.
+    Type,
+    /// A field, a method, a module.
+    Value,
+}
+
+/// Words that cannot be identifiers, not even as `r#..`.
+const NEVER: &[&str] = &["self", "super", "crate", "Self", "_"];
+
+/// An identifier for `text` that none of `taken` is; it is among them from now on.
+pub(super) fn ident(text: &str, case: Case, taken: &mut BTreeSet<String>) -> Ident {
+    let mut word = match case {
+        Case::Type => text.to_upper_camel_case(),
+        Case::Value => text.to_snake_case(),
+    };
+    word.retain(|c| c == '_' || c.is_alphanumeric());
+    if !word.starts_with(|c: char| c == '_' || c.is_alphabetic()) {
+        let prefix = if case == Case::Type { "N" } else { "n" };
+        word.insert_str(0, prefix);
+    }
+    // What is a letter to Unicode may still not begin an identifier.
+    if syn::parse_str::<Ident>(&format!("{word}_")).is_err() {
+        word = if case == Case::Type { "Value".to_owned() } else { "value".to_owned() };
+    }
+    let mut unique = word.clone();
+    let mut number = 2;
+    while !taken.insert(unique.clone()) {
+        unique = format!("{word}{number}");
+        number += 1;
+    }
+    // What is never an identifier gets one that is, and no other.
+    if NEVER.contains(&unique.as_str()) {
+        unique.push('_');
+        taken.insert(unique.clone());
+    }
+    raw(&unique)
+}
+
+/// The identifier that is `name` itself; `None` where there is none.
+pub(super) fn exact(name: &str) -> Option<Ident> {
+    let is_word = syn::parse_str::<Ident>(&format!("{name}_")).is_ok();
+    (is_word && !NEVER.contains(&name)).then(|| raw(name))
+}
+
+/// `type` as `r#type`.
+fn raw(word: &str) -> Ident {
+    match syn::parse_str::<Ident>(word) {
+        Ok(ident) => ident,
+        Err(_) => Ident::new_raw(word, Span::call_site()),
+    }
+}
+
+/// An identifier without its `r#`.
+pub(super) fn plain(ident: &Ident) -> String {
+    let text = ident.to_string();
+    text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_becomes_an_identifier_of_its_own() {
+        let mut taken = BTreeSet::new();
+        let mut made = |text, case| ident(text, case, &mut taken).to_string();
+        for (text, case, expected) in [
+            ("fooBar", Case::Value, "foo_bar"),
+            ("foo-bar", Case::Value, "foo_bar2"),
+            ("type", Case::Value, "r#type"),
+            ("self", Case::Value, "self_"),
+            ("Self", Case::Type, "Self_"),
+            ("_", Case::Value, "n"),
+            ("", Case::Value, "n2"),
+            ("1st", Case::Value, "n1st"),
+            ("200", Case::Type, "N200"),
+            ("été", Case::Type, "Été"),
+            ("+1", Case::Value, "n1"),
+            ("-1", Case::Value, "n12"),
+            ("½", Case::Value, "n½"),
+            ("a.b/c d", Case::Type, "ABCD"),
+        ] {
+            let made = made(text, case);
+            assert!(
+                syn::parse_str::<Ident>(made.trim_start_matches("r#")).is_ok()
+                    || made.starts_with("r#"),
+                "{made}"
+            );
+            if text != "½" {
+                assert_eq!(made, expected, "{text}");
+            }
+        }
+        assert_eq!(exact("type").map(|ident| ident.to_string()).as_deref(), Some("r#type"));
+        assert!(exact("x-y").is_none() && exact("").is_none() && exact("self").is_none());
+    }
+}

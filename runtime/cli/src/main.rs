@@ -1,0 +1,50 @@
+//! `sinew`: services at a shell. What they look like, calls without their crate, clients generated from them, and what
+//! changed between two versions.
+//!
+//! # Exit codes
+//! ```text
+//!   0   done
+//!   1   it was asked and the answer is no: a call failed, a change breaks, checked-in output is stale
+//!   2   the command line is like none of these
+//!   3   what was named cannot be had: no such file, no such service, nobody answers
+//! ```
+
+mod args;
+mod commands;
+mod data;
+mod output;
+mod source;
+mod tree;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    args::{Args, Command},
+    output::Failure,
+};
+
+fn main() -> ExitCode {
+    // A reader that has seen enough ends the program, like any other of a pipe.
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => return Failure::cannot(format!("no runtime: {why}")).exit(),
+    };
+    match runtime.block_on(run(args)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.exit(),
+    }
+}
+
+async fn run(args: Args) -> Result<(), Failure> {
+    let json = args.json;
+    match args.command {
+        Command::Describe(describe) => commands::describe::run(describe, json).await,
+        Command::Call(call) => commands::call::run(call, json).await,
+        Command::Generate(generate) => commands::generate::run(generate).await,
+        Command::Check(check) => commands::check::run(check, json).await,
+        Command::Completions { shell } => commands::completions(shell),
+    }
+}

@@ -1,0 +1,166 @@
+//! The structure of types, as serde shows it to a format that carries no names of its own.
+
+use serde::{Deserialize, Serialize};
+
+/// A type where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Type {
+    /// `bool`.
+    Bool,
+    /// `u8`.
+    U8,
+    /// `u16`.
+    U16,
+    /// `u32`.
+    U32,
+    /// `u64`, and `usize`.
+    U64,
+    /// `u128`.
+    U128,
+    /// `i8`.
+    I8,
+    /// `i16`.
+    I16,
+    /// `i32`.
+    I32,
+    /// `i64`, and `isize`.
+    I64,
+    /// `i128`.
+    I128,
+    /// `f32`.
+    F32,
+    /// `f64`.
+    F64,
+    /// `char`.
+    Char,
+    /// `String`, and what is written as one.
+    Text,
+    /// `Bytes`, and what is written as such. A `Vec<u8>` is a list.
+    Bytes,
+    /// `()`, unit structs, `PhantomData`.
+    Unit,
+    /// `Option`.
+    Option(Box<Type>),
+    /// Any number of items: `Vec`, sets, slices.
+    List(Box<Type>),
+    /// Keys and values.
+    Map(Box<Type>, Box<Type>),
+    /// Tuples and arrays.
+    Tuple(Vec<Type>),
+    /// The type of this name among the service's.
+    Named(String),
+    /// What cannot be seen, and why.
+    Opaque(String),
+}
+
+/// A type with a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// As serde calls it; with a number behind it where a service has several of one name.
+    pub name: String,
+    /// What it is made of.
+    pub body: Body,
+}
+
+/// What a named type, or a variant, is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Body {
+    /// Nothing.
+    Unit,
+    /// One value, as which it is written.
+    Newtype(Type),
+    /// Values in order.
+    Tuple(Vec<Type>),
+    /// Values with names, in declared order.
+    Struct(Vec<Field>),
+    /// One of these. Not in a variant.
+    Enum(Vec<Variant>),
+}
+
+/// A field of a struct.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name on the wire.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: Type,
+    /// Whether a value without it can be read: an `Option`, or one with `#[serde(default)]`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+    /// Whether it is another name (`#[serde(alias)]`) under which a field of this struct is read, and never written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alias: bool,
+}
+
+/// A variant of an enum.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// Its name on the wire.
+    pub name: String,
+    /// Whether it is another name of a variant before it (`#[serde(alias)]`). Which of the two is written cannot be seen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alias: bool,
+    /// What it holds.
+    #[serde(default = "unit", skip_serializing_if = "is_unit")]
+    pub body: Body,
+}
+
+fn unit() -> Body {
+    Body::Unit
+}
+
+fn is_unit(body: &Body) -> bool {
+    *body == Body::Unit
+}
+
+/// Named types by their names.
+pub trait Types {
+    /// The type of this name.
+    fn named(&self, name: &str) -> Option<&Named>;
+}
+
+impl Types for [Named] {
+    fn named(&self, name: &str) -> Option<&Named> {
+        self.iter().find(|named| named.name == name)
+    }
+}
+
+impl Type {
+    /// The first reason why something below it cannot be seen.
+    pub fn opaque<'t>(&'t self, types: &'t [Named]) -> Option<&'t str> {
+        let mut seen = Vec::new();
+        opaque(self, types, &mut seen)
+    }
+}
+
+fn opaque<'t>(ty: &'t Type, types: &'t [Named], seen: &mut Vec<&'t str>) -> Option<&'t str> {
+    match ty {
+        Type::Opaque(why) => Some(why),
+        Type::Option(inner) | Type::List(inner) => opaque(inner, types, seen),
+        Type::Map(key, value) => opaque(key, types, seen).or_else(|| opaque(value, types, seen)),
+        Type::Tuple(parts) => parts.iter().find_map(|part| opaque(part, types, seen)),
+        Type::Named(name) if !seen.contains(&name.as_str()) => {
+            seen.push(name);
+            opaque_body(&types.named(name)?.body, types, seen)
+        }
+        _ => None,
+    }
+}
+
+fn opaque_body<'t>(body: &'t Body, types: &'t [Named], seen: &mut Vec<&'t str>) -> Option<&'t str> {
+    match body {
+        Body::Unit => None,
+        Body::Newtype(inner) => opaque(inner, types, seen),
+        Body::Tuple(parts) => parts.iter().find_map(|part| opaque(part, types, seen)),
+        Body::Struct(fields) => {
+            let mut fields = fields.iter().filter(|field| !field.alias);
+            fields.find_map(|field| opaque(&field.ty, types, seen))
+        }
+        Body::Enum(variants) => {
+            variants.iter().find_map(|variant| opaque_body(&variant.body, types, seen))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Services as data: what [`sinew_descriptor`] says of those that this process serves or calls.
+//!
+//! ```
+//! # #[sinew::service] pub trait Greeter { async fn greet(&self, name: String) -> String; }
+//! let descriptor = sinew::describe::<GreeterClient>();
+//! let greeter = descriptor.service("Greeter").expect("it is there");
+//! assert_eq!(greeter.methods[0].arguments[0].name, "name");
+//! ```
+
+use std::time::Duration;
+
+use sinew_core::codes::Criticality;
+use sinew_descriptor::{
+    self as descriptor, Descriptor, Http, HttpBody, HttpContent, Input, Streams, Type,
+};
+
+use crate::{
+    call::{
+        http::{self, Binding, Body, Content, PathPart, Verb},
+        method::{Method, Shape},
+        options::Hedge,
+        types::Types,
+    },
+    mesh::ServiceClient,
+    schema::Collector,
+};
+
+/// What a method's types are as data.
+pub(crate) struct Described {
+    pub(crate) arguments: Vec<descriptor::Argument>,
+    pub(crate) input: Option<Type>,
+    pub(crate) output: Type,
+    pub(crate) error: Option<Type>,
+}
+
+/// The service of a client, as data: methods, the structure of their types, how they go over HTTP, fingerprints, words.
+///
+/// The types are learnt anew, in a few microseconds to some milliseconds each: not for the way of a call.
+pub fn describe<C: ServiceClient>() -> Descriptor {
+    Descriptor::new(vec![service(C::SERVICE, &C::types())])
+}
+
+/// A service of these methods.
+pub(crate) fn service(name: &str, methods: &[&'static Types]) -> descriptor::Service {
+    let mut collector = Collector::default();
+    let described = methods.iter().map(|types| method(types, &mut collector)).collect();
+    let first = methods.first().map(|types| types.method());
+    let (trait_name, doc) = first.map_or((name, ""), |method| method.of_trait());
+    descriptor::Service {
+        name: name.to_owned(),
+        trait_name: trait_name.to_owned(),
+        version: first.and_then(Method::version),
+        doc: dedented(doc),
+        methods: described,
+        types: collector.into_types(),
+    }
+}
+
+fn method(types: &'static Types, collector: &mut Collector) -> descriptor::Method {
+    let method = types.method();
+    let Described { arguments, input, output, error } = types.describe(collector);
+    let input = input.map(|item| {
+        let (name, at) = method.input().unwrap_or(("input", arguments.len()));
+        Input { name: name.to_owned(), at, item }
+    });
+    descriptor::Method {
+        name: method.name().to_owned(),
+        doc: dedented(method.documentation()),
+        streams: match method.shape() {
+            Shape::Unary => Streams::None,
+            Shape::ServerStreaming => Streams::Output,
+            Shape::ClientStreaming => Streams::Input,
+            Shape::Bidirectional => Streams::Both,
+        },
+        idempotent: method.is_idempotent(),
+        raw: method.is_raw(),
+        trust_layout: method.trusts_layout(),
+        timeout_us: method.timeout().map(micros),
+        criticality: method.default_criticality().map(|criticality| match criticality {
+            Criticality::CriticalPlus => descriptor::Criticality::CriticalPlus,
+            Criticality::Critical => descriptor::Criticality::Critical,
+            Criticality::SheddablePlus => descriptor::Criticality::SheddablePlus,
+            Criticality::Sheddable => descriptor::Criticality::Sheddable,
+        }),
+        hedge: method.hedge().and_then(|hedge| match hedge {
+            Hedge::After(after) => Some(descriptor::Hedge::AfterUs(micros(after))),
+            Hedge::AfterPercentile(percent) => Some(descriptor::Hedge::AfterPercentile(percent)),
+            Hedge::Off => None,
+        }),
+        key: method.key().map(str::to_owned),
+        http: method.http_binding().map(|binding| bound(binding, method)),
+        fingerprint: types.fingerprint().map(|fingerprint| fingerprint.to_string()),
+        not_bincode: types.obstacles().to_vec(),
+        arguments,
+        input,
+        output,
+        error,
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Doc comments have a blank before each line.
+fn dedented(doc: &str) -> String {
+    let lines: Vec<&str> = doc.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+fn bound(binding: &Binding, method: &Method) -> Http {
+    let names = method.argument_names();
+    let name = |place: usize| names.get(place).copied().unwrap_or_default().to_owned();
+    let carried = |pairs: &[(&str, usize)]| {
+        pairs.iter().map(|(of, place)| ((*of).to_owned(), name(*place))).collect()
+    };
+    let mut path = String::new();
+    for part in binding.path {
+        match part {
+            PathPart::Text(text) => path.push_str(text),
+            PathPart::Argument(place) => path.extend(["{", &name(*place), "}"]),
+        }
+    }
+    let unless = |usual: &[(u16, u16)], said: &[(u16, u16)]| {
+        if usual == said { Vec::new() } else { said.to_vec() }
+    };
+    Http {
+        verb: match binding.verb {
+            Verb::Get => "get",
+            Verb::Head => "head",
+            Verb::Options => "options",
+            Verb::Put => "put",
+            Verb::Delete => "delete",
+            Verb::Post => "post",
+            Verb::Patch => "patch",
+        }
+        .to_owned(),
+        path,
+        query: carried(binding.query),
+        headers: carried(binding.headers),
+        body: match binding.body {
+            Body::None => HttpBody::None,
+            Body::Json(place) => HttpBody::Json(name(place)),
+            Body::Form(place) => HttpBody::Form(name(place)),
+            Body::Bytes(place) => HttpBody::Bytes(name(place)),
+            Body::Named(places) => {
+                HttpBody::Named(places.iter().map(|place| name(*place)).collect())
+            }
+            Body::Items => HttpBody::Items,
+            Body::Chunks => HttpBody::Chunks,
+        },
+        value: unless(http::VALUE, binding.value),
+        error: unless(http::ERROR, binding.error),
+        none: binding.none.to_vec(),
+        content: match binding.content {
+            Content::Json => HttpContent::Json,
+            Content::Text => HttpContent::Text,
+            Content::Bytes => HttpContent::Bytes,
+            Content::Nothing => HttpContent::Nothing,
+            Content::Header(name) => HttpContent::Header(name.to_owned()),
+        },
+    }
+}
