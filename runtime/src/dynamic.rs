@@ -34,7 +34,7 @@ use crate::{
     client::{Channel, answer, stack},
     codec,
     error::{CallError, Status},
-    server::reflection,
+    reflect::reflection,
 };
 
 /// A method that is called by name.
@@ -102,7 +102,7 @@ impl DynamicClient {
     /// # Cancel safety
     /// Dropping the future cancels the call on the server.
     pub async fn describe(&self) -> Result<Descriptor, Status> {
-        let (types, arguments) = (reflection::types(), (Bytes::new(),));
+        let (types, arguments) = (reflection(), (Bytes::new(),));
         let channel = self.0.clone();
         let call =
             stack::unary::<_, Bytes, Status>(channel, types, arguments, None, Context::current());

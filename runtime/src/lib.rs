@@ -40,7 +40,6 @@ mod call;
 mod chance;
 mod client;
 mod codec;
-mod describe;
 mod discovery;
 pub mod dynamic;
 mod error;
@@ -54,6 +53,7 @@ mod metrics;
 mod policy;
 #[doc(hidden)]
 pub mod private;
+mod reflect;
 mod schema;
 mod server;
 mod signal;
@@ -86,11 +86,10 @@ pub use crate::{
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},
     },
-    describe::describe,
     error::{CallError, Decision, Explanation, Fault, Happening, Relay, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},
-    mesh::{Mesh, MeshBuilder, MeshError, ServiceClient},
+    mesh::{Mesh, MeshBuilder, MeshError, ServiceClient, describe},
     metrics::Metrics,
     policy::Policy,
     server::{BindError, Health, Server, ServerBuilder, UnknownService},

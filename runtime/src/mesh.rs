@@ -8,6 +8,8 @@ use sinew_core::{
     spiffe::{SpiffeError, SpiffeId},
 };
 
+use sinew_descriptor::Descriptor;
+
 use crate::{
     call::{failure::Failure, types::Types},
     client::{Channel, ClientCore, Discovery, Target},
@@ -42,6 +44,20 @@ pub trait ServiceClient: Sized {
     /// What the types of its methods allow on the wire, learnt if need be.
     #[doc(hidden)]
     fn types() -> Vec<&'static Types>;
+}
+
+/// The service of a client, as data: methods, the structure of their types, how they go over HTTP, fingerprints, words.
+///
+/// The types are learnt anew, in a few microseconds to some milliseconds each: not for the way of a call.
+///
+/// ```
+/// # #[sinew::service] pub trait Greeter { async fn greet(&self, name: String) -> String; }
+/// let descriptor = sinew::describe::<GreeterClient>();
+/// let greeter = descriptor.service("Greeter").expect("it is there");
+/// assert_eq!(greeter.methods[0].arguments[0].name, "name");
+/// ```
+pub fn describe<C: ServiceClient>() -> Descriptor {
+    Descriptor::new(vec![crate::reflect::service(C::SERVICE, &C::types())])
 }
 
 /// An identity, and the ways to the services that it calls. Cheap to clone.

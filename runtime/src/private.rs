@@ -7,10 +7,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     call::{context::Context, failure::Failure, streaming::Streaming, types::Parts},
     client::{answer, stack},
-    codec,
-    describe::Described,
-    mesh,
-    schema::{self, Collector},
+    codec, mesh,
+    schema::{self, Collector, Described},
     server,
 };
 pub use crate::{

@@ -15,6 +15,7 @@ mod methods;
 mod names;
 mod package;
 mod read;
+mod rust;
 mod types;
 
 use std::{collections::BTreeSet, fmt};
@@ -73,10 +74,7 @@ pub fn module(descriptor: &Descriptor) -> Generated {
         needs_json |= uses_json;
     }
     let code = quote!(#(#modules)*);
-    let file = syn::parse2(code.clone()).map(|file| prettyplease::unparse(&file));
-    // What is put together here is Rust; if it ever is not, the text shows where.
-    let text =
-        file.unwrap_or_else(|why| format!("compile_error!({:?});\n{code}\n", why.to_string()));
+    let text = rust::formatted(&code);
     Generated { code: format!("{HEAD}{text}"), refused, needs_json }
 }
 
@@ -111,12 +109,12 @@ fn one(
     let definitions = types.definitions(&types.reachable(used.into_iter()));
     let module = names::ident(&service.name, Case::Value, modules);
     let code = methods::service(service, &trait_ident, &written);
-    let imports = imports(&quote!(#code #(#definitions)*));
+    let imports = imports(&code, types.named_by_definitions());
     let about = format!(" The service `{}`.", service.name);
     let module = quote! {
         #[doc = #about]
         pub mod #module {
-            #![allow(clippy::all, missing_docs, unused_imports, reason = "names and words are the service's")]
+            #![allow(clippy::all, missing_docs, reason = "names and words are the service's")]
             #imports
             #code
             #(#definitions)*
@@ -125,9 +123,8 @@ fn one(
     (Some(module), needs_json)
 }
 
-/// What the code names and is not in every module.
-fn imports(code: &TokenStream) -> TokenStream {
-    let mut words = BTreeSet::new();
+/// What the code of the trait and the definitions name and is not in every module.
+fn imports(code: &TokenStream, mut words: BTreeSet<String>) -> TokenStream {
     collect(code.clone(), &mut words);
     let all = [
         (

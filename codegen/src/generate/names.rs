@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use heck::{ToSnakeCase as _, ToUpperCamelCase as _};
 use proc_macro2::{Ident, Span};
 
+use super::rust;
+
 /// What an identifier names.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Case {
@@ -29,7 +31,7 @@ pub(super) fn ident(text: &str, case: Case, taken: &mut BTreeSet<String>) -> Ide
         word.insert_str(0, prefix);
     }
     // What is a letter to Unicode may still not begin an identifier.
-    if syn::parse_str::<Ident>(&format!("{word}_")).is_err() {
+    if rust::identifier(&format!("{word}_")).is_none() {
         word = if case == Case::Type { "Value".to_owned() } else { "value".to_owned() };
     }
     let mut unique = word.clone();
@@ -48,16 +50,13 @@ pub(super) fn ident(text: &str, case: Case, taken: &mut BTreeSet<String>) -> Ide
 
 /// The identifier that is `name` itself; `None` where there is none.
 pub(super) fn exact(name: &str) -> Option<Ident> {
-    let is_word = syn::parse_str::<Ident>(&format!("{name}_")).is_ok();
+    let is_word = rust::identifier(&format!("{name}_")).is_some();
     (is_word && !NEVER.contains(&name)).then(|| raw(name))
 }
 
 /// `type` as `r#type`.
 fn raw(word: &str) -> Ident {
-    match syn::parse_str::<Ident>(word) {
-        Ok(ident) => ident,
-        Err(_) => Ident::new_raw(word, Span::call_site()),
-    }
+    rust::identifier(word).unwrap_or_else(|| Ident::new_raw(word, Span::call_site()))
 }
 
 /// An identifier without its `r#`.
@@ -91,11 +90,7 @@ mod tests {
             ("a.b/c d", Case::Type, "ABCD"),
         ] {
             let made = made(text, case);
-            assert!(
-                syn::parse_str::<Ident>(made.trim_start_matches("r#")).is_ok()
-                    || made.starts_with("r#"),
-                "{made}"
-            );
+            assert!(made.starts_with("r#") || rust::identifier(&made).is_some(), "{made}");
             if text != "½" {
                 assert_eq!(made, expected, "{text}");
             }

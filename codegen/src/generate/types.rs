@@ -1,9 +1,12 @@
 //! Named types as Rust: structs and enums that serde writes as the original's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens as _, quote};
 use sinew_descriptor::{Body, Field, Named, Service, Type, Variant};
 
 use super::{
@@ -38,6 +41,8 @@ pub(super) struct Types<'d> {
     keys: BTreeSet<String>,
     /// Types that cannot be written, and why.
     refused: BTreeMap<&'d str, String>,
+    /// What of [`OURS`] was named last.
+    named: RefCell<BTreeSet<String>>,
 }
 
 impl<'d> Types<'d> {
@@ -51,7 +56,14 @@ impl<'d> Types<'d> {
             .iter()
             .map(|named| (&*named.name, names::ident(&named.name, Case::Type, taken)));
         let idents = idents.collect();
-        let mut types = Self { service, graph, idents, keys, refused: BTreeMap::new() };
+        let mut types = Self {
+            service,
+            graph,
+            idents,
+            keys,
+            refused: BTreeMap::new(),
+            named: RefCell::default(),
+        };
         for named in &service.types {
             if let Err(why) = types.definition(named) {
                 types.refused.insert(&named.name, why);
@@ -62,8 +74,19 @@ impl<'d> Types<'d> {
 
     /// The definitions of those that are used.
     pub(super) fn definitions(&self, used: &BTreeSet<String>) -> Vec<TokenStream> {
+        self.named.borrow_mut().clear();
         let used = self.service.types.iter().filter(|named| used.contains(&named.name));
         used.filter_map(|named| self.definition(named).ok()).collect()
+    }
+
+    /// What the last definitions need to be imported.
+    pub(super) fn named_by_definitions(&self) -> BTreeSet<String> {
+        self.named.borrow().clone()
+    }
+
+    fn ours(&self, name: &str) -> Ident {
+        self.named.borrow_mut().insert(name.to_owned());
+        Ident::new(name, Span::call_site())
     }
 
     /// Every named type below these.
@@ -102,9 +125,9 @@ impl<'d> Types<'d> {
             Type::F64 => quote!(f64),
             Type::Char => quote!(char),
             Type::Text => quote!(String),
-            Type::Bytes => quote!(Bytes),
+            Type::Bytes => self.ours("Bytes").into_token_stream(),
             Type::Unit => quote!(()),
-            Type::Opaque(_) => quote!(Value),
+            Type::Opaque(_) => self.ours("Value").into_token_stream(),
             Type::Option(inner) => {
                 let inner = self.ty(owner, inner, by_value)?;
                 quote!(Option<#inner>)
@@ -118,7 +141,8 @@ impl<'d> Types<'d> {
                     return Err(format!("a map's key cannot be kept in order: {why}"));
                 }
                 let (key, value) = (self.ty(owner, key, false)?, self.ty(owner, value, false)?);
-                quote!(BTreeMap<#key, #value>)
+                let map = self.ours("BTreeMap");
+                quote!(#map<#key, #value>)
             }
             Type::Tuple(parts) => self.tuple(owner, parts, by_value)?,
             Type::Named(name) => {

@@ -82,43 +82,9 @@ pub(crate) fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Resul
     let wrong = |expected: &str| {
         Err(format!("{at}: {expected} is expected, and {} is there", short(value)))
     };
-    let integer = |low: i128, high: i128| -> Result<i128, String> {
-        let number = value.as_u64().map(i128::from).or_else(|| value.as_i64().map(i128::from));
-        number.filter(|number| (low..=high).contains(number)).ok_or_else(|| {
-            format!(
-                "{at}: a whole number from {low} to {high} is expected, and {} is there",
-                short(value)
-            )
-        })
-    };
-    let unsigned = |high: u64| Ok(Data::Unsigned(integer(0, i128::from(high))? as u64));
-    let signed =
-        |low: i64, high: i64| Ok(Data::Signed(integer(i128::from(low), i128::from(high))? as i64));
     match ty {
         Type::Bool => {
             value.as_bool().map_or_else(|| wrong("true or false"), |is| Ok(Data::Bool(is)))
-        }
-        Type::U8 => unsigned(u8::MAX.into()),
-        Type::U16 => unsigned(u16::MAX.into()),
-        Type::U32 => unsigned(u32::MAX.into()),
-        Type::U64 => unsigned(u64::MAX),
-        Type::I8 => signed(i8::MIN.into(), i8::MAX.into()),
-        Type::I16 => signed(i16::MIN.into(), i16::MAX.into()),
-        Type::I32 => signed(i32::MIN.into(), i32::MAX.into()),
-        Type::I64 => signed(i64::MIN, i64::MAX),
-        Type::U128 => match wide(value).and_then(|text| text.parse().ok()) {
-            Some(number) => Ok(Data::UnsignedWide(number)),
-            None => wrong("a whole number, or a text of one"),
-        },
-        Type::I128 => match wide(value).and_then(|text| text.parse().ok()) {
-            Some(number) => Ok(Data::SignedWide(number)),
-            None => wrong("a whole number, or a text of one"),
-        },
-        Type::F32 => value
-            .as_f64()
-            .map_or_else(|| wrong("a number"), |number| Ok(Data::Single(number as f32))),
-        Type::F64 => {
-            value.as_f64().map_or_else(|| wrong("a number"), |number| Ok(Data::Double(number)))
         }
         Type::Char => {
             match value.as_str().map(|text| (text.chars().next(), text.chars().count())) {
@@ -163,6 +129,47 @@ pub(crate) fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Resul
             Some(named) => body(value, &named.body, types, at),
             None => Err(format!("{at}: the type `{name}` is not described")),
         },
+        number => self::number(value, number, at),
+    }
+}
+
+fn number(value: &Value, ty: &Type, at: &str) -> Result<Data, String> {
+    let wrong = |expected: &str| {
+        Err(format!("{at}: {expected} is expected, and {} is there", short(value)))
+    };
+    let integer = |low: i128, high: i128| -> Result<i128, String> {
+        let number = value.as_u64().map(i128::from).or_else(|| value.as_i64().map(i128::from));
+        number.filter(|number| (low..=high).contains(number)).ok_or_else(|| {
+            format!(
+                "{at}: a whole number from {low} to {high} is expected, and {} is there",
+                short(value)
+            )
+        })
+    };
+    let unsigned = |high: u64| Ok(Data::Unsigned(integer(0, i128::from(high))? as u64));
+    let signed =
+        |low: i64, high: i64| Ok(Data::Signed(integer(i128::from(low), i128::from(high))? as i64));
+    match ty {
+        Type::U8 => unsigned(u8::MAX.into()),
+        Type::U16 => unsigned(u16::MAX.into()),
+        Type::U32 => unsigned(u32::MAX.into()),
+        Type::U64 => unsigned(u64::MAX),
+        Type::I8 => signed(i8::MIN.into(), i8::MAX.into()),
+        Type::I16 => signed(i16::MIN.into(), i16::MAX.into()),
+        Type::I32 => signed(i32::MIN.into(), i32::MAX.into()),
+        Type::I64 => signed(i64::MIN, i64::MAX),
+        Type::U128 => match wide(value).and_then(|text| text.parse().ok()) {
+            Some(number) => Ok(Data::UnsignedWide(number)),
+            None => wrong("a whole number, or a text of one"),
+        },
+        Type::I128 => match wide(value).and_then(|text| text.parse().ok()) {
+            Some(number) => Ok(Data::SignedWide(number)),
+            None => wrong("a whole number, or a text of one"),
+        },
+        Type::F32 => value
+            .as_f64()
+            .map_or_else(|| wrong("a number"), |number| Ok(Data::Single(number as f32))),
+        _ => value.as_f64().map_or_else(|| wrong("a number"), |number| Ok(Data::Double(number))),
     }
 }
 

@@ -28,9 +28,8 @@ use sinew_descriptor::{Argument, Type, canonical};
 use super::method::Method;
 use crate::{
     codec::{self, CodecError},
-    describe::Described,
     error::Status,
-    schema::{self, Collector, MethodTypes, TypeFacts},
+    schema::{self, Collector, Described, MethodTypes, TypeFacts},
 };
 
 /// What was learnt of one method, kept beside its generated code.

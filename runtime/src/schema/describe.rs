@@ -13,6 +13,14 @@ use super::{
     trace::Traced,
 };
 
+/// What a method's types are as data.
+pub(crate) struct Described {
+    pub(crate) arguments: Vec<descriptor::Argument>,
+    pub(crate) input: Option<Type>,
+    pub(crate) output: Type,
+    pub(crate) error: Option<Type>,
+}
+
 /// The named types of a service, gathered from all of its methods.
 #[derive(Debug, Default)]
 pub struct Collector {

@@ -33,7 +33,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::ids::Fingerprint;
 use sinew_descriptor::{Argument, Type, canonical};
 
-pub(crate) use describe::Collector;
+pub(crate) use describe::{Collector, Described};
 pub(crate) use obstacle::Obstacle;
 use trial::Trial;
 

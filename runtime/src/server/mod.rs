@@ -3,7 +3,7 @@
 mod accept;
 mod dispatch;
 mod health;
-pub(crate) mod reflection;
+mod reflection;
 mod shares;
 pub(crate) mod stack;
 

@@ -7,55 +7,27 @@
 //! # Not here
 //! Who may ask: whoever may call. `ServerBuilder::without_reflection` turns it off.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use sinew_core::codes::{Code, Reason};
 use sinew_descriptor::Descriptor;
 
 use super::{Handler, Service};
-use crate::{
-    call::{
-        method::{Method, Shape},
-        types::Types,
-    },
-    codec, describe,
-    error::Status,
-    transport::Reply,
-};
-
-/// The name under which it is called, on a connection to any service.
-const SERVICE: &str = "sinew.Reflection";
-
-static DESCRIBE: Method = Method::new(
-    SERVICE,
-    "describe",
-    "sinew.Reflection/describe",
-    Shape::Unary,
-)
-.raw()
-.idempotent()
-.arguments(&["service"])
-.doc("One service as data, or all of them where no name is given: MessagePack with named fields.");
-
-/// The method that asks: its argument is the name of a service, or nothing.
-pub(crate) fn types() -> &'static Types {
-    static TYPES: LazyLock<Types> = LazyLock::new(|| Types::raw(&DESCRIBE));
-    &TYPES
-}
+use crate::{codec, error::Status, reflect, transport::Reply};
 
 /// The service that answers for these.
 pub(super) fn service(services: &[Service]) -> Service {
     let served: Vec<_> = services.iter().map(|service| (service.name(), service.types())).collect();
     let known: Arc<OnceLock<Descriptor>> = Arc::default();
     let served = Arc::new(served);
-    let handler = Handler::new(types(), move |_, request| {
+    let handler = Handler::new(reflect::reflection(), move |_, request| {
         let (served, known) = (Arc::clone(&served), Arc::clone(&known));
         Box::pin(async move {
             let answer = tokio::task::spawn_blocking(move || {
                 let all = known.get_or_init(|| {
                     let services = served.iter();
                     Descriptor::new(
-                        services.map(|(name, types)| describe::service(name, types)).collect(),
+                        services.map(|(name, types)| reflect::service(name, types)).collect(),
                     )
                 });
                 answer(all, &request.body)
@@ -65,7 +37,7 @@ pub(super) fn service(services: &[Service]) -> Service {
             })
         })
     });
-    Service::new(SERVICE, vec![handler])
+    Service::new(reflect::REFLECTION, vec![handler])
 }
 
 fn answer(all: &Descriptor, asked: &[u8]) -> Reply {

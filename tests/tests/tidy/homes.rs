@@ -23,7 +23,7 @@ const HOMES: &[(&str, &[&str])] = &[
         "webpki",
         &["runtime/src/identity", "runtime/src/transport/quic", "runtime/bridge/src/connection"],
     ),
-    ("syn", &["codegen/src/parse"]),
+    ("syn", &["codegen/src/parse", "codegen/src/generate"]),
     ("bincode", &["runtime/src/codec"]),
     ("rmp_serde", &["runtime/src/codec"]),
     ("hickory", &["runtime/src/discovery"]),

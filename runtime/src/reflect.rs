@@ -1,18 +1,10 @@
-//! Services as data: what [`sinew_descriptor`] says of those that this process serves or calls.
-//!
-//! ```
-//! # #[sinew::service] pub trait Greeter { async fn greet(&self, name: String) -> String; }
-//! let descriptor = sinew::describe::<GreeterClient>();
-//! let greeter = descriptor.service("Greeter").expect("it is there");
-//! assert_eq!(greeter.methods[0].arguments[0].name, "name");
-//! ```
+//! Services as data: what [`sinew_descriptor`] says of those that this process serves or calls, and the method by which
+//! a server is asked for it.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use sinew_core::codes::Criticality;
-use sinew_descriptor::{
-    self as descriptor, Descriptor, Http, HttpBody, HttpContent, Input, Streams, Type,
-};
+use sinew_descriptor::{self as descriptor, Http, HttpBody, HttpContent, Input, Streams};
 
 use crate::{
     call::{
@@ -21,23 +13,27 @@ use crate::{
         options::Hedge,
         types::Types,
     },
-    mesh::ServiceClient,
-    schema::Collector,
+    schema::{Collector, Described},
 };
 
-/// What a method's types are as data.
-pub(crate) struct Described {
-    pub(crate) arguments: Vec<descriptor::Argument>,
-    pub(crate) input: Option<Type>,
-    pub(crate) output: Type,
-    pub(crate) error: Option<Type>,
-}
+/// The name under which servers are asked for what they serve, on a connection to any service.
+pub(crate) const REFLECTION: &str = "sinew.Reflection";
 
-/// The service of a client, as data: methods, the structure of their types, how they go over HTTP, fingerprints, words.
-///
-/// The types are learnt anew, in a few microseconds to some milliseconds each: not for the way of a call.
-pub fn describe<C: ServiceClient>() -> Descriptor {
-    Descriptor::new(vec![service(C::SERVICE, &C::types())])
+static DESCRIBE: Method = Method::new(
+    REFLECTION,
+    "describe",
+    "sinew.Reflection/describe",
+    Shape::Unary,
+)
+.raw()
+.idempotent()
+.arguments(&["service"])
+.doc("One service as data, or all of them where no name is given: MessagePack with named fields.");
+
+/// The method that asks: its argument is the name of a service, or nothing.
+pub(crate) fn reflection() -> &'static Types {
+    static TYPES: LazyLock<Types> = LazyLock::new(|| Types::raw(&DESCRIBE));
+    &TYPES
 }
 
 /// A service of these methods.
