@@ -87,6 +87,7 @@ fn method(types: &'static Types, collector: &mut Collector) -> descriptor::Metho
         http: method.http_binding().map(|binding| bound(binding, method)),
         fingerprint: types.fingerprint().map(|fingerprint| fingerprint.to_string()),
         not_bincode: types.obstacles().to_vec(),
+        not_named: types.unnamed().map(str::to_owned),
         arguments,
         input,
         output,

@@ -29,7 +29,14 @@ pub struct TooLarge;
 /// # Errors
 /// It takes too many bytes.
 pub fn of<T: Types + ?Sized>(ty: &Type, types: &T) -> Result<Vec<u8>, TooLarge> {
-    let mut writer = Writer { types, stack: Vec::new(), out: Vec::new() };
+    let mut writer = Writer { types, stack: Vec::new(), out: Vec::new(), names: true };
+    writer.place(ty)?;
+    Ok(writer.out)
+}
+
+/// The same without names: equal where bincode reads what the other side has written, whatever it then means.
+pub(crate) fn layout<T: Types + ?Sized>(ty: &Type, types: &T) -> Result<Vec<u8>, TooLarge> {
+    let mut writer = Writer { types, stack: Vec::new(), out: Vec::new(), names: false };
     writer.place(ty)?;
     Ok(writer.out)
 }
@@ -42,7 +49,7 @@ pub fn of_arguments<'a, T: Types + ?Sized>(
     arguments: impl ExactSizeIterator<Item = (&'a str, &'a Type)>,
     types: &T,
 ) -> Result<Vec<u8>, TooLarge> {
-    let mut writer = Writer { types, stack: Vec::new(), out: Vec::new() };
+    let mut writer = Writer { types, stack: Vec::new(), out: Vec::new(), names: true };
     writer.count(b'{', arguments.len());
     for (name, ty) in arguments {
         writer.name(name);
@@ -116,6 +123,8 @@ struct Writer<'t, T: ?Sized> {
     types: &'t T,
     stack: Vec<&'t Named>,
     out: Vec<u8>,
+    /// Names of fields and variants count.
+    names: bool,
 }
 
 impl<'t, T: Types + ?Sized> Writer<'t, T> {
@@ -125,6 +134,9 @@ impl<'t, T: Types + ?Sized> Writer<'t, T> {
     }
 
     fn name(&mut self, name: &str) {
+        if !self.names {
+            return;
+        }
         self.out.extend(u32::try_from(name.len()).unwrap_or(u32::MAX).to_be_bytes());
         self.out.extend(name.as_bytes());
     }
@@ -156,8 +168,9 @@ impl<'t, T: Types + ?Sized> Writer<'t, T> {
                 None => self.out.push(b'!'),
             },
             leaf => {
-                self.out.push(b'.');
-                self.name(tag(leaf));
+                let tag = tag(leaf);
+                self.count(b'.', tag.len());
+                self.out.extend(tag.as_bytes());
             }
         }
         Ok(())

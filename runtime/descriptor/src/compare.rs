@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::{
     Descriptor,
-    canonical::fingerprint,
+    canonical::{self, fingerprint},
     reads::unread,
     service::{Method, Service},
     types::Type,
@@ -54,6 +54,8 @@ pub struct Change {
     pub fails_old_client: bool,
     /// A new client fails with an old server.
     pub fails_new_client: bool,
+    /// Nobody can tell: what it is about cannot be seen.
+    pub is_unknown: bool,
 }
 
 impl fmt::Display for Change {
@@ -87,6 +89,7 @@ pub fn compare(old: &Descriptor, new: &Descriptor) -> Comparison {
                 what: "the service is gone".to_owned(),
                 fails_old_client: true,
                 fails_new_client: false,
+                is_unknown: false,
             }),
         }
     }
@@ -118,6 +121,7 @@ fn added(element: String, what: &str) -> Change {
         what: what.to_owned(),
         fails_old_client: false,
         fails_new_client: true,
+        is_unknown: false,
     }
 }
 
@@ -135,6 +139,7 @@ fn services(old: &Service, new: &Service, changes: &mut Vec<Change>) {
                     .to_owned(),
                 fails_old_client: true,
                 fails_new_client: false,
+                is_unknown: false,
             }),
         }
     }
@@ -160,6 +165,7 @@ impl Methods<'_> {
             what: what.into(),
             fails_old_client: fails.0,
             fails_new_client: fails.1,
+            is_unknown: false,
         });
     }
 
@@ -179,7 +185,7 @@ impl Methods<'_> {
             |service: &Service, method: &Method| service.version.is_some() || method.trust_layout;
         let same = old.fingerprint.is_some() && old.fingerprint == new.fingerprint;
         let is_vouched = vouched(self.old.0, old) && vouched(self.new.0, new);
-        if same && is_vouched && structure(self.old) != structure(self.new) {
+        if same && is_vouched && layout(self.old) != layout(self.new) {
             let what = "the types changed and the method is vouched for under the same name and version: \
                         bincode would read other values than were written; raise the `version`";
             return self.add("", what, (true, true));
@@ -187,12 +193,37 @@ impl Methods<'_> {
         if same {
             return;
         }
+        if let Some(why) = old.not_named.as_ref().or(new.not_named.as_ref()) {
+            let what = format!("the types differ, and MessagePack with names cannot carry {why}");
+            return self.add("", what, (true, true));
+        }
+        self.unseen();
         let before = self.changes.len();
         self.arguments();
         self.answers();
         if self.changes.len() == before && structure(self.old) != structure(self.new) {
             let what = "its types differ in form and read each other by names; calls between the two go as MessagePack";
             self.add("", what, (false, false));
+        }
+    }
+
+    /// What cannot be compared.
+    fn unseen(&mut self) {
+        for (service, method) in [self.old, self.new] {
+            let all = method.arguments.iter().map(|argument| &argument.ty);
+            let all = all.chain(method.input.iter().map(|input| &input.item));
+            let mut all = all.chain([&method.output]).chain(&method.error);
+            if let Some(why) = all.find_map(|ty| ty.opaque(&service.types)) {
+                self.changes.push(Change {
+                    element: self.element.clone(),
+                    at: String::new(),
+                    what: format!("a type cannot be seen ({why}): whether it changed is not known"),
+                    fails_old_client: false,
+                    fails_new_client: false,
+                    is_unknown: true,
+                });
+                return;
+            }
         }
     }
 
@@ -311,4 +342,12 @@ fn structure((service, method): (&Service, &Method)) -> Option<sinew_core::ids::
     let plain = Service { version: None, ..service.clone() };
     let plain_method = Method { trust_layout: false, ..method.clone() };
     fingerprint(&plain, &plain_method)
+}
+
+/// The types of a method as bincode sees them, without names.
+fn layout((service, method): (&Service, &Method)) -> Option<Vec<Vec<u8>>> {
+    let all = method.arguments.iter().map(|argument| &argument.ty);
+    let all = all.chain(method.input.iter().map(|input| &input.item));
+    let all = all.chain([&method.output]).chain(&method.error);
+    all.map(|ty| canonical::layout(ty, &*service.types).ok()).collect()
 }

@@ -33,7 +33,7 @@ struct Reading<'d> {
 /// A type without the names and newtypes around it.
 enum Bare<'d> {
     Type(&'d Type),
-    Body(&'d Body),
+    Named(&'d Named),
     Missing,
 }
 
@@ -41,9 +41,9 @@ fn bare<'d>(mut ty: &'d Type, types: &'d [Named]) -> Bare<'d> {
     // A circle of newtypes is no type.
     for _ in 0..=types.len() {
         match ty {
-            Type::Named(name) => match types.named(name).map(|named| &named.body) {
-                Some(Body::Newtype(inner)) => ty = inner,
-                Some(body) => return Bare::Body(body),
+            Type::Named(name) => match types.named(name) {
+                Some(Named { body: Body::Newtype(inner), .. }) => ty = inner,
+                Some(named) => return Bare::Named(named),
                 None => return Bare::Missing,
             },
             other => return Bare::Type(other),
@@ -66,9 +66,9 @@ impl<'d> Reading<'d> {
         }
         match (bare(from, self.from), bare(to, self.to)) {
             (Bare::Type(from), Bare::Type(to)) => self.types(at, from, to),
-            (Bare::Body(from), Bare::Body(to)) => self.bodies(at, from, to),
-            (Bare::Body(from), Bare::Type(to)) => self.body_as_type(at, from, to),
-            (Bare::Type(from), Bare::Body(to)) => self.type_as_body(at, from, to),
+            (Bare::Named(from), Bare::Named(to)) => self.bodies(at, &from.body, &to.body, to),
+            (Bare::Named(from), Bare::Type(to)) => self.body_as_type(at, &from.body, to),
+            (Bare::Type(from), Bare::Named(to)) => self.type_as_body(at, from, to),
             (Bare::Missing, _) | (_, Bare::Missing) => self.add(at, "a type is not described"),
         }
     }
@@ -102,8 +102,9 @@ impl<'d> Reading<'d> {
                 self.ty(&format!("{at}[key]"), key, to_key);
                 self.ty(&format!("{at}[]"), value, to_value);
             }
-            // Visitors of bytes take a sequence of them; not the other way round.
-            (Type::List(item), Type::Bytes) if **item == Type::U8 => {}
+            // Either is read as the other.
+            (Type::List(item), Type::Bytes) | (Type::Bytes, Type::List(item))
+                if **item == Type::U8 => {}
             (from, to) => {
                 if let Some(what) = leaf(from, to) {
                     self.add(at, what);
@@ -122,25 +123,32 @@ impl<'d> Reading<'d> {
         }
     }
 
-    fn bodies(&mut self, at: &str, from: &'d Body, to: &'d Body) {
+    /// `of` is the type that the reader's body is, or is in.
+    fn bodies(&mut self, at: &str, from: &'d Body, to: &'d Body, of: &'d Named) {
         match (from, to) {
             (Body::Unit, Body::Unit) => {}
             (Body::Newtype(from), Body::Newtype(to)) => self.ty(at, from, to),
             (Body::Tuple(from), Body::Tuple(to)) => self.tuples(at, from, to),
-            (Body::Struct(from), Body::Struct(to)) => self.structs(at, from, to),
-            (Body::Enum(from), Body::Enum(to)) => self.enums(at, from, to),
+            (Body::Struct(from), Body::Struct(to)) => self.structs(at, from, to, of.closed),
+            (Body::Enum(from), Body::Enum(to)) => self.enums(at, from, to, of),
             (from, to) => {
                 self.add(at, format!("{} is written and {} is read", kind(from), kind(to)));
             }
         }
     }
 
-    fn structs(&mut self, at: &str, from: &'d [Field], to: &'d [Field]) {
+    fn structs(&mut self, at: &str, from: &'d [Field], to: &'d [Field], is_closed: bool) {
         let (written, read) = (from, to);
         let written = written.iter().filter(|field| !field.alias);
         for field in written.clone() {
             match read.iter().find(|to| to.name == field.name) {
                 Some(to) if !to.alias => self.ty(&under(at, &field.name), &field.ty, &to.ty),
+                None if is_closed => {
+                    self.add(
+                        &under(at, &field.name),
+                        "the other side refuses fields that it does not know",
+                    );
+                }
                 // Read under another name, or passed over.
                 _ => {}
             }
@@ -163,14 +171,15 @@ impl<'d> Reading<'d> {
         }
     }
 
-    fn enums(&mut self, at: &str, from: &'d [Variant], to: &'d [Variant]) {
+    fn enums(&mut self, at: &str, from: &'d [Variant], to: &'d [Variant], of: &'d Named) {
         let mut known = None;
         for variant in from {
             if !variant.alias {
                 known = Some(&variant.body);
             }
             let Some(place) = to.iter().position(|to| to.name == variant.name) else {
-                if !variant.alias {
+                // Which of two names is written cannot be seen.
+                if !of.open {
                     self.add(&under(at, &variant.name), "the other side knows no such variant");
                 }
                 continue;
@@ -178,7 +187,7 @@ impl<'d> Reading<'d> {
             // Behind another name stands the variant before it.
             let body = to[..=place].iter().rev().find(|to| !to.alias).map(|to| &to.body);
             if let (Some(from), Some(to)) = (known, body) {
-                self.bodies(&under(at, &variant.name), from, to);
+                self.bodies(&under(at, &variant.name), from, to, of);
             }
         }
     }
@@ -187,7 +196,7 @@ impl<'d> Reading<'d> {
         match (from, to) {
             (_, Type::Opaque(_)) | (Body::Unit, Type::Unit) => {}
             (from, Type::Option(to)) => match bare(to, self.to) {
-                Bare::Body(to) => self.bodies(at, from, to),
+                Bare::Named(to) => self.bodies(at, from, &to.body, to),
                 Bare::Type(to) => self.body_as_type(at, from, to),
                 Bare::Missing => self.add(at, "a type is not described"),
             },
@@ -217,16 +226,16 @@ impl<'d> Reading<'d> {
         }
     }
 
-    fn type_as_body(&mut self, at: &str, from: &'d Type, to: &'d Body) {
-        match (from, to) {
+    fn type_as_body(&mut self, at: &str, from: &'d Type, of: &'d Named) {
+        match (from, &of.body) {
             (Type::Opaque(_), _) | (Type::Unit, Body::Unit) => {}
             (Type::Option(from), to) => {
                 if *to != Body::Unit {
                     self.add(at, "`None` is written where the other side needs a value");
                 }
                 match bare(from, self.from) {
-                    Bare::Body(from) => self.bodies(at, from, to),
-                    Bare::Type(from) => self.type_as_body(at, from, to),
+                    Bare::Named(from) => self.bodies(at, &from.body, to, of),
+                    Bare::Type(from) => self.type_as_body(at, from, of),
                     Bare::Missing => self.add(at, "a type is not described"),
                 }
             }
@@ -302,7 +311,10 @@ fn leaf(from: &Type, to: &Type) -> Option<String> {
         _ => {}
     }
     match (from, to) {
-        (Type::F32, Type::F64) | (Type::F64, Type::F32) | (Type::Char, Type::Text) => None,
+        (Type::F32, Type::F64) | (Type::Char, Type::Text) => None,
+        (Type::F64, Type::F32) => {
+            Some("a `f64` is written, and one that no `f32` is the same as is refused".to_owned())
+        }
         (Type::Text, Type::Bytes) => None,
         (Type::Text, Type::Char) => {
             Some("a text is written, and only one of one character is read".to_owned())

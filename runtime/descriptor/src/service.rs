@@ -78,6 +78,9 @@ pub struct Method {
     /// Why bincode must not carry them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_bincode: Vec<String>,
+    /// Why MessagePack with named fields cannot carry them either: calls between builds that differ fail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_named: Option<String>,
 }
 
 fn unit() -> Type {

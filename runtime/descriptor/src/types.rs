@@ -61,6 +61,12 @@ pub struct Named {
     pub name: String,
     /// What it is made of.
     pub body: Body,
+    /// Whether it refuses fields that it does not know (`#[serde(deny_unknown_fields)]`); of an enum, in its variants.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub closed: bool,
+    /// Whether it is an enum that reads a variant which it does not know (`#[serde(other)]`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open: bool,
 }
 
 /// What a named type, or a variant, is made of.

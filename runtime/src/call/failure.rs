@@ -82,17 +82,23 @@ impl AppError {
         self
     }
 
-    /// What it comes to where it is not to be read.
-    fn otherwise(self) -> Option<Status> {
+    /// What it comes to where it is not to be read: its caller knows of no error.
+    fn otherwise(self) -> Status {
+        let unexpected = || {
+            undecodable(
+                "the server answered with an error of its own where this client knows of none; the two builds differ"
+                    .to_owned(),
+            )
+        };
         match self.0 {
             Repr::Encoded { otherwise, meeting, .. } => {
-                let status = otherwise?;
-                Some(match meeting {
+                let status = otherwise.unwrap_or_else(unexpected);
+                match meeting {
                     Some(meeting) => meeting.at(status),
                     None => status,
-                })
+                }
             }
-            Repr::Typed(_) => None,
+            Repr::Typed(_) => unexpected(),
         }
     }
 
@@ -216,12 +222,7 @@ impl MethodError for Status {
 
     fn caller(failure: Failure) -> Self {
         match failure {
-            Failure::App(error) => error.otherwise().unwrap_or_else(|| {
-                Self::new(
-                    Code::Internal,
-                    "the server answered with an error of its own where this client knows of none; the two builds differ",
-                )
-            }),
+            Failure::App(error) => error.otherwise(),
             Failure::Status(status) => status,
         }
     }

@@ -193,6 +193,11 @@ impl Types {
         }
     }
 
+    /// Why MessagePack cannot carry it.
+    pub(crate) fn unnamed(&self) -> Option<&str> {
+        self.unnamed.as_deref()
+    }
+
     /// Why bincode must not carry it, one sentence for each type that is in the way.
     pub(crate) fn obstacles(&self) -> &[String] {
         &self.obstacles

@@ -113,9 +113,22 @@ impl<'c, 's> Gather<'c, 's> {
         let name = self.collector.name(id.1);
         self.collector.known.insert(id, name.clone());
         let at = self.collector.types.len();
-        self.collector.types.push(Named { name: name.clone(), body: Body::Unit });
+        let named = Named { name: name.clone(), body: Body::Unit, closed: false, open: false };
+        self.collector.types.push(named);
         let body = self.body(def);
-        self.collector.types[at].body = body;
+        let takes = |def: &Def| self.state.strangers.get(def).copied();
+        let named = &mut self.collector.types[at];
+        (named.closed, named.open) = match &self.state.bodies[def] {
+            state::Body::Enum(variants) => {
+                let is_closed = |variant: &state::Variant| {
+                    takes(&variant.body) == Some(false)
+                        && matches!(self.state.bodies[variant.body], state::Body::Struct { .. })
+                };
+                (variants.iter().any(is_closed), takes(&def) == Some(true))
+            }
+            _ => (takes(&def) == Some(false), false),
+        };
+        named.body = body;
         Type::Named(name)
     }
 

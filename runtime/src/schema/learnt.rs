@@ -13,7 +13,7 @@ use sinew_core::limits;
 use super::{
     obstacle::Cause,
     probe::{Heard, ProbeError},
-    state::{Body, Def, Field, Kind, Place, State, Variant},
+    state::{Body, Def, Field, Kind, Place, STRANGER, State, Variant},
 };
 
 /// The state, as accesses of all levels share it.
@@ -301,13 +301,27 @@ impl Learnt {
         }
     }
 
-    /// The next field of which nobody knows yet whether it may be left out; the passes from here on do so.
+    /// Whether this type is to be shown what it does not know, in this pass.
+    pub(super) fn has_stranger(&self, def: Def) -> bool {
+        self.0.borrow().left_out == Some((def, STRANGER))
+    }
+
+    /// The next field of which nobody knows yet whether it may be left out, or the next type of which nobody knows what it
+    /// makes of a stranger; the passes from here on try.
     pub(super) fn leave_out_next(&self) -> bool {
         let mut state = self.0.borrow_mut();
         let open = state.bodies.iter().enumerate().find_map(|(def, body)| {
-            let Body::Struct { fields, in_order: false } = body else { return None };
-            let mut fields = fields.iter().filter(|field| !field.alias);
-            Some((def, fields.find(|field| field.optional.is_none())?.name))
+            let is_asked = state.strangers.contains_key(&def);
+            let stranger = (!is_asked).then_some((def, STRANGER));
+            match body {
+                Body::Struct { fields, in_order: false } => {
+                    let mut fields = fields.iter().filter(|field| !field.alias);
+                    let open = fields.find(|field| field.optional.is_none());
+                    open.map(|field| (def, field.name)).or(stranger)
+                }
+                Body::Enum(_) => stranger,
+                _ => None,
+            }
         });
         state.left_out = open;
         open.is_some()

@@ -14,13 +14,13 @@ use std::{
 
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
-    value::BorrowedStrDeserializer,
+    value::{BorrowedStrDeserializer, UnitDeserializer},
 };
 
 use super::{
     learnt::{Feed, Learnt},
     made_up,
-    state::{Def, Field, Place},
+    state::{Def, Field, Place, STRANGER},
 };
 
 /// What an error of a visitor tells.
@@ -157,8 +157,8 @@ fn feed<'c, 'de, V: Visitor<'de>>(
             visitor.visit_seq(Items { learnt, places: places.into_iter(), at })
         }
         Feed::ByName(fields) => {
-            let fields = fields.into_iter();
-            visitor.visit_map(Fields { learnt, fields, current: None, at, last: &last })
+            let (fields, stranger) = (fields.into_iter(), learnt.has_stranger(def));
+            visitor.visit_map(Fields { learnt, fields, stranger, current: None, at, last: &last })
         }
     };
     let is_new = result.as_ref().err().is_none_or(|error| !error.noted);
@@ -387,6 +387,8 @@ impl<'de> MapAccess<'de> for Entries<'_> {
 struct Fields<'c, 'l> {
     learnt: &'c Learnt,
     fields: std::vec::IntoIter<Field>,
+    /// A field that the struct does not know comes last.
+    stranger: bool,
     current: Option<Place>,
     at: usize,
     /// The key that was handed out last.
@@ -400,7 +402,12 @@ impl<'de> MapAccess<'de> for Fields<'_, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, ProbeError> {
-        let Some(field) = self.fields.next() else { return Ok(None) };
+        let Some(field) = self.fields.next() else {
+            self.current = None;
+            let stranger = std::mem::take(&mut self.stranger);
+            let key = stranger.then(|| seed.deserialize(BorrowedStrDeserializer::new(STRANGER)));
+            return key.transpose();
+        };
         self.current = Some(field.place);
         self.last.set(field.name);
         seed.deserialize(BorrowedStrDeserializer::new(field.name)).map(Some)
@@ -412,7 +419,8 @@ impl<'de> MapAccess<'de> for Fields<'_, '_> {
     ) -> Result<S::Value, ProbeError> {
         match self.current {
             Some(place) => Probe::read(self.learnt, place, self.at, seed),
-            None => Err(ProbeError::new(Heard::Hopeless)),
+            // Whoever does not know the field passes over what it holds.
+            None => seed.deserialize(UnitDeserializer::new()),
         }
     }
 }
@@ -433,6 +441,12 @@ impl<'de> EnumAccess<'de> for Chosen<'_> {
         self,
         seed: S,
     ) -> Result<(S::Value, Self), ProbeError> {
+        let (def, _) = self.variant;
+        if self.learnt.has_stranger(def) {
+            let key = seed.deserialize(BorrowedStrDeserializer::<ProbeError>::new(STRANGER));
+            self.learnt.left_out(def, key.is_ok());
+            return Err(ProbeError::noted(Heard::Refused));
+        }
         let selector = seed.deserialize(BorrowedStrDeserializer::<ProbeError>::new(self.name))?;
         // serde's derive selects by an enum of this name; of others the discriminant may mean nothing.
         let derived = std::any::type_name::<S::Value>().contains("__Field");

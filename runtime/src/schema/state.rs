@@ -88,6 +88,9 @@ pub(super) enum Body {
     Enum(Vec<Variant>),
 }
 
+/// The name of a field, or a variant, that no type has.
+pub(super) const STRANGER: &str = "sinew: nobody has this name";
+
 /// So many tries of one variant that never came to a value.
 const VARIANT_TRIES_MAX: usize = 2 * TRIES_MAX;
 /// Named types inside of each other.
@@ -117,8 +120,10 @@ pub(super) struct State {
     pub(super) round: usize,
     pub(super) turn: usize,
     pub(super) effort: usize,
-    /// The field that is left out of its struct in this pass.
+    /// What is tried in this pass: the field that is left out of its struct, or a [`STRANGER`] in it.
     pub(super) left_out: Option<(Def, &'static str)>,
+    /// Structs that read a field, and enums that read a variant, which they do not know; and those that do not.
+    pub(super) strangers: HashMap<Def, bool>,
 }
 
 impl State {
@@ -346,6 +351,10 @@ impl State {
     /// Whether the field that is left out may be. Once it is known, nothing is left out any more.
     pub(super) fn settle_left_out(&mut self, optional: bool) {
         let Some((def, name)) = self.left_out.take() else { return };
+        if name == STRANGER {
+            self.strangers.insert(def, optional);
+            return;
+        }
         if let Body::Struct { fields, .. } = &mut self.bodies[def] {
             let named = fields.iter_mut().filter(|field| field.name == name);
             named.for_each(|field| field.optional = Some(optional));

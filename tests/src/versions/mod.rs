@@ -32,7 +32,7 @@ use std::{
     },
 };
 
-use sinew::{CallError, Mesh, ServerBuilder, Status};
+use sinew::{CallError, Mesh, ServerBuilder, Status, descriptor::Descriptor};
 
 pub use run::{Report, run};
 
@@ -91,6 +91,8 @@ struct Side {
     serve: fn(ServerBuilder, Handled) -> ServerBuilder,
     /// The calls of a client of this version, to a server of the other one.
     calls: fn(&Mesh, SocketAddr) -> Vec<Exchange>,
+    /// What it is as data.
+    describe: fn() -> Descriptor,
 }
 
 /// One line of the table.

@@ -1,9 +1,17 @@
 //! Runs the table and judges each call.
 
-use sinew::{Disposition, Ran, Status};
+use sinew::{
+    Disposition, Ran, Status,
+    descriptor::{Comparison, compare},
+};
 
 use super::{Case, Codec, Exchange, Handled, Kind, Outcome, Pair, Position, Told, cases, observe};
 use crate::{scene::Scene, wait::soon};
+
+/// Changes of which structure does not tell what becomes of these very values: which ones a type accepts, what an
+/// attribute leaves out of some, and which fit into both of two integers that a method vouches for.
+const BEYOND_STRUCTURE: &[&str] =
+    &["versions.non_zero", "versions.same_skipped_by_a_predicate", "versions.trusted_layout"];
 
 /// What became of the table.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +30,8 @@ pub struct Report {
     pub fallback: usize,
     /// Calls that were refused.
     pub refused: usize,
+    /// Changes of which the comparison of the two descriptors says something else than what became of the calls.
+    pub miscompared: usize,
     /// One line per misread and wrong verdict.
     pub findings: Vec<String>,
 }
@@ -29,15 +39,16 @@ pub struct Report {
 impl Report {
     /// Whether all was as the table says.
     pub fn is_sound(&self) -> bool {
-        self.misread == 0 && self.wrong_verdict == 0
+        self.misread == 0 && self.wrong_verdict == 0 && self.miscompared == 0
     }
 
     /// The counts, as one JSON object in a line.
     pub fn json(&self) -> String {
-        let Self { changes, misread, wrong_verdict, bincode, fallback, refused, .. } = self;
+        let Self { changes, misread, wrong_verdict, miscompared, .. } = self;
+        let Self { bincode, fallback, refused, .. } = self;
         format!(
             "{{\"changes\":{changes},\"misread\":{misread},\"wrong_verdict\":{wrong_verdict},\
-             \"bincode\":{bincode},\"fallback\":{fallback},\"refused\":{refused}}}"
+             \"miscompared\":{miscompared},\"bincode\":{bincode},\"fallback\":{fallback},\"refused\":{refused}}}"
         )
     }
 
@@ -62,11 +73,42 @@ pub async fn run() -> Report {
             Kind::Change => report.changes += 1,
             Kind::Same => report.kinds += 1,
         }
+        let mut failed = Vec::new();
         for pair in &case.pairs {
+            let refused = report.refused;
             run_pair(&scene, &case, pair, &mut report).await;
+            failed.push(report.refused > refused);
+        }
+        if let (Kind::Change, [up, _], [fails_old, fails_new]) = (case.kind, &*case.pairs, &*failed)
+        {
+            let compared = compare(&(up.client.describe)(), &(up.server.describe)());
+            judge_comparison(&case, &compared, (*fails_old, *fails_new), &mut report);
         }
     }
     report
+}
+
+/// Whether the comparison of two descriptors says of a change what became of its calls.
+fn judge_comparison(
+    case: &Case,
+    compared: &Comparison,
+    (fails_old, fails_new): (bool, bool),
+    report: &mut Report,
+) {
+    let says_old = compared.changes.iter().any(|change| change.fails_old_client);
+    let says_new = compared.changes.iter().any(|change| change.fails_new_client);
+    let is_unknown = compared.changes.iter().any(|change| change.is_unknown);
+    let is_beyond = BEYOND_STRUCTURE.contains(&case.name);
+    if !is_unknown && !is_beyond && (says_old, says_new) != (fails_old, fails_new) {
+        report.miscompared += 1;
+        let words: Vec<_> = compared.changes.iter().map(ToString::to_string).collect();
+        report.findings.push(format!(
+            "miscompared: {}: {} is said, and an old client fails: {fails_old}, a new one: {fails_new}: {}",
+            case.name,
+            compared.verdict,
+            words.join("; ")
+        ));
+    }
 }
 
 async fn run_pair(scene: &Scene, case: &Case, pair: &Pair, report: &mut Report) {

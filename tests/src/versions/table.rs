@@ -74,7 +74,11 @@ macro_rules! service_of_t {
         }
 
         pub(super) fn side() -> Side {
-            Side { serve: |server, handled| server.serve(ApiServer::new(handled)), calls }
+            Side {
+                serve: |server, handled| server.serve(ApiServer::new(handled)),
+                calls,
+                describe: || sinew::describe::<ApiClient>(),
+            }
         }
     };
 }
@@ -221,7 +225,11 @@ macro_rules! calls {
         }
 
         pub(super) fn side() -> Side {
-            Side { serve: |server, handled| server.serve(ApiServer::new(handled)), calls }
+            Side {
+                serve: |server, handled| server.serve(ApiServer::new(handled)),
+                calls,
+                describe: || sinew::describe::<ApiClient>(),
+            }
         }
     };
 }

@@ -20,6 +20,7 @@ pub(crate) async fn run(args: Check, json: bool) -> Result<(), Failure> {
     } else {
         for change in &comparison.changes {
             let (style, mark) = match (change.fails_old_client, change.fails_new_client) {
+                _ if change.is_unknown => (Style::Yellow, "not known     "),
                 (false, false) => (Style::Green, "fine          "),
                 (true, false) => (Style::Red, "old clients   "),
                 (false, true) => (Style::Yellow, "new clients   "),
@@ -52,5 +53,6 @@ fn as_json(change: &Change) -> serde_json::Value {
         "what": change.what,
         "fails_old_client": change.fails_old_client,
         "fails_new_client": change.fails_new_client,
+        "is_unknown": change.is_unknown,
     })
 }

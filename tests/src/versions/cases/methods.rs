@@ -152,21 +152,35 @@ by_hand! {
     result_made_fallible "versions.result_made_fallible";
     v1 {
         #[sinew::service(name = "versions.result_made_fallible")]
-        trait Api { async fn count(&self) -> u32; }
-        impl Api for Handled { async fn count(&self) -> u32 { self.ran(7) } }
+        trait Api {
+            async fn count(&self) -> u32;
+            async fn lost(&self) -> u32;
+        }
+        impl Api for Handled {
+            async fn count(&self) -> u32 { self.ran(7) }
+            async fn lost(&self) -> u32 { self.ran(8) }
+        }
     }
     calls(client) {
         Result Fallback client.count() => sees(7);
+        Result Fallback client.lost() => refused("an error of its own");
     }
     v2 {
         #[derive(Debug, Clone, Serialize, Deserialize)]
         struct Gone { since: u32 }
         #[sinew::service(name = "versions.result_made_fallible")]
-        trait Api { async fn count(&self) -> Result<u32, Gone>; }
-        impl Api for Handled { async fn count(&self) -> Result<u32, Gone> { self.ran(Ok(7)) } }
+        trait Api {
+            async fn count(&self) -> Result<u32, Gone>;
+            async fn lost(&self) -> Result<u32, Gone>;
+        }
+        impl Api for Handled {
+            async fn count(&self) -> Result<u32, Gone> { self.ran(Ok(7)) }
+            async fn lost(&self) -> Result<u32, Gone> { self.ran(Err(Gone { since: 1 })) }
+        }
     }
     calls(client) {
         Result Fallback client.count() => sees(7);
+        Result Fallback client.lost() => sees(8);
     }
 }
 
