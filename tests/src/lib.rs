@@ -28,6 +28,7 @@ pub mod dns;
 pub mod errand;
 pub mod feed;
 pub mod fuzz;
+pub mod generated;
 pub mod hops;
 pub mod hostile;
 pub mod legacy;

@@ -78,6 +78,16 @@ pub fn module(descriptor: &Descriptor) -> Generated {
     Generated { code: format!("{HEAD}{text}"), refused, needs_json }
 }
 
+/// What the module of a service is called, where no service before it has the name.
+pub fn module_name(service: &Service) -> String {
+    names::ident(&service.name, Case::Value, &mut BTreeSet::new()).to_string()
+}
+
+/// What a method is called, where no method before it has the name.
+pub fn method_name(method: &sinew_descriptor::Method) -> String {
+    names::ident(&method.name, Case::Value, &mut methods::reserved()).to_string()
+}
+
 /// The module of one service; nothing where no method of it can be written.
 fn one(
     service: &Service,

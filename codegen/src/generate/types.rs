@@ -241,7 +241,9 @@ impl<'d> Types<'d> {
                 .map_err(|why| format!("the field `{}`: {why}", field.name))?;
             let name = &field.name;
             let rename = (names::plain(&ident) != *name).then(|| quote!(rename = #name));
-            let is_absent = field.optional && !matches!(field.ty, Type::Option(_));
+            // What cannot be seen may also not be there.
+            let is_unseen = matches!(field.ty, Type::Opaque(_));
+            let is_absent = is_unseen || field.optional && !matches!(field.ty, Type::Option(_));
             let default =
                 (is_absent && self.graph.type_has_default(&field.ty)).then(|| quote!(default));
             let said: Vec<_> = rename.into_iter().chain(default).collect();

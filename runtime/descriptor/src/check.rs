@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     Descriptor, FORMAT,
+    canonical::fingerprint,
     service::{HttpBody, HttpContent, Method, Service},
     types::{Body, Type},
 };
@@ -88,6 +89,15 @@ impl Check {
             let at = format!("{at}.methods[{n}]");
             self.name(&format!("{at}.name"), &method.name, &mut names);
             self.method(&at, method, &types);
+            let is_right = match (&method.fingerprint, fingerprint(service, method)) {
+                (Some(said), Some(made)) => *said == made.to_string(),
+                _ => true,
+            };
+            if !is_right {
+                let what =
+                    "it is not that of these types; a descriptor that was changed by hand has none";
+                self.add(&format!("{at}.fingerprint"), what);
+            }
         }
     }
 

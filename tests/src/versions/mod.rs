@@ -36,6 +36,16 @@ use sinew::{CallError, Mesh, ServerBuilder, Status, descriptor::Descriptor};
 
 pub use run::{Report, run};
 
+/// Serves every kind of type of the table.
+pub fn serve_kinds(mut server: ServerBuilder) -> ServerBuilder {
+    for case in cases::all().iter().filter(|case| case.kind == Kind::Same) {
+        if let Some(pair) = case.pairs.first() {
+            server = (pair.server.serve)(server, Handled::default());
+        }
+    }
+    server
+}
+
 use crate::Boxed;
 
 /// What two builds can disagree about without any type that differs, so that no case of the table can tell.

@@ -32,7 +32,9 @@ macro_rules! service_of_t {
 
             async fn get(&self, which: u32 $(, $extra: Option<u8>)?) -> T {
                 $(let _ = $extra;)?
-                self.ran(sent().swap_remove(which as usize))
+                let mut all = sent();
+                let at = which as usize % all.len();
+                self.ran(all.swap_remove(at))
             }
         }
 

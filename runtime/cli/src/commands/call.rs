@@ -136,29 +136,28 @@ impl Asked<'_> {
             input.map_or((None, None), |(input, problem)| (Some(input), Some(problem)));
         let answer: Result<DynamicAnswer<Tree, Tree>, CallError<Tree>> =
             self.client.stream(&self.method, arguments, input).await;
-        let wrong = || async {
-            // What could not be sent says more than that the call was given up.
-            match problem {
-                Some(problem) => problem.await.ok(),
-                None => None,
-            }
+        let outcome = match answer {
+            Ok(DynamicAnswer::Value(value)) => Ok(Some(value)),
+            Ok(DynamicAnswer::Stream(items)) => self.print(items).await.map(|()| None),
+            Err(error) => Err(self.failed(error)),
         };
-        match answer {
-            Ok(DynamicAnswer::Value(value)) => output::line(&pretty(&self.output(&value))),
-            Ok(DynamicAnswer::Stream(mut items)) => {
-                while let Some(item) = items.next().await {
-                    match item {
-                        Ok(item) => output::line(&self.output(&item).to_string())?,
-                        Err(error) => return Err(self.failed(error)),
-                    }
-                }
-                Ok(())
-            }
-            Err(error) => match wrong().await {
-                Some(why) => Err(Failure::usage(why)),
-                None => Err(self.failed(error)),
-            },
+        // What could not be sent says more than what became of the rest.
+        if let Some(why) = problem.and_then(|mut problem| problem.try_recv().ok()) {
+            return Err(Failure::usage(why));
         }
+        match outcome? {
+            Some(value) => output::line(&pretty(&self.output(&value))),
+            None => Ok(()),
+        }
+    }
+
+    /// Items, a line each.
+    async fn print(&self, mut items: Streaming<Tree, Tree>) -> Result<(), Failure> {
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|error| self.failed(error))?;
+            output::line(&self.output(&item).to_string())?;
+        }
+        Ok(())
     }
 
     /// Lines of standard input as items. What is wrong with one ends the stream, and is told.
