@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 use sinew_descriptor::{
-    Criticality, Hedge, Http, HttpBody, HttpContent, Method, Service, Statuses, Type,
+    Criticality, Hedge, Http, HttpBody, HttpContent, Method, Service, Statuses,
 };
 
 use super::{
@@ -225,9 +225,4 @@ fn pairs(pairs: &[(String, String)]) -> TokenStream {
 fn statuses((from, to): &Statuses) -> TokenStream {
     let (first, last) = (Literal::u16_unsuffixed(*from), Literal::u16_unsuffixed(*to));
     if from == to { quote!(#first) } else { quote!(#first..=#last) }
-}
-
-/// Whether a type, or one below it, is not known.
-pub(super) fn is_value(ty: &Type, service: &Service) -> bool {
-    ty.opaque(&service.types).is_some()
 }

@@ -115,11 +115,11 @@ fn one(
     if written.is_empty() {
         return (None, false);
     }
-    let needs_json = used.iter().any(|ty| methods::is_value(ty, service));
     let definitions = types.definitions(&types.reachable(used.into_iter()));
     let module = names::ident(&service.name, Case::Value, modules);
     let code = methods::service(service, &trait_ident, &written);
-    let imports = imports(&code, types.named_by_definitions());
+    let words = words(&code, types.named_by_definitions());
+    let (imports, needs_json) = (imports(&words), words.contains("Value"));
     let about = format!(" The service `{}`.", service.name);
     let module = quote! {
         #[doc = #about]
@@ -133,9 +133,14 @@ fn one(
     (Some(module), needs_json)
 }
 
-/// What the code of the trait and the definitions name and is not in every module.
-fn imports(code: &TokenStream, mut words: BTreeSet<String>) -> TokenStream {
+/// What the code of the trait and the definitions name.
+fn words(code: &TokenStream, mut words: BTreeSet<String>) -> BTreeSet<String> {
     collect(code.clone(), &mut words);
+    words
+}
+
+/// What is named and is not in every module.
+fn imports(words: &BTreeSet<String>) -> TokenStream {
     let all = [
         (
             "BTreeMap",

@@ -99,7 +99,11 @@ impl<'d> Types<'d> {
     /// # Errors
     /// Why it cannot be written, with the name of the type that is in the way.
     pub(super) fn whole(&self, ty: &Type) -> Result<TokenStream, String> {
-        for name in self.reachable([ty].into_iter()) {
+        let below = match self.refused.is_empty() {
+            true => BTreeSet::new(),
+            false => self.reachable([ty].into_iter()),
+        };
+        for name in below {
             if let Some(why) = self.refused.get(&*name) {
                 return Err(format!("the type `{name}`: {why}"));
             }

@@ -1,4 +1,5 @@
 //! The program as a person meets it: each command against a server of this process, and what is wrong with a command line.
+#![expect(clippy::unwrap_used, reason = "a test ends where something is not there")]
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +13,7 @@ use sinew::{Bytes, Mesh, Server, Status, Streaming};
 
 /// Lines of an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Line {
+struct Line {
     sku: String,
     count: u32,
     #[serde(default)]
@@ -21,20 +22,20 @@ pub struct Line {
 
 /// How an order is paid.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Payment {
+enum Payment {
     Cash,
     Card { number: String },
 }
 
 /// Why there is none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Shortage {
+struct Shortage {
     missing: u32,
 }
 
 /// Stock, and orders.
 #[sinew::service(name = "shop.Inventory")]
-pub trait Inventory {
+trait Inventory {
     /// How many there are.
     #[rpc(idempotent)]
     async fn stock(&self, sku: String) -> u64;

@@ -14,13 +14,16 @@ use sinew_core::{ids::Fingerprint, limits, sha256::Sha256};
 
 use crate::{
     service::{Method, Service},
-    types::{Body, Named, Type, Types},
+    types::{Body, Index, Named, Type, Types},
 };
 
 /// The number of bincode on the wire, which is part of what is hashed.
 const BINCODE: u8 = 1;
 
-/// The structure takes more than [`limits::CANONICAL_MAX`] bytes.
+/// So many named types inside of each other: no type of a program has them, a descriptor may.
+const DEPTH_MAX: usize = 128;
+
+/// The structure takes more than [`limits::CANONICAL_MAX`] bytes, or goes too deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooLarge;
 
@@ -95,6 +98,15 @@ fn first(digest: &[u8; 32]) -> Fingerprint {
 ///
 /// Whether values survive bincode cannot be told from structure: a method that has none in its descriptor has none.
 pub fn fingerprint(service: &Service, method: &Method) -> Option<Fingerprint> {
+    fingerprint_with(&Index::new(&service.types), service, method)
+}
+
+/// The same, for whoever asks for many methods.
+pub(crate) fn fingerprint_with(
+    types: &Index<'_>,
+    service: &Service,
+    method: &Method,
+) -> Option<Fingerprint> {
     if method.raw {
         return None;
     }
@@ -102,7 +114,6 @@ pub fn fingerprint(service: &Service, method: &Method) -> Option<Fingerprint> {
         let path = format!("{}/{}", service.name, method.name);
         return Some(vouched(&path, service.version.unwrap_or_default()));
     }
-    let types = &*service.types;
     let arguments = method.arguments.iter().map(|argument| (&*argument.name, &argument.ty));
     let all = method.arguments.iter().map(|argument| &argument.ty);
     let all = all.chain(method.input.as_ref().map(|input| &input.item));
@@ -187,6 +198,9 @@ impl<'t, T: Types + ?Sized> Writer<'t, T> {
             let steps = self.stack[at..].iter().filter(|named| !is_newtype(named)).count();
             self.count(b'^', steps);
             return Ok(());
+        }
+        if self.stack.len() >= DEPTH_MAX {
+            return Err(TooLarge);
         }
         self.stack.push(named);
         let written = self.body(&named.body);

@@ -7,9 +7,9 @@ use std::{
 
 use crate::{
     Descriptor, FORMAT,
-    canonical::fingerprint,
+    canonical::fingerprint_with,
     service::{HttpBody, HttpContent, Method, Service},
-    types::{Body, Type},
+    types::{Body, Index, Type},
 };
 
 /// A mistake.
@@ -84,12 +84,12 @@ impl Check {
                 self.add(&at, format!("`{}` is nothing but itself", named.name));
             }
         }
-        let mut names = BTreeSet::new();
+        let (mut names, index) = (BTreeSet::new(), Index::new(&service.types));
         for (n, method) in service.methods.iter().enumerate() {
             let at = format!("{at}.methods[{n}]");
             self.name(&format!("{at}.name"), &method.name, &mut names);
             self.method(&at, method, &types);
-            let is_right = match (&method.fingerprint, fingerprint(service, method)) {
+            let is_right = match (&method.fingerprint, fingerprint_with(&index, service, method)) {
                 (Some(said), Some(made)) => *said == made.to_string(),
                 _ => true,
             };

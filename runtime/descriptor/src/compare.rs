@@ -6,12 +6,14 @@
 
 use std::fmt;
 
+use sinew_core::ids::Fingerprint;
+
 use crate::{
     Descriptor,
-    canonical::{self, fingerprint},
+    canonical::{self, fingerprint_with},
     reads::unread,
     service::{Method, Service},
-    types::Type,
+    types::{Index, Type},
 };
 
 /// Which roll-out works. From the best to the worst.
@@ -126,11 +128,14 @@ fn added(element: String, what: &str) -> Change {
 }
 
 fn services(old: &Service, new: &Service, changes: &mut Vec<Change>) {
+    let (old_types, new_types) = (Index::new(&old.types), Index::new(&new.types));
     for method in &old.methods {
         let element = format!("{}/{}", old.name, method.name);
         match new.methods.iter().find(|later| later.name == method.name) {
             Some(later) => {
-                Methods { element, old: (old, method), new: (new, later), changes }.compare();
+                let old = Side { service: old, method, types: &old_types };
+                let new = Side { service: new, method: later, types: &new_types };
+                Methods { element, old, new, changes }.compare();
             }
             None => changes.push(Change {
                 element,
@@ -150,14 +155,47 @@ fn services(old: &Service, new: &Service, changes: &mut Vec<Change>) {
     }
 }
 
-struct Methods<'d> {
-    element: String,
-    old: (&'d Service, &'d Method),
-    new: (&'d Service, &'d Method),
-    changes: &'d mut Vec<Change>,
+/// One version of a method.
+#[derive(Clone, Copy)]
+struct Side<'d> {
+    service: &'d Service,
+    method: &'d Method,
+    types: &'d Index<'d>,
 }
 
-impl Methods<'_> {
+impl Side<'_> {
+    /// Its types in order: arguments, input items, value, error.
+    fn all(&self) -> impl Iterator<Item = &Type> {
+        let arguments = self.method.arguments.iter().map(|argument| &argument.ty);
+        let input = self.method.input.iter().map(|input| &input.item);
+        arguments.chain(input).chain([&self.method.output]).chain(&self.method.error)
+    }
+
+    /// What stands for the structure of its types, whether it is vouched for or not.
+    fn structure(&self) -> Option<Fingerprint> {
+        let service = Service { version: None, types: Vec::new(), ..self.service.clone() };
+        let method = Method { trust_layout: false, ..self.method.clone() };
+        fingerprint_with(self.types, &service, &method)
+    }
+
+    /// The types as bincode sees them, without names.
+    fn layout(&self) -> Option<Vec<Vec<u8>>> {
+        self.all().map(|ty| canonical::layout(ty, self.types).ok()).collect()
+    }
+
+    fn is_vouched(&self) -> bool {
+        self.service.version.is_some() || self.method.trust_layout
+    }
+}
+
+struct Methods<'c, 'd> {
+    element: String,
+    old: Side<'d>,
+    new: Side<'d>,
+    changes: &'c mut Vec<Change>,
+}
+
+impl<'d> Methods<'_, 'd> {
     fn add(&mut self, at: &str, what: impl Into<String>, fails: (bool, bool)) {
         self.changes.push(Change {
             element: self.element.clone(),
@@ -170,7 +208,7 @@ impl Methods<'_> {
     }
 
     fn compare(&mut self) {
-        let (old, new) = (self.old.1, self.new.1);
+        let (old, new) = (self.old.method, self.new.method);
         if old.streams != new.streams {
             return self.add("", "one side streams now, or does no more", (true, true));
         }
@@ -181,11 +219,9 @@ impl Methods<'_> {
         if old.raw {
             return;
         }
-        let vouched =
-            |service: &Service, method: &Method| service.version.is_some() || method.trust_layout;
         let same = old.fingerprint.is_some() && old.fingerprint == new.fingerprint;
-        let is_vouched = vouched(self.old.0, old) && vouched(self.new.0, new);
-        if same && is_vouched && layout(self.old) != layout(self.new) {
+        let is_vouched = self.old.is_vouched() && self.new.is_vouched();
+        if same && is_vouched && self.old.layout() != self.new.layout() {
             let what = "the types changed and the method is vouched for under the same name and version: \
                         bincode would read other values than were written; raise the `version`";
             return self.add("", what, (true, true));
@@ -201,7 +237,7 @@ impl Methods<'_> {
         let before = self.changes.len();
         self.arguments();
         self.answers();
-        if self.changes.len() == before && structure(self.old) != structure(self.new) {
+        if self.changes.len() == before && self.old.structure() != self.new.structure() {
             let what = "its types differ in form and read each other by names; calls between the two go as MessagePack";
             self.add("", what, (false, false));
         }
@@ -209,11 +245,8 @@ impl Methods<'_> {
 
     /// What cannot be compared.
     fn unseen(&mut self) {
-        for (service, method) in [self.old, self.new] {
-            let all = method.arguments.iter().map(|argument| &argument.ty);
-            let all = all.chain(method.input.iter().map(|input| &input.item));
-            let mut all = all.chain([&method.output]).chain(&method.error);
-            if let Some(why) = all.find_map(|ty| ty.opaque(&service.types)) {
+        for side in [self.old, self.new] {
+            if let Some(why) = side.all().find_map(|ty| ty.opaque(side.types)) {
                 self.changes.push(Change {
                     element: self.element.clone(),
                     at: String::new(),
@@ -229,7 +262,7 @@ impl Methods<'_> {
 
     /// What is said of a method and changes nothing on the wire.
     fn attributes(&mut self) {
-        let (old, new) = (self.old.1, self.new.1);
+        let (old, new) = (self.old.method, self.new.method);
         if old.idempotent && !new.idempotent {
             let what = "it is no more idempotent; clients of the old version still repeat it";
             self.add("", what, (true, false));
@@ -249,12 +282,12 @@ impl Methods<'_> {
             let (client, server) =
                 if is_old_client { (self.old, self.new) } else { (self.new, self.old) };
             let fails = (is_old_client, !is_old_client);
-            for argument in &server.1.arguments {
-                let written = client.1.arguments.iter().find(|one| one.name == argument.name);
+            for argument in &server.method.arguments {
+                let written = client.method.arguments.iter().find(|one| one.name == argument.name);
                 let at = format!("argument {}", argument.name);
                 match written {
                     Some(written) => {
-                        let types = (&*client.0.types, &*server.0.types);
+                        let types = (client.types, server.types);
                         self.reads(&at, (&written.ty, types.0), (&argument.ty, types.1), fails);
                     }
                     None if argument.optional => {
@@ -270,15 +303,16 @@ impl Methods<'_> {
                     }
                 }
             }
-            let known = |name: &str| server.1.arguments.iter().any(|one| one.name == name);
-            for argument in client.1.arguments.iter().filter(|argument| !known(&argument.name)) {
+            let known = |name: &str| server.method.arguments.iter().any(|one| one.name == name);
+            for argument in client.method.arguments.iter().filter(|argument| !known(&argument.name))
+            {
                 self.note(
                     &format!("argument {}", argument.name),
                     "only one side has it, and the other passes it over",
                 );
             }
-            if let (Some(sent), Some(read)) = (&client.1.input, &server.1.input) {
-                let types = (&*client.0.types, &*server.0.types);
+            if let (Some(sent), Some(read)) = (&client.method.input, &server.method.input) {
+                let types = (client.types, server.types);
                 self.reads("input item", (&sent.item, types.0), (&read.item, types.1), fails);
             }
         }
@@ -289,10 +323,10 @@ impl Methods<'_> {
             let (client, server) =
                 if is_old_client { (self.old, self.new) } else { (self.new, self.old) };
             let fails = (is_old_client, !is_old_client);
-            let types = (&*server.0.types, &*client.0.types);
-            let output = ((&server.1.output, types.0), (&client.1.output, types.1));
+            let types = (server.types, client.types);
+            let output = ((&server.method.output, types.0), (&client.method.output, types.1));
             self.reads("output", output.0, output.1, fails);
-            match (&server.1.error, &client.1.error) {
+            match (&server.method.error, &client.method.error) {
                 (Some(sent), Some(read)) => {
                     self.reads("error", (sent, types.0), (read, types.1), fails);
                 }
@@ -308,8 +342,8 @@ impl Methods<'_> {
     fn reads(
         &mut self,
         at: &str,
-        from: (&Type, &[crate::Named]),
-        to: (&Type, &[crate::Named]),
+        from: (&'d Type, &'d Index<'d>),
+        to: (&'d Type, &'d Index<'d>),
         fails: (bool, bool),
     ) {
         for unread in unread(from, to) {
@@ -335,19 +369,4 @@ impl Methods<'_> {
             self.add(at, what, (false, false));
         }
     }
-}
-
-/// What stands for the structure of a method's types, whether it is vouched for or not.
-fn structure((service, method): (&Service, &Method)) -> Option<sinew_core::ids::Fingerprint> {
-    let plain = Service { version: None, ..service.clone() };
-    let plain_method = Method { trust_layout: false, ..method.clone() };
-    fingerprint(&plain, &plain_method)
-}
-
-/// The types of a method as bincode sees them, without names.
-fn layout((service, method): (&Service, &Method)) -> Option<Vec<Vec<u8>>> {
-    let all = method.arguments.iter().map(|argument| &argument.ty);
-    let all = all.chain(method.input.iter().map(|input| &input.item));
-    let all = all.chain([&method.output]).chain(&method.error);
-    all.map(|ty| canonical::layout(ty, &*service.types).ok()).collect()
 }

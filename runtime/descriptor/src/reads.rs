@@ -5,7 +5,12 @@
 //! them; structs are maps; what a reader does not know is passed over; what it misses must be optional; a variant is its
 //! name, or a map of its name to its content.
 
-use crate::types::{Body, Field, Named, Type, Types as _, Variant};
+use std::collections::BTreeSet;
+
+use crate::types::{Body, Field, Index, Named, Type, Variant};
+
+/// So many types inside of each other: no type of a program has them, a descriptor may.
+const DEPTH_MAX: usize = 128;
 
 /// Something that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +21,22 @@ pub(crate) struct Unread {
 }
 
 /// What `to` cannot read of what `from` writes; empty where it reads everything.
-pub(crate) fn unread(from: (&Type, &[Named]), to: (&Type, &[Named])) -> Vec<Unread> {
-    let mut reading = Reading { from: from.1, to: to.1, seen: Vec::new(), found: Vec::new() };
+pub(crate) fn unread<'d>(
+    from: (&'d Type, &'d Index<'d>),
+    to: (&'d Type, &'d Index<'d>),
+) -> Vec<Unread> {
+    let mut reading =
+        Reading { from: from.1, to: to.1, seen: BTreeSet::new(), depth: 0, found: Vec::new() };
     reading.ty("", from.0, to.0);
     reading.found
 }
 
 struct Reading<'d> {
-    from: &'d [Named],
-    to: &'d [Named],
+    from: &'d Index<'d>,
+    to: &'d Index<'d>,
     /// Pairs that are being read, or were: a type may contain itself.
-    seen: Vec<(&'d str, &'d str)>,
+    seen: BTreeSet<(&'d str, &'d str)>,
+    depth: usize,
     found: Vec<Unread>,
 }
 
@@ -37,11 +47,11 @@ enum Bare<'d> {
     Missing,
 }
 
-fn bare<'d>(mut ty: &'d Type, types: &'d [Named]) -> Bare<'d> {
+fn bare<'d>(mut ty: &'d Type, types: &Index<'d>) -> Bare<'d> {
     // A circle of newtypes is no type.
     for _ in 0..=types.len() {
         match ty {
-            Type::Named(name) => match types.named(name) {
+            Type::Named(name) => match types.find(name) {
                 Some(Named { body: Body::Newtype(inner), .. }) => ty = inner,
                 Some(named) => return Bare::Named(named),
                 None => return Bare::Missing,
@@ -58,12 +68,20 @@ impl<'d> Reading<'d> {
     }
 
     fn ty(&mut self, at: &str, from: &'d Type, to: &'d Type) {
-        if let (Type::Named(from), Type::Named(to)) = (from, to) {
-            if self.seen.contains(&(from, to)) {
-                return;
-            }
-            self.seen.push((from, to));
+        if let (Type::Named(from), Type::Named(to)) = (from, to)
+            && !self.seen.insert((from, to))
+        {
+            return;
         }
+        if self.depth >= DEPTH_MAX {
+            return self.add(at, "the types go too deep to be compared");
+        }
+        self.depth += 1;
+        self.both(at, from, to);
+        self.depth -= 1;
+    }
+
+    fn both(&mut self, at: &str, from: &'d Type, to: &'d Type) {
         match (bare(from, self.from), bare(to, self.to)) {
             (Bare::Type(from), Bare::Type(to)) => self.types(at, from, to),
             (Bare::Named(from), Bare::Named(to)) => self.bodies(at, &from.body, &to.body, to),

@@ -1,5 +1,7 @@
 //! The structure of types, as serde shows it to a format that carries no names of its own.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 /// A type where it stands.
@@ -134,39 +136,67 @@ impl Types for [Named] {
     }
 }
 
+/// Named types, found without looking at all of them.
+#[derive(Debug)]
+pub(crate) struct Index<'d>(BTreeMap<&'d str, &'d Named>);
+
+impl<'d> Index<'d> {
+    pub(crate) fn new(types: &'d [Named]) -> Self {
+        Self(types.iter().map(|named| (&*named.name, named)).collect())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&'d Named> {
+        self.0.get(name).copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Types for Index<'_> {
+    fn named(&self, name: &str) -> Option<&Named> {
+        self.find(name)
+    }
+}
+
 impl Type {
-    /// The first reason why something below it cannot be seen.
-    pub fn opaque<'t>(&'t self, types: &'t [Named]) -> Option<&'t str> {
-        let mut seen = Vec::new();
-        opaque(self, types, &mut seen)
+    /// A reason why something below it cannot be seen, if there is one.
+    pub(crate) fn opaque<'t>(&'t self, types: &Index<'t>) -> Option<&'t str> {
+        let (mut open, mut seen) = (vec![self], BTreeSet::new());
+        while let Some(ty) = open.pop() {
+            match ty {
+                Type::Opaque(why) => return Some(why),
+                Type::Option(inner) | Type::List(inner) => open.push(inner),
+                Type::Map(key, value) => open.extend([&**key, &**value]),
+                Type::Tuple(parts) => open.extend(parts),
+                Type::Named(name) if seen.insert(&**name) => {
+                    let body = types.find(name).map(|named| &named.body);
+                    body.into_iter().for_each(|body| body.parts(&mut open));
+                }
+                _ => {}
+            }
+        }
+        None
     }
 }
 
-fn opaque<'t>(ty: &'t Type, types: &'t [Named], seen: &mut Vec<&'t str>) -> Option<&'t str> {
-    match ty {
-        Type::Opaque(why) => Some(why),
-        Type::Option(inner) | Type::List(inner) => opaque(inner, types, seen),
-        Type::Map(key, value) => opaque(key, types, seen).or_else(|| opaque(value, types, seen)),
-        Type::Tuple(parts) => parts.iter().find_map(|part| opaque(part, types, seen)),
-        Type::Named(name) if !seen.contains(&name.as_str()) => {
-            seen.push(name);
-            opaque_body(&types.named(name)?.body, types, seen)
-        }
-        _ => None,
-    }
-}
-
-fn opaque_body<'t>(body: &'t Body, types: &'t [Named], seen: &mut Vec<&'t str>) -> Option<&'t str> {
-    match body {
-        Body::Unit => None,
-        Body::Newtype(inner) => opaque(inner, types, seen),
-        Body::Tuple(parts) => parts.iter().find_map(|part| opaque(part, types, seen)),
-        Body::Struct(fields) => {
-            let mut fields = fields.iter().filter(|field| !field.alias);
-            fields.find_map(|field| opaque(&field.ty, types, seen))
-        }
-        Body::Enum(variants) => {
-            variants.iter().find_map(|variant| opaque_body(&variant.body, types, seen))
+impl Body {
+    /// The types that stand in it.
+    fn parts<'t>(&'t self, out: &mut Vec<&'t Type>) {
+        match self {
+            Self::Unit => {}
+            Self::Newtype(inner) => out.push(inner),
+            Self::Tuple(parts) => out.extend(parts),
+            Self::Struct(fields) => {
+                out.extend(fields.iter().filter(|field| !field.alias).map(|field| &field.ty));
+            }
+            // A variant is no enum itself.
+            Self::Enum(variants) => {
+                let bodies = variants.iter().map(|variant| &variant.body);
+                let bodies = bodies.filter(|body| !matches!(body, Self::Enum(_)));
+                bodies.for_each(|body| body.parts(out));
+            }
         }
     }
 }

@@ -115,6 +115,7 @@ mod tests {
             ("runtime/src/identity/mod.rs", "use rustls::X; use rcgen::X;"),
             ("runtime/src/codec/mod.rs", "use bincode::config;"),
             ("codegen/src/parse/mod.rs", "use syn::ItemTrait;"),
+            ("codegen/src/generate/rust.rs", "use syn::File;"),
             ("runtime/src/discovery/dns.rs", "use hickory_resolver::X;"),
             ("runtime/bridge/src/connection/tls.rs", "use tokio_rustls::X;"),
             ("runtime/bridge/src/answer/content.rs", "use flate2::X; use hyper::X;"),

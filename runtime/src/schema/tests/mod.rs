@@ -1,6 +1,7 @@
 //! Which types are fit for bincode, why others are not, and what a fingerprint sees.
 
 mod changes;
+mod described;
 mod fit;
 mod unfit;
 
