@@ -1,7 +1,7 @@
 //! Calls of services whose trait is not at hand: by name, with values that serde writes.
 //!
 //! # Why
-//! A tool knows a service by its [descriptor](crate::descriptor) alone. Its calls go through the same pipeline as a
+//! A tool knows a service by its [descriptor] alone. Its calls go through the same pipeline as a
 //! generated client's, and as MessagePack with named fields, which any build of the service reads.
 //!
 //! ```no_run
