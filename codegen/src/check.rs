@@ -2,7 +2,7 @@
 //!
 //! A mistake takes as little away as it can: a method whose name is wrong is still there to be called.
 
-mod http;
+pub(crate) mod http;
 
 use crate::{
     messages,

@@ -132,6 +132,7 @@ fn what_rust_cannot_say_is_refused_by_name() {
 fn what_makes_no_sense_is_told_with_its_place() {
     let good = described(&json!("u8"), &json!([]));
     let deep = format!("{}\"u8\"{}", "{\"option\":".repeat(500), "}".repeat(500));
+    let shallow = format!("{}\"u8\"{}", "{\"option\":".repeat(30), "}".repeat(30));
     let method = |more: Value| {
         let mut value: Value = serde_json::from_str(&good).unwrap();
         value["services"][0]["methods"][0]
@@ -151,6 +152,7 @@ fn what_makes_no_sense_is_told_with_its_place() {
         ),
         (good.replace("\"u8\"", "\"u9\""), "unknown variant `u9`"),
         (good.replace("\"u8\"", &deep), "recursion limit"),
+        (good.replace("\"u8\"", &shallow), "more than 24 types in each other"),
         (
             good.replace("\"u8\"", "{\"named\":\"X\"}"),
             "services[0].methods[0].output: there is no type `X`",

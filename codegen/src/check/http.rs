@@ -12,7 +12,7 @@ use crate::{
 
 /// What the bridge writes itself, or what belongs to a connection (RFC 9110, 7.6.1). The bridge has the same list for
 /// metadata; a macro cannot depend on it, and a test compares the two.
-const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     "accept-encoding",
     "baggage",
     "connection",

@@ -13,6 +13,7 @@
 mod graph;
 mod methods;
 mod names;
+pub mod openapi;
 mod package;
 mod read;
 mod rust;

@@ -54,6 +54,21 @@ pub(super) fn exact(name: &str) -> Option<Ident> {
     (is_word && !NEVER.contains(&name)).then(|| raw(name))
 }
 
+/// A name on the wire out of a title.
+pub(super) fn wire_name(title: &str) -> String {
+    let words = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let name = words.collect::<Vec<_>>().join("-");
+    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        true => name,
+        false => format!("Service-{name}").trim_end_matches('-').to_owned(),
+    }
+}
+
+/// What the trait of a service is called that has this name on the wire.
+pub(super) fn trait_name(name: &str) -> String {
+    ident(name, Case::Type, &mut BTreeSet::new()).to_string()
+}
+
 /// `type` as `r#type`.
 fn raw(word: &str) -> Ident {
     rust::identifier(word).unwrap_or_else(|| Ident::new_raw(word, Span::call_site()))

@@ -250,7 +250,9 @@ impl<'d> Types<'d> {
             let is_absent = is_unseen || field.optional && !matches!(field.ty, Type::Option(_));
             let default =
                 (is_absent && self.graph.type_has_default(&field.ty)).then(|| quote!(default));
-            let said: Vec<_> = rename.into_iter().chain(default).collect();
+            let omitted = (field.omitted && matches!(field.ty, Type::Option(_)))
+                .then(|| quote!(default, skip_serializing_if = "Option::is_none"));
+            let said: Vec<_> = rename.into_iter().chain(default).chain(omitted).collect();
             let serde = (!said.is_empty()).then(|| quote!(#[serde(#(#said),*)]));
             all.push(quote!(#serde #visibility #ident: #ty));
         }

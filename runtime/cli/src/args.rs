@@ -45,7 +45,8 @@ Examples:
 Examples:
   sinew generate shop.Inventory --output src/inventory.rs     a module, from a running server
   sinew generate inventory.json --package ../inventory-client  a whole crate, from a descriptor
-  sinew generate inventory.json --output src/inventory.rs --check   exit code 1 where it is stale")]
+  sinew generate inventory.json --output src/inventory.rs --check   exit code 1 where it is stale
+  sinew generate openapi.json --output src/pets.rs             from an OpenAPI document, for sinew-bridge")]
     Generate(Generate),
     /// Compares two versions: which roll-out works, and why not.
     #[command(after_help = "\
@@ -97,7 +98,7 @@ pub(crate) struct Call {
 
 #[derive(Debug, Group)]
 pub(crate) struct Generate {
-    /// A descriptor file, `-` for standard input, or `SERVICE`, or `SERVICE@TARGET`.
+    /// A descriptor file, an OpenAPI document, `-` for standard input, or `SERVICE`, or `SERVICE@TARGET`.
     pub(crate) source: String,
     /// The file to write; default: standard output.
     #[arg(long, short, conflicts_with = "package")]

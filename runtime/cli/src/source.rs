@@ -4,7 +4,9 @@ use std::io::Read as _;
 
 use sinew::{CallOptions, Mesh, descriptor::Descriptor, dynamic::DynamicClient};
 
-use crate::output::Failure;
+use sinew_codegen::generate::openapi;
+
+use crate::output::{self, Failure};
 
 /// How long a server may take to say what it is.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -28,6 +30,14 @@ pub(crate) async fn descriptor(source: &str) -> Result<Descriptor, Failure> {
         })?;
         return Ok(Descriptor::new(vec![one]));
     };
+    if openapi::is_openapi(&text) {
+        let imported = openapi::import(&text, None)
+            .map_err(|why| Failure::cannot(format!("{source} is no OpenAPI document:\n{why}")))?;
+        for refusal in &imported.refused {
+            output::note(&format!("not read: {refusal}"));
+        }
+        return Ok(imported.descriptor);
+    }
     sinew_codegen::generate::read(&text)
         .map_err(|why| Failure::cannot(format!("{source} is no descriptor:\n{why}")))
 }

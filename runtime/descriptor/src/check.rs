@@ -30,7 +30,7 @@ impl fmt::Display for Problem {
 impl Descriptor {
     /// Every mistake in it; none where it can be used.
     pub fn check(&self) -> Vec<Problem> {
-        let mut check = Check { problems: Vec::new() };
+        let mut check = Check { problems: Vec::new(), depth: 0 };
         if self.format != FORMAT {
             let what = format!("format {} is not known; this build reads {FORMAT}", self.format);
             check.add("sinew_descriptor", what);
@@ -46,8 +46,12 @@ impl Descriptor {
     }
 }
 
+/// How deep types may stand in each other without a name. Whoever writes Rust of them goes as deep.
+const DEPTH_MAX: usize = 24;
+
 struct Check {
     problems: Vec<Problem>,
+    depth: usize,
 }
 
 impl Check {
@@ -59,7 +63,14 @@ impl Check {
     fn name<'d>(&mut self, at: &str, name: &'d str, names: &mut BTreeSet<&'d str>) {
         if name.is_empty() {
             self.add(at, "a name cannot be empty");
-        } else if !names.insert(name) {
+        } else {
+            self.word(at, name, names);
+        }
+    }
+
+    /// A name of a field or a variant, which no other beside it has. In JSON it may be empty.
+    fn word<'d>(&mut self, at: &str, name: &'d str, names: &mut BTreeSet<&'d str>) {
+        if !names.insert(name) {
             self.add(at, format!("`{name}` is there twice"));
         }
     }
@@ -172,6 +183,16 @@ impl Check {
     }
 
     fn ty(&mut self, at: &str, ty: &Type, types: &Bodies<'_>) {
+        if self.depth >= DEPTH_MAX {
+            self.add(at, format!("more than {DEPTH_MAX} types in each other; give one a name"));
+            return;
+        }
+        self.depth += 1;
+        self.within(at, ty, types);
+        self.depth -= 1;
+    }
+
+    fn within(&mut self, at: &str, ty: &Type, types: &Bodies<'_>) {
         match ty {
             Type::Option(inner) => self.ty(&format!("{at}.option"), inner, types),
             Type::List(inner) => self.ty(&format!("{at}.list"), inner, types),
@@ -202,7 +223,7 @@ impl Check {
             Body::Struct(fields) => {
                 for (n, field) in fields.iter().enumerate() {
                     let at = format!("{at}.struct[{n}]");
-                    self.name(&format!("{at}.name"), &field.name, &mut names);
+                    self.word(&format!("{at}.name"), &field.name, &mut names);
                     self.ty(&format!("{at}.type"), &field.ty, types);
                 }
             }
@@ -212,7 +233,7 @@ impl Check {
             Body::Enum(variants) => {
                 for (n, variant) in variants.iter().enumerate() {
                     let at = format!("{at}.enum[{n}]");
-                    self.name(&format!("{at}.name"), &variant.name, &mut names);
+                    self.word(&format!("{at}.name"), &variant.name, &mut names);
                     self.body(&format!("{at}.body"), &variant.body, types, true);
                     if variant.alias && n == 0 {
                         self.add(&format!("{at}.alias"), "there is no variant before it");

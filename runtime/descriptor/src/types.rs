@@ -101,6 +101,10 @@ pub struct Field {
     /// Whether it is another name (`#[serde(alias)]`) under which a field of this struct is read, and never written.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub alias: bool,
+    /// Whether it is left out of what is written where it is `None` (`skip_serializing_if`), as others want of their JSON.
+    /// bincode cannot carry such a type; nothing that sinew learns by itself says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub omitted: bool,
 }
 
 /// A variant of an enum.

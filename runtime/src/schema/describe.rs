@@ -145,7 +145,8 @@ impl<'c, 's> Gather<'c, 's> {
                     // What stands behind another name stands behind the first.
                     let ty = if field.alias { Type::Unit } else { self.place(field.place) };
                     let optional = field.optional.unwrap_or(matches!(ty, Type::Option(_)));
-                    Field { name: field.name.to_owned(), ty, optional, alias: field.alias }
+                    let (name, alias) = (field.name.to_owned(), field.alias);
+                    Field { name, ty, optional, alias, omitted: false }
                 });
                 Body::Struct(fields.collect())
             }
