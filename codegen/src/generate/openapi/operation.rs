@@ -110,7 +110,7 @@ impl<'d> Operations<'d> {
         };
         let parameters = self.parameters(item, operation)?;
         self.places(path, &parameters, name, &mut http, &mut arguments)?;
-        self.body(operation, &parameters, verb, name, &mut http, &mut arguments)?;
+        self.body(operation, &parameters, name, &mut http, &mut arguments)?;
         self.folded(name, &mut http, &mut arguments);
         let (mut output, error) = self.answers(operation, name, &mut http);
         if verb == "head" {
@@ -249,7 +249,6 @@ impl<'d> Operations<'d> {
         &mut self,
         operation: &'d Value,
         parameters: &[Parameter<'d>],
-        verb: &str,
         name: &str,
         http: &mut Http,
         arguments: &mut Arguments,
@@ -259,10 +258,10 @@ impl<'d> Operations<'d> {
             Version::Three => self.body_of_three(operation, name)?,
         };
         let Some((kind, ty)) = found else { return Ok(()) };
-        if !matches!(verb, "post" | "put" | "patch") {
+        if !matches!(&*http.verb, "post" | "put" | "patch") {
             return Err(format!(
                 "{} has a body, of which HTTP does not say what it means",
-                verb.to_uppercase()
+                http.verb.to_uppercase()
             ));
         }
         // Without a body there would be `null`, which is another thing.
