@@ -58,12 +58,13 @@ fn lines(body: &[u8], is_text: bool) -> Option<Vec<String>> {
 
 /// The data of the events, after the standard's own words: fields of lines, an event at each blank one.
 fn events(body: &[u8]) -> Option<Vec<String>> {
-    let text = std::str::from_utf8(body).ok()?;
+    // What follows the last end of a line is no line, and is not looked at.
+    let ends = body.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+    let text = std::str::from_utf8(&body[..ends.map_or(0, |end| end + 1)]).ok()?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let (mut items, mut data) = (Vec::new(), Vec::new());
-    // What follows the last end of a line is no line.
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let whole = text.strip_suffix('\n').unwrap_or(&text);
     for line in whole.split('\n') {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         match field {

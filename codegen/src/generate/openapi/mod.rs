@@ -16,6 +16,8 @@
 mod operation;
 mod schema;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
 use sinew_descriptor::{Descriptor, Service};
 
@@ -61,8 +63,10 @@ pub fn import(json: &str, name: Option<&str>) -> Result<Imported, Unreadable> {
     let mut operations =
         Operations { document, version, schemas: Schemas::new(document), refused: Vec::new() };
     let (mut methods, mut count) = (Vec::new(), 0);
-    let mut taken = std::collections::BTreeSet::new();
-    for (path, item) in paths {
+    let mut taken = BTreeSet::new();
+    // Whether a build of serde_json keeps the order of a document is not ours to say: the text must not depend on it.
+    let sorted: BTreeMap<_, _> = paths.iter().collect();
+    for (path, item) in sorted {
         let item = document.resolved(item).unwrap_or(item);
         for verb in VERBS {
             if let Some(operation) = item.get(*verb).filter(|operation| operation.is_object()) {

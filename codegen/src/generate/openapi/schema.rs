@@ -169,6 +169,7 @@ impl<'d> Schemas<'d> {
     fn fields(&mut self, schema: &'d Value, name: &str, depth: usize) -> Vec<Field> {
         let (mut properties, mut required) = (Vec::new(), BTreeSet::new());
         properties_of(schema, self.document, 0, &mut properties, &mut required);
+        properties.sort_by_key(|(name, _)| *name);
         let mut fields: Vec<Field> = Vec::new();
         for (property, schema) in properties {
             let hint = format!("{name}_{property}");
