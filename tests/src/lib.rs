@@ -15,6 +15,7 @@
 //!   load        calls beside a test, of which none may fail          dns     a real name server
 //!   relay       a bad network between two of them
 //!   legacy      a server of HTTP, by hand
+//!   generated   clients made of what servers say of themselves           port    for servers of other programs
 //!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
 //! ```
 //!
@@ -44,7 +45,29 @@ pub mod sim;
 pub mod versions;
 pub mod wait;
 
-use std::{fmt, future::Future, pin::Pin};
+use std::{
+    fmt,
+    future::Future,
+    io::{self, Write as _},
+    pin::Pin,
+    process::ExitCode,
+};
+
+/// Whether a program was called with `--json`, for those that take nothing else.
+///
+/// # Errors
+/// Another command line, which it has told about: the exit code.
+pub fn asks_for_json(program: &str) -> Result<bool, ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match &*arguments {
+        [] => Ok(false),
+        [one] if one == "--json" => Ok(true),
+        _ => {
+            let _ = writeln!(io::stderr(), "usage: {program} [--json]");
+            Err(ExitCode::from(2))
+        }
+    }
+}
 
 /// A future whose type has no name, as interceptors of a test return it.
 pub type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;

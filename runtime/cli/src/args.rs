@@ -91,7 +91,7 @@ pub(crate) struct Call {
     /// Calls so often, one after the other, and prints how long that took. Not for streams.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) repeat: Option<u64>,
-    /// Prints where each attempt went, and why.
+    /// Where the call fails, prints where each attempt went, and why.
     #[arg(long)]
     pub(crate) explain: bool,
 }

@@ -26,7 +26,6 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    // A reader that has seen enough ends the program, like any other of a pipe.
     let args = Args::parse();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -8,18 +8,13 @@ use std::{
     process::ExitCode,
 };
 
-use sinew_tests::{generated, versions};
+use sinew_tests::{asks_for_json, generated, versions};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_json = match &*arguments {
-        [] => false,
-        [one] if one == "--json" => true,
-        _ => {
-            let _ = writeln!(io::stderr(), "usage: generate [--json]");
-            return ExitCode::from(2);
-        }
+    let is_json = match asks_for_json("generate") {
+        Ok(is_json) => is_json,
+        Err(code) => return code,
     };
     let trips = match generated::round_trips().await {
         Ok(trips) => trips,

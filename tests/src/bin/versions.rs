@@ -8,18 +8,16 @@ use std::{
     process::ExitCode,
 };
 
-use sinew_tests::versions::{Report, UNDETECTABLE, run};
+use sinew_tests::{
+    asks_for_json,
+    versions::{Report, UNDETECTABLE, run},
+};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_json = match &*arguments {
-        [] => false,
-        [one] if one == "--json" => true,
-        _ => {
-            let _ = writeln!(io::stderr(), "usage: versions [--json]");
-            return ExitCode::from(2);
-        }
+    let is_json = match asks_for_json("versions") {
+        Ok(is_json) => is_json,
+        Err(code) => return code,
     };
     let report = run().await;
     if tell(&report, is_json).is_err() || !report.is_sound() {
