@@ -11,8 +11,13 @@
 //! sinew::test::wire_safe::<InventoryClient>().unwrap();
 //! ```
 
+#[cfg(feature = "json")]
+mod checked_in;
+
 use std::fmt;
 
+#[cfg(feature = "json")]
+pub use self::checked_in::{Outdated, checked_in};
 use crate::{call::types::Types, mesh::ServiceClient};
 
 /// Checks that every method of a service rides bincode where its two ends were built from the same types.

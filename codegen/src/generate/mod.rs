@@ -10,6 +10,7 @@
 //! 2. What cannot be written is refused by name, method by method; the rest of the service is still written.
 //! 3. Types that no written method needs are not written.
 
+mod build;
 mod graph;
 mod methods;
 mod names;
@@ -28,6 +29,7 @@ use sinew_descriptor::{Descriptor, Service};
 use names::Case;
 use types::{Types, method_types};
 
+pub use build::{NotBuilt, build};
 pub use package::{Dependency, Package, package};
 pub use read::{Unreadable, read};
 

@@ -20,6 +20,8 @@ mod check;
 mod compare;
 mod reads;
 mod service;
+#[cfg(feature = "json")]
+mod text;
 mod types;
 
 pub use check::Problem;
@@ -28,6 +30,8 @@ pub use service::{
     Argument, Criticality, Hedge, Http, HttpBody, HttpContent, Input, Method, Service, Statuses,
     Streams,
 };
+#[cfg(feature = "json")]
+pub use text::Unreadable;
 pub use types::{Body, Field, Named, Type, Types, Variant};
 
 use serde::{Deserialize, Serialize};

@@ -20,9 +20,8 @@ pub(crate) async fn run(args: Describe, json: bool) -> Result<(), Failure> {
         }
     }
     if json {
-        let text = serde_json::to_string_pretty(&descriptor)
-            .map_err(|why| Failure::cannot(why.to_string()))?;
-        return output::line(&text);
+        let text = descriptor.to_json().map_err(|why| Failure::cannot(why.to_string()))?;
+        return output::line(text.trim_end());
     }
     for service in &descriptor.services {
         print(service)?;
