@@ -33,6 +33,11 @@ fn tools() -> PathBuf {
     target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("tools")
 }
 
+/// The Python that has the packages of the services here, and a validator of JSON Schema.
+pub fn python() -> Option<PathBuf> {
+    find("python", "kinto and jsonschema (pip)", &[tools().join("legacy/bin/python")])
+}
+
 /// The first of these programs that is there, or a line that says what to install.
 fn find(name: &str, install: &str, places: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
