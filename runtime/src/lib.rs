@@ -86,6 +86,7 @@ pub use crate::{
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},
     },
+    discovery::Listing,
     error::{CallError, Decision, Explanation, Fault, Happening, Relay, Status},
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Next, Request, Response},
