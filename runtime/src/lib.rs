@@ -88,7 +88,10 @@ pub use crate::{
     },
     discovery::Listing,
     error::{CallError, Decision, Explanation, Fault, Happening, Relay, Status},
-    identity::{Identity, IdentityError},
+    identity::{
+        DevelopmentAuthority, DevelopmentCa, DevelopmentLeaf, DevelopmentStanding, Identity,
+        IdentityError,
+    },
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient, describe},
     metrics::Metrics,
