@@ -87,7 +87,7 @@ pub use crate::{
         types::{CodecCounts, codec_counts},
     },
     discovery::Listing,
-    error::{CallError, Decision, Explanation, Fault, Happening, Relay, Status},
+    error::{Account, CallError, Decision, Explanation, Fault, Happening, Pick, Relay, Status},
     identity::{
         DevelopmentAuthority, DevelopmentCa, DevelopmentLeaf, DevelopmentStanding, Identity,
         IdentityError,
