@@ -14,7 +14,8 @@ use crate::{
     call::{failure::Failure, types::Types},
     client::{Channel, ClientCore, Discovery, Target},
     discovery::{
-        About, EndpointsFile, Entry, Fixed, LastGood, Local, Place, Source, Sources, check_zone,
+        About, EndpointsFile, Entry, Fixed, LastGood, Listing, Local, Place, Source, Sources,
+        check_zone, listed,
     },
     dynamic::DynamicClient,
     error::{Decision, Status},
@@ -99,6 +100,14 @@ pub enum MeshError {
         /// As it was given.
         target: String,
         /// What is wrong with it, and what to write instead.
+        problem: String,
+    },
+    /// What a target lists is not known.
+    #[error("`{target}` lists nothing: {problem}")]
+    Unlisted {
+        /// As it was given.
+        target: String,
+        /// Why.
         problem: String,
     },
     /// The id of a server is no SPIFFE id.
@@ -211,6 +220,34 @@ impl Mesh {
         let metrics = Arc::clone(&self.0.metrics);
         let about = About { zone: self.0.zone.clone(), ..About::default() };
         ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about, metrics)
+    }
+
+    /// Whoever announces a service on this machine where this mesh looks for others, by the name of the service; nobody
+    /// where it looks for none. Reads files, so call it from where blocking is allowed.
+    ///
+    /// # Errors
+    /// [`MeshError::Unlisted`] where the directory cannot be read.
+    pub fn announced(&self) -> Result<Vec<Listing>, MeshError> {
+        let Some(local) = &self.0.local else { return Ok(Vec::new()) };
+        local.announced().map_err(|why| {
+            let (target, problem) = ("sinew:".to_owned(), why.to_string());
+            MeshError::Unlisted { target, problem }
+        })
+    }
+
+    /// What a target, as [`client_at`](Self::client_at) takes it, lists of a service now, asked once and by itself: a
+    /// client may know more, of earlier answers.
+    ///
+    /// # Errors
+    /// [`MeshError::Target`] with what to write instead; [`MeshError::Unlisted`] where a file or a name server gives no list.
+    ///
+    /// # Cancel safety
+    /// Nothing is asked any more when the future is dropped.
+    pub async fn listed(&self, service: &str, target: &str) -> Result<Vec<Listing>, MeshError> {
+        let place = parse_target(target, &self.0.schemes)?;
+        let Some(source) = self.source(service, &place) else { return Ok(Vec::new()) };
+        let unlisted = |problem| MeshError::Unlisted { target: target.to_owned(), problem };
+        listed(source, service).await.map_err(unlisted)
     }
 
     /// What this mesh's clients and servers count, as text for Prometheus. Every metric is on `docs/metrics.md`.

@@ -1,5 +1,6 @@
-//! `sinew`: services at a shell. What they look like, calls without their crate, clients generated from them, and what
-//! changed between two versions.
+//! `sinew`: services at a shell. Where they are and what they look like, calls without their crate and why those went where
+//! they went, clients generated from them, what changed between two versions, a package to begin with, and the development
+//! CA.
 //!
 //! # Exit codes
 //! ```text
@@ -40,10 +41,14 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> Result<(), Failure> {
     let json = args.json;
     match args.command {
+        Command::New(new) => commands::new::run(&new, json),
         Command::Describe(describe) => commands::describe::run(describe, json).await,
+        Command::List(list) => commands::list::run(list, json).await,
         Command::Call(call) => commands::call::run(call, json).await,
+        Command::Explain(explain) => commands::explain::run(explain, json).await,
         Command::Generate(generate) => commands::generate::run(generate).await,
         Command::Check(check) => commands::check::run(check, json).await,
+        Command::Ca(ca) => commands::ca::run(ca, json),
         Command::Completions { shell } => commands::completions(shell),
     }
 }

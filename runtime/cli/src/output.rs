@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::ExitCode,
+    time::{Duration, Instant},
 };
 
 /// Why a command did not do what was asked.
@@ -30,7 +31,7 @@ impl Failure {
 
     pub(crate) fn exit(self) -> ExitCode {
         if !self.words.is_empty() {
-            let _ = writeln!(io::stderr(), "{} {}", bold_err("sinew:"), self.words);
+            note(&format!("{} {}", bold_err("sinew:"), self.words));
         }
         ExitCode::from(self.code)
     }
@@ -41,13 +42,58 @@ impl Failure {
 /// # Errors
 /// Nobody reads any more.
 pub(crate) fn line(text: &str) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{text}")
-        .map_err(|why| Failure::cannot(format!("standard output: {why}")))
+    bytes(format!("{text}\n").as_bytes())
+}
+
+/// Prints bytes as they are.
+///
+/// # Errors
+/// Nobody reads any more.
+pub(crate) fn bytes(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|why| match why.kind() {
+        // Whoever reads (`head`) has seen enough: that is no failure of ours.
+        io::ErrorKind::BrokenPipe => Failure { code: 0, words: String::new() },
+        _ => Failure::cannot(format!("standard output: {why}")),
+    })
+}
+
+/// Prints JSON, as people and `jq` read it.
+///
+/// # Errors
+/// Nobody reads any more.
+pub(crate) fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string_pretty(value).map_err(|why| Failure::cannot(why.to_string()))?;
+    line(&text)
+}
+
+/// Prints columns under their names, as wide as what is in them. A row may have fewer cells, and the last of a row is not
+/// padded.
+///
+/// # Errors
+/// Nobody reads any more.
+pub(crate) fn table(names: &[&str], rows: &[Vec<String>]) -> Result<(), Failure> {
+    let width = |at: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count());
+        cells.chain(names.get(at).map(|name| name.len())).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..names.len()).map(width).collect();
+    let padded = |row: &[&str]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    line(&styled(Style::Bold, &padded(names)))?;
+    for row in rows {
+        line(&padded(&row.iter().map(String::as_str).collect::<Vec<_>>()))?;
+    }
+    Ok(())
 }
 
 /// Says something beside the output.
 pub(crate) fn note(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
+    // In one piece: others may write there too.
+    let _ = io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// What a word is set apart by on a terminal, and by nothing elsewhere.
@@ -60,6 +106,7 @@ pub(crate) enum Style {
     Yellow,
 }
 
+/// A text for standard output.
 pub(crate) fn styled(style: Style, text: &str) -> String {
     if !io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
         return text.to_owned();
@@ -68,10 +115,47 @@ pub(crate) fn styled(style: Style, text: &str) -> String {
 }
 
 fn bold_err(text: &str) -> String {
-    if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+    if watched() && std::env::var_os("NO_COLOR").is_none() {
         return paint(Style::Bold, text);
     }
     text.to_owned()
+}
+
+/// Whether a person sees what goes to standard error.
+pub(crate) fn watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// How far long work is: one line on a terminal, written again and again, and nothing elsewhere. Dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    shown: Option<Instant>,
+    on: bool,
+}
+
+impl Progress {
+    /// How often the line changes.
+    const EVERY: Duration = Duration::from_millis(100);
+
+    pub(crate) fn new() -> Self {
+        Self { shown: None, on: watched() }
+    }
+
+    pub(crate) fn show(&mut self, words: impl FnOnce() -> String) {
+        if !self.on || self.shown.is_some_and(|at| at.elapsed() < Self::EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let _ = write!(io::stderr(), "\r\x1b[K{}", words());
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
 }
 
 fn paint(style: Style, text: &str) -> String {

@@ -2,14 +2,14 @@
 
 use std::io::Read as _;
 
-use sinew::{CallOptions, Mesh, descriptor::Descriptor, dynamic::DynamicClient};
+use sinew::{CallOptions, Mesh, MeshError, descriptor::Descriptor, dynamic::DynamicClient};
 
 use sinew_codegen::generate::openapi;
 
 use crate::output::{self, Failure};
 
 /// How long a server may take to say what it is.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A descriptor out of what was named on the command line, and the name of the service where one was named.
 pub(crate) async fn descriptor(source: &str) -> Result<Descriptor, Failure> {
@@ -57,12 +57,23 @@ fn split(source: &str) -> (&str, Option<&str>) {
 
 /// A client of a service at a target, or wherever it is found.
 pub(crate) async fn client(service: &str, target: Option<&str>) -> Result<DynamicClient, Failure> {
-    let mesh = Mesh::from_env().await.map_err(|why| Failure::cannot(why.to_string()))?;
+    let mesh = mesh().await?;
     match target {
         None => Ok(mesh.dynamic(service)),
-        Some(target) => {
-            mesh.dynamic_at(service, target).map_err(|why| Failure::usage(why.to_string()))
-        }
+        Some(target) => mesh.dynamic_at(service, target).map_err(of_mesh),
+    }
+}
+
+/// The mesh of this user, or of the certificates that the environment names.
+pub(crate) async fn mesh() -> Result<Mesh, Failure> {
+    Mesh::from_env().await.map_err(|why| Failure::cannot(why.to_string()))
+}
+
+/// What the mesh does not do: a target that is none was typed wrong.
+pub(crate) fn of_mesh(why: MeshError) -> Failure {
+    match why {
+        MeshError::Target { .. } => Failure::usage(why.to_string()),
+        _ => Failure::cannot(why.to_string()),
     }
 }
 

@@ -179,11 +179,6 @@ impl Call {
         &mut self.record
     }
 
-    /// Whether anybody will look at the record of a call that went well.
-    pub(super) fn is_observed(&self) -> bool {
-        self.context.is_some()
-    }
-
     /// 6: the codec that this session and we both understand.
     ///
     /// A call that is not `repeatable` cannot be told to come again in another codec. Without a fingerprint in the head,
@@ -247,6 +242,7 @@ impl Call {
         self.named |= again;
         if again {
             self.note(Happened::RetryCodec);
+            self.missed(status);
         }
         again
     }

@@ -121,6 +121,7 @@ impl Call {
         let core = Arc::clone(&self.channel.core);
         loop {
             let booked = core.book(&mut turn, self.now(), self.deadline)?;
+            self.picked(&booked);
             let after = (self.head.attempt == 0).then_some(after);
             let status = match self.attempt_hedged(booked, &mut turn, after, arguments).await {
                 Ok(answer) => return Ok(answer),
@@ -188,6 +189,7 @@ impl Call {
                 return None;
             }
         };
+        self.picked(&booked);
         let before = self.head.clone();
         self.head.attempt += 1;
         self.head.hedge = true;
@@ -235,6 +237,7 @@ impl Call {
                 return answer;
             }
         };
+        self.one_missed(&ended.endpoint, &failure);
         if by_hedge && failure.disposition() == Disposition::NotSent {
             self.head.attempt -= 1;
             watch.unsent(turn);

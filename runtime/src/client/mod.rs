@@ -1,5 +1,6 @@
 //! The calling side: [`stack`] is the whole call path in request order; start reading there.
 
+mod accounted;
 pub(crate) mod answer;
 mod attempt;
 mod bulkhead;

@@ -200,15 +200,28 @@ impl ClientCore {
 
     /// What is known of the endpoints, for whoever wants to know why a call failed.
     pub(super) fn explain(&self, now: Instant) -> Explanation {
+        self.known(None, now).decided(self.seen.last_decisions(now.into_std()))
+    }
+
+    /// What was known of them before an attempt was booked at this one.
+    pub(super) fn known_before(&self, booked: &Endpoint, now: Instant) -> Explanation {
+        self.known(Some(booked), now)
+    }
+
+    fn known(&self, booked: Option<&Endpoint>, now: Instant) -> Explanation {
         let now = now.into_std();
         let endpoints = self.endpoints.load();
         let (budget, panics) = (self.plan.budget(now), self.plan.panics());
         let mut explanation = Explanation::new(endpoints.len(), budget, panics);
         for endpoint in endpoints.iter() {
             let member = endpoint.member();
-            explanation.add(endpoint.name(), !member.is_cold(), member.view(now), now);
+            let mut view = member.view(now);
+            if booked.is_some_and(|booked| std::ptr::eq(booked.member(), member)) {
+                view.at_work = view.at_work.saturating_sub(1);
+            }
+            explanation.add(endpoint.name(), !member.is_cold(), view, now);
         }
-        explanation.decided(self.seen.last_decisions(now))
+        explanation
     }
 }
 

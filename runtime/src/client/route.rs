@@ -11,7 +11,9 @@ use std::{
 use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     limits,
-    plan::client::{ClientPlan, Failed, Hedging, Out, Outcome, Picked, Ticket, Turn, Unhedged},
+    plan::client::{
+        Chosen, ClientPlan, Failed, Hedging, Out, Outcome, Picked, Ticket, Turn, Unhedged,
+    },
 };
 use tokio::time::{Instant, sleep};
 
@@ -34,11 +36,17 @@ pub(super) struct Booked {
     connection: u64,
     /// The time that the call had left then.
     had: Option<Duration>,
+    why: Chosen,
 }
 
 impl Booked {
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Why this endpoint.
+    pub(super) fn why(&self) -> Chosen {
+        self.why
     }
 
     /// A session, which is made if need be. What that takes is not the endpoint's latency.
@@ -283,6 +291,7 @@ impl ClientCore {
             booked_at: now,
             connection: endpoint.connection(),
             had,
+            why: picked.why,
             endpoint,
         }
     }

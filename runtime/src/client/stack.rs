@@ -9,7 +9,8 @@
 //!   6  plan         which endpoint, and what follows a failure: `route.rs` asks `sinew_core::plan::client`
 //!   7  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`; where the method is hedged,
 //!                   another beside a slow one: `hedged.rs`
-//!   8  ledger       where the time went: to the caller's context, and into the status if there is one
+//!   8  ledger       where the time went: to the caller's context, into the status if there is one, and to an account if one
+//!                   was asked for: `accounted.rs`
 //!   9  decode       the value, or the method's own error: `answer.rs`
 //! ```
 //!
@@ -203,6 +204,7 @@ impl Call {
         }
         loop {
             let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
+            self.picked(&booked);
             let status = match attempt::unary(self, &mut booked, &turn, arguments, nudged).await {
                 Ok(answer) => {
                     booked.answered(&answer);
@@ -229,6 +231,7 @@ impl Call {
         let has_input = input.is_some();
         loop {
             let booked = core.book(&mut turn, self.now(), self.deadline)?;
+            self.picked(&booked);
             let status = match attempt::streaming(self, booked.endpoint(), arguments, input).await {
                 Ok(answer) => {
                     booked.began();
@@ -270,6 +273,7 @@ impl Call {
         status: Status,
     ) -> Result<(), Status> {
         self.waited = true;
+        self.missed(&status);
         let (failed, cause) = (facts(&status), Happened::retry_after(&status));
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
@@ -347,12 +351,8 @@ impl Call {
         self.count(&outcome);
         match outcome {
             Ok(value) => {
-                if self.context.is_some() {
-                    self.record.ended(Code::Ok, Instant::now());
-                    let record = self.take_record();
-                    if let Some(context) = &self.context {
-                        context.note_call(record);
-                    }
+                if self.is_observed() {
+                    self.note_answered();
                 }
                 Ok(value)
             }
@@ -370,7 +370,10 @@ impl Call {
                 let ours = !matches!(status.origin(), Origin::PeerHandler | Origin::Relayed);
                 let explanation = ours.then(|| self.channel.core.explain(now));
                 let status = status.with_explanation(explanation);
-                Err(status.at(self.method.path(), endpoint.as_ref(), attempts).with_ledger(ledger))
+                let status = status.at(self.method.path(), endpoint.as_ref(), attempts);
+                let status = status.with_ledger(ledger);
+                self.note_failed(self.record.started(), &status);
+                Err(status)
             }
         }
     }

@@ -163,6 +163,11 @@ impl Process {
         }
     }
 
+    /// Its number, where it runs.
+    pub(super) const fn number(&self) -> u32 {
+        self.pid
+    }
+
     /// When it began, in clock ticks since the host did.
     pub(super) const fn began(&self) -> u64 {
         self.began

@@ -44,12 +44,13 @@ use sinew_core::{limits, sha256};
 use tokio::{task::JoinHandle, time::Instant};
 
 use super::{
-    About,
+    About, Listing,
     announcement::{Announcement, Process},
     files::{read_private, write_whole},
 };
 
 pub(crate) use look::LocalSource;
+use look::Look;
 
 /// The directory in which servers announce themselves.
 #[derive(Debug, Clone)]
@@ -87,10 +88,38 @@ impl Local {
         Announced { announcement, words, heartbeat }
     }
 
+    /// Whoever announces a service now, of whichever name: by service, those that began first before others.
+    pub(crate) fn announced(&self) -> io::Result<Vec<Listing>> {
+        let directories = match fs::read_dir(&self.services) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            directories => directories?,
+        };
+        let now = Instant::now();
+        let mut living = Vec::new();
+        for directory in directories.flatten().take(limits::ANNOUNCEMENTS_MAX) {
+            match Look::at(directory.path()).living(now) {
+                Ok(mut known) => living.append(&mut known),
+                // Taken away meanwhile, or no directory.
+                Err(why) => tracing::debug!("`{}`: {why}", directory.path().display()),
+            }
+        }
+        let order = |one: &Announcement| {
+            (one.service.clone(), one.process.as_ref().map(Process::began), one.address)
+        };
+        living.sort_by_cached_key(order);
+        Ok(living.into_iter().map(listing).collect())
+    }
+
     /// Those who announce a service, as they come and go.
     pub(crate) fn source(&self, service: &str) -> LocalSource {
         LocalSource::new(service, self.of(service))
     }
+}
+
+fn listing(announcement: Announcement) -> Listing {
+    let Announcement { service, address, process, about, withdrawn: _ } = announcement;
+    let process = process.map(|process| process.number());
+    Listing { process, ..Listing::new(&service, address.to_string(), about) }
 }
 
 /// The directory of a service: its name, or what stands for one that cannot be a directory's.

@@ -7,6 +7,7 @@
 //!   file.rs     file:endpoints.toml   /   again when that has changed -> one roster of all -> the client's endpoints
 //!   dns.rs      dns:host:port        /                                    |
 //!                                                                     last_good.rs  on disk, for the next start
+//!   listing.rs  what is listed now, for people
 //! ```
 //!
 //! # Why
@@ -25,6 +26,7 @@ mod files;
 mod fixed;
 mod follow;
 mod last_good;
+mod listing;
 mod local;
 #[cfg(test)]
 mod scratch;
@@ -42,6 +44,8 @@ pub(crate) use file::EndpointsFile;
 pub(crate) use fixed::Fixed;
 pub(crate) use follow::{News, Sources, follow};
 pub(crate) use last_good::LastGood;
+pub use listing::Listing;
+pub(crate) use listing::listed;
 pub(crate) use local::{Announced, Local};
 pub(crate) use target::Place;
 

@@ -10,7 +10,7 @@ use super::{Decision, millis};
 const LISTED: usize = 16;
 
 /// What a client knew of a service's endpoints, what it had left for retries, and what it had decided last, when a call
-/// failed.
+/// failed, or at another moment of one that had an [`Account`](crate::Account).
 ///
 /// ```text
 /// 3 endpoints, 1 in use; 4.2 retries left
@@ -72,6 +72,17 @@ impl Explanation {
     /// How many of those that are listed, 16 at most, took calls.
     pub fn in_use(&self) -> usize {
         self.endpoints.iter().filter(|known| known.is_in_use(self.panics)).count()
+    }
+
+    /// How many of those that are listed took calls at once, without a connection to be made first.
+    pub(super) fn ready(&self) -> usize {
+        let ready = |known: &&Known| known.connected && known.is_in_use(self.panics);
+        self.endpoints.iter().filter(ready).count()
+    }
+
+    /// Those that are listed, 16 at most: the name of each, and what was known of it in words.
+    pub fn endpoints(&self) -> impl Iterator<Item = (&str, String)> {
+        self.endpoints.iter().map(|known| (&*known.name, known.to_string()))
     }
 
     /// What was decided last about the endpoints of the service, 8 decisions at most, the oldest first.

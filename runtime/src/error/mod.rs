@@ -4,6 +4,7 @@
 //! A caller has to know two things that most RPC errors blur: was this an *answer* (out of stock) or a *fault* (nobody
 //! could be asked), and may the server have acted. [`CallError`] separates the first, [`Status::ran`] tells the second.
 
+mod account;
 mod decision;
 mod explanation;
 mod relay;
@@ -11,6 +12,7 @@ mod status;
 
 use std::fmt;
 
+pub use account::{Account, Pick};
 pub use decision::{Decision, Happening};
 pub use explanation::Explanation;
 pub use relay::Relay;

@@ -13,17 +13,18 @@
 //! ```
 //!
 //! # Invariants
-//! 1. Only the key of the authority is ever on disk; keys of certificates never are.
+//! 1. Only the key of the authority is ever on disk; keys of certificates are where a person asks for them as files.
 //! 2. All processes that look issue from the same file: the one with the highest number.
 //!
 //! # Not here
-//! Loopback only: `Identity::allows_address`. Files and their rights: `dev_dir.rs`.
+//! Loopback only: `Identity::allows_address`. Files and their rights: `dev_dir.rs`. For people: `development.rs`.
 
 use std::time::Duration;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    SanType,
 };
 use rustls::{crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::{
@@ -49,6 +50,8 @@ const ROUNDS_MAX: u32 = 64;
 #[derive(Debug)]
 pub(super) struct Authority {
     certificate: CertificateDer<'static>,
+    /// The same as it stands in its file.
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
     reset_secret: [u8; 32],
     not_before: u64,
@@ -68,20 +71,30 @@ pub(super) fn load_or_make(directory: &Directory) -> Result<Vec<Authority>, Iden
         {
             return Ok(valid.into_iter().map(|(_, authority)| authority).collect());
         }
-        let next = newest.checked_add(1).ok_or_else(|| {
-            directory.fault("its numbers are used up: remove the directory".to_owned())
-        })?;
-        let fault = |why: rcgen::Error| directory.fault(format!("none can be made ({why})"));
-        let begins = now.saturating_sub(limits::DEV_CA_BACKDATE.as_secs());
-        let ends = now.saturating_add(limits::DEV_CA_VALID.as_secs());
-        let made = Authority::make(begins, ends).map_err(fault)?;
-        directory.publish(next, made.as_bytes())?;
+        publish_after(directory, newest, now)?;
         for number in useless {
             directory.remove(number);
         }
         directory.clean();
     }
     Err(directory.fault("no authority stays in it: remove the directory".to_owned()))
+}
+
+/// Makes an authority that goes before all others from now on, unless another process does so at this moment.
+pub(super) fn succeed(directory: &Directory) -> Result<(), IdentityError> {
+    let newest = directory.numbers()?.last().copied().unwrap_or(0);
+    publish_after(directory, newest, UnixTime::now().as_secs())
+}
+
+fn publish_after(directory: &Directory, newest: u64, now: u64) -> Result<(), IdentityError> {
+    let next = newest.checked_add(1).ok_or_else(|| {
+        directory.fault("its numbers are used up: remove the directory".to_owned())
+    })?;
+    let fault = |why: rcgen::Error| directory.fault(format!("none can be made ({why})"));
+    let begins = now.saturating_sub(limits::DEV_CA_BACKDATE.as_secs());
+    let ends = now.saturating_add(limits::DEV_CA_VALID.as_secs());
+    let made = Authority::make(begins, ends).map_err(fault)?;
+    directory.publish(next, made.as_bytes())
 }
 
 /// Reads every file: the authorities that are valid, newest first, and the numbers of the others.
@@ -114,7 +127,7 @@ impl Authority {
         Ok(format!("{}{}", certificate.pem(), key.serialize_pem()))
     }
 
-    fn from_pem(pem: &[u8]) -> Result<Self, String> {
+    pub(super) fn from_pem(pem: &[u8]) -> Result<Self, String> {
         let damaged = |why: &str| format!("it is damaged ({why})");
         let certificate = CertificateDer::from_pem_slice(pem)
             .map_err(|_| damaged("no certificate"))?
@@ -130,16 +143,27 @@ impl Authority {
         }
         let reset_secret = reset_secret(&key.serialize_der());
         let issuer = Issuer::new(params_of_authority(&key), key);
-        Ok(Self { certificate, issuer, reset_secret, not_before, not_after })
+        let pem = certificate_in(pem).ok_or_else(|| damaged("no certificate"))?;
+        Ok(Self { certificate, pem, issuer, reset_secret, not_before, not_after })
     }
 
-    fn is_fresh(&self, now: u64) -> bool {
+    pub(super) fn is_fresh(&self, now: u64) -> bool {
         self.not_before <= now
             && self.not_after.saturating_sub(now) >= limits::DEV_CA_LEFT_MIN.as_secs()
     }
 
     pub(super) fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// Its certificate, as PEM.
+    pub(super) fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Its last second, since 1970.
+    pub(super) fn not_after(&self) -> u64 {
+        self.not_after
     }
 
     /// What all processes that it serves have in common, and keep over a restart.
@@ -154,19 +178,37 @@ impl Authority {
         purposes: &[Purpose],
         provider: &CryptoProvider,
     ) -> Result<CertifiedKey, IdentityError> {
-        let (certificate, key) = self.sign(id, purposes).map_err(|why| IdentityError::Tls {
-            why: format!("no development certificate for `{id}` can be made ({why})"),
-        })?;
+        let (certificate, key) = self.sign(id, purposes)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        CertifiedKey::from_der(vec![certificate], key, provider)
+        CertifiedKey::from_der(vec![certificate.into()], key, provider)
             .map_err(|why| IdentityError::Tls { why: why.to_string() })
+    }
+
+    /// The same as PEM: certificate and key.
+    pub(super) fn issue_pem(
+        &self,
+        id: &SpiffeId,
+        purposes: &[Purpose],
+    ) -> Result<(String, String), IdentityError> {
+        let (certificate, key) = self.sign(id, purposes)?;
+        Ok((certificate.pem(), key.serialize_pem()))
     }
 
     fn sign(
         &self,
         id: &SpiffeId,
         purposes: &[Purpose],
-    ) -> Result<(CertificateDer<'static>, KeyPair), rcgen::Error> {
+    ) -> Result<(Certificate, KeyPair), IdentityError> {
+        self.signed(id, purposes).map_err(|why| IdentityError::Tls {
+            why: format!("no development certificate for `{id}` can be made ({why})"),
+        })
+    }
+
+    fn signed(
+        &self,
+        id: &SpiffeId,
+        purposes: &[Purpose],
+    ) -> Result<(Certificate, KeyPair), rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = common_name("sinew development certificate".to_owned());
@@ -181,8 +223,17 @@ impl Authority {
             })
             .collect();
         set_validity(&mut params, self.not_before, self.not_after);
-        Ok((params.signed_by(&key, &self.issuer)?.into(), key))
+        Ok((params.signed_by(&key, &self.issuer)?, key))
     }
+}
+
+/// The text of the certificate in a file of an authority, without its key.
+fn certificate_in(pem: &[u8]) -> Option<String> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = std::str::from_utf8(pem).ok()?;
+    let end = text.find(END)? + END.len();
+    let start = text[..end].rfind("-----BEGIN CERTIFICATE-----")?;
+    Some(format!("{}\n", &text[start..end]))
 }
 
 fn params_of_authority(key: &KeyPair) -> CertificateParams {

@@ -86,7 +86,7 @@ impl Directory {
         &self.path
     }
 
-    fn file(&self, number: u64) -> PathBuf {
+    pub(super) fn file(&self, number: u64) -> PathBuf {
         self.path.join(format!("{PREFIX}{number}{SUFFIX}"))
     }
 

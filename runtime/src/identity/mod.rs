@@ -12,6 +12,7 @@
 //!   dev_ca.rs (dev_dir.rs)       /      |   \--- verify.rs   who may talk: chain.rs, der.rs
 //!                                       |
 //!                                    Identity     explain.rs  why a handshake failed, for people
+//!   development.rs  the development CA, for people
 //! ```
 //!
 //! # Invariants
@@ -27,6 +28,7 @@ mod current;
 mod der;
 mod dev_ca;
 mod dev_dir;
+mod development;
 mod error;
 mod explain;
 mod files;
@@ -54,6 +56,7 @@ use sinew_core::{
     spiffe::{SpiffeId, TrustDomain},
 };
 
+pub use development::{DevelopmentAuthority, DevelopmentCa, DevelopmentLeaf, DevelopmentStanding};
 pub use error::IdentityError;
 pub(crate) use explain::{HandshakeFailure, RefusedBy};
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sinew_codegen::generate::{Dependency, Generated, Package, module, package};
 
+use super::crate_name;
 use crate::{
     args::Generate,
     output::{self, Failure},
@@ -19,7 +20,7 @@ pub(crate) async fn run(args: Generate) -> Result<(), Failure> {
                 None => Dependency::Version(env!("CARGO_PKG_VERSION").to_owned()),
             };
             let (files, generated) =
-                package(&descriptor, &Package { name: name(directory)?, sinew });
+                package(&descriptor, &Package { name: crate_name(directory)?.package, sinew });
             let files = files.into_iter().map(|(path, text)| (directory.join(path), text));
             (files.collect::<Vec<_>>(), generated)
         }
@@ -34,21 +35,6 @@ pub(crate) async fn run(args: Generate) -> Result<(), Failure> {
         return output::line(generated.code.trim_end());
     }
     if args.check { stale(&files) } else { write(&files) }
-}
-
-/// The name of a crate in this directory.
-fn name(directory: &Path) -> Result<String, Failure> {
-    let name = directory.file_name().map(|name| name.to_string_lossy().into_owned());
-    let is_name = |name: &String| {
-        name.starts_with(|c: char| c.is_ascii_alphabetic())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
-    };
-    name.filter(is_name).ok_or_else(|| {
-        Failure::usage(format!(
-            "`{}` does not end in the name of a crate: letters, digits, `-` and `_`",
-            directory.display()
-        ))
-    })
 }
 
 /// What could not be written, and what the code needs.

@@ -14,11 +14,14 @@ use sinew_core::{
 };
 use tokio::time::{Instant, sleep};
 
-use super::super::{
-    Doubts, Entry, Hearing, Source,
-    announcement::{Announcement, Process},
-    files::{Unusable, read_private},
-    forever,
+use super::{
+    super::{
+        Doubts, Entry, Hearing, Source,
+        announcement::{Announcement, Process},
+        files::{Unusable, read_private},
+        forever,
+    },
+    directory_name,
 };
 
 /// `sinew:name`, on this machine.
@@ -71,7 +74,8 @@ impl Source for LocalSource {
 /// Looks at what is announced of one service.
 #[derive(Debug)]
 pub(super) struct Look {
-    service: String,
+    /// `None`: whichever service its directory is of.
+    service: Option<String>,
     directory: PathBuf,
     modified: Option<SystemTime>,
     looked: Option<Instant>,
@@ -118,13 +122,19 @@ impl Seen {
 
 impl Look {
     pub(super) fn new(service: &str, directory: PathBuf) -> Self {
-        Self {
-            service: service.to_owned(),
-            directory,
-            modified: None,
-            looked: None,
-            seen: BTreeMap::new(),
-        }
+        Self { service: Some(service.to_owned()), ..Self::at(directory) }
+    }
+
+    /// Whatever service is announced in this directory.
+    pub(super) fn at(directory: PathBuf) -> Self {
+        Self { service: None, directory, modified: None, looked: None, seen: BTreeMap::new() }
+    }
+
+    /// All that live, by one look.
+    pub(super) fn living(mut self, now: Instant) -> io::Result<Vec<Announcement>> {
+        self.list(now)?;
+        let lives = self.seen.into_values().filter(|seen| seen.standing(now) == Standing::Lives);
+        Ok(lives.filter_map(|seen| seen.announcement).collect())
     }
 
     /// What is announced now; `None` where nothing can have changed since the last look.
@@ -199,6 +209,13 @@ impl Look {
         Snapshot { endpoints, withdrawn: Withdrawn::Ids(withdrawn) }
     }
 
+    fn is_of(&self, service: &str) -> bool {
+        match &self.service {
+            Some(expected) => service == expected,
+            None => self.directory.file_name() == Some(directory_name(service).as_ref()),
+        }
+    }
+
     /// One file, read if it has changed; `None` where it is gone.
     fn see(&mut self, name: &str, path: &Path, now: Instant) -> Option<Seen> {
         let modified = fs::symlink_metadata(path).and_then(|metadata| metadata.modified()).ok()?;
@@ -226,7 +243,7 @@ impl Look {
         let read = || -> Result<Announcement, Unusable> {
             let text = read_private(path, limits::ANNOUNCEMENT_MAX)?;
             let announcement = Announcement::parse(&text).map_err(Unusable::Wrong)?;
-            if announcement.service != self.service {
+            if !self.is_of(&announcement.service) {
                 return Err(Unusable::Wrong(format!("it is of `{}`", announcement.service)));
             }
             if !is_here(announcement.address) {

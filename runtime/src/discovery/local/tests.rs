@@ -68,6 +68,29 @@ async fn what_is_announced_is_found_and_what_is_taken_back_is_not() {
 }
 
 #[tokio::test]
+async fn all_services_are_listed_when_none_is_named() {
+    let scratch = Scratch::new();
+    assert_eq!(local(&scratch).announced().unwrap(), [], "there is no directory yet");
+    // The second has a name that cannot be a directory's.
+    let odd = "x".repeat(300);
+    let [pricing, odd_one, withdrawn, gone] = [("shop.Pricing", 1), (&*odd, 2), ("a", 3), ("b", 4)]
+        .map(|(service, port)| announce(&scratch, service, port));
+    withdrawn.withdraw();
+    fs::write(&gone.words.file, of_a_process_that_is_gone(&gone)).unwrap();
+    // One in the directory of another service is passed over, as whoever looks for that service does.
+    let misplaced = local(&scratch).of("shop.Pricing").join("1-1");
+    fs::write(misplaced, odd_one.words.lock().text.clone()).unwrap();
+    fs::write(scratch.path().join("services/stray"), "no directory").unwrap();
+    let listed = local(&scratch).announced().unwrap();
+    let seen = listed.iter().map(|one| (&*one.service, &*one.address, one.process));
+    let own = Some(std::process::id());
+    let expected = [("shop.Pricing", "127.0.0.1:1", own), (&*odd, "127.0.0.1:2", own)];
+    assert_eq!(seen.collect::<Vec<_>>(), expected);
+    drop(pricing);
+    assert_eq!(local(&scratch).announced().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn what_a_server_says_of_itself_is_heard() {
     let scratch = Scratch::new();
     let about = About {

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, process::Command, thread};
 
 use super::{
     super::{
+        DevelopmentCa, DevelopmentLeaf, DevelopmentStanding,
         dev_ca::{self, Authority},
         dev_dir::Directory,
     },
@@ -346,4 +347,86 @@ mod rights {
         newest(&directory);
         assert_eq!(directory.numbers().expect("a list"), [2, 4]);
     }
+}
+
+/// An identity of what was issued as files.
+fn of_files(leaf: &DevelopmentLeaf) -> Identity {
+    let [certificate, key, bundle] =
+        [&leaf.certificate, &leaf.key, &leaf.bundle].map(|pem| pem.as_bytes());
+    Identity::from_pem(certificate, key, bundle).expect("an identity")
+}
+
+fn issued(ca: &DevelopmentCa, path: &str) -> Identity {
+    let id = SpiffeId::new(&format!("spiffe://dev.local/{path}")).expect("an id");
+    of_files(&ca.issue(&id).expect("a certificate"))
+}
+
+#[test]
+fn certificates_in_files_meet_each_other_and_processes_without() {
+    let scratch = Scratch::new();
+    let ca = DevelopmentCa::open_in(scratch.join("ca")).expect("a directory");
+    assert_eq!(ca.authorities().expect("a list"), [], "to look makes none");
+    let (server, client) = (issued(&ca, "Shop"), issued(&ca, "client/me"));
+    connect(&client, &server, "Shop").assert_done();
+    let without = Identity::development_in(scratch.join("ca")).expect("an identity");
+    connect(&without, &server, "Shop").assert_done();
+    connect(&client, &without, "Bank").assert_done();
+    // Who it is decides, not that this CA issued it.
+    let text = format!("{:?}", connect(&client, &issued(&ca, "Bank"), "Shop").client);
+    assert_says(&text, &["`spiffe://dev.local/Bank`"]);
+    let elsewhere = SpiffeId::new("spiffe://prod.example/Shop").expect("an id");
+    assert_says(&ca.issue(&elsewhere).unwrap_err().to_string(), &["`dev.local` alone"]);
+}
+
+#[test]
+fn a_successor_leaves_what_was_issued_before_as_it_is() {
+    let scratch = Scratch::new();
+    let ca = DevelopmentCa::open_in(scratch.join("ca")).expect("a directory");
+    let id = SpiffeId::new("spiffe://dev.local/client/old").expect("an id");
+    let leaf = ca.issue(&id).expect("a certificate");
+    let (old_server, old_client) = (issued(&ca, "Shop"), of_files(&leaf));
+    ca.rotate().expect("a successor");
+    let (new_server, new_client) = (issued(&ca, "Shop"), issued(&ca, "client/new"));
+    connect(&old_client, &old_server, "Shop").assert_done();
+    connect(&new_client, &new_server, "Shop").assert_done();
+    // The new bundle has both authorities; what is in the old one is all that its owner trusts.
+    let text = format!("{:?}", connect(&old_client, &new_server, "Shop").client);
+    assert_says(&text, &["sinew development authority", "not trusted here"]);
+    let known = ca.authorities().expect("a list");
+    let standings: Vec<_> = known.iter().map(|one| (&one.standing, one.has_key)).collect();
+    assert_eq!(
+        standings,
+        [(&DevelopmentStanding::Issues, true), (&DevelopmentStanding::Trusted, true)]
+    );
+    let today = ca.bundle().expect("authorities");
+    connect(&of_files(&DevelopmentLeaf { bundle: today, ..leaf }), &new_server, "Shop")
+        .assert_done();
+}
+
+#[test]
+fn what_is_of_no_use_says_why() {
+    let scratch = Scratch::new();
+    let ca = DevelopmentCa::open_in(scratch.join("ca")).expect("a directory");
+    let directory = directory(&scratch);
+    put(&directory, 1, -2 * HOUR, -HOUR);
+    put(&directory, 2, -HOUR, HOUR / 2);
+    directory.publish(3, b"nonsense").expect("a file");
+    let whole = Authority::make(1, 4_000_000_000).expect("an authority");
+    let (certificate, _) = whole.split_once("-----BEGIN PRIVATE").expect("a key");
+    directory.publish(4, certificate.as_bytes()).expect("a file");
+    let known = ca.authorities().expect("a list");
+    let standings: Vec<_> = known.iter().map(|one| &one.standing).collect();
+    let unusable =
+        |why: &str| DevelopmentStanding::Unusable { why: format!("it is damaged ({why})") };
+    assert_eq!(
+        standings,
+        [
+            &unusable("no key"),
+            &unusable("no certificate"),
+            &DevelopmentStanding::Trusted,
+            &DevelopmentStanding::Over
+        ]
+    );
+    assert!(known[0].name.starts_with("sinew development authority "), "{:?}", known[0]);
+    assert!(!known[0].has_key && known[2].has_key, "{known:?}");
 }

@@ -15,7 +15,7 @@ use super::{
     ClientPlan, Turn,
     member::Member,
     parts::{Part, number},
-    pick::Picked,
+    pick::{Chosen, Picked},
 };
 use crate::{
     limits::BREAKER_PROBE_ANY,
@@ -63,11 +63,12 @@ impl ClientPlan {
         let member = members[at].as_ref();
         // Somebody else's probe may have gone meanwhile: then it is left alone.
         let ticket = member.admit(turn.stripe, way == Way::Plain, now)?;
+        let why = if ticket.is_probe() { Chosen::Probe } else { Chosen::Key };
         if ticket.is_probe() {
             self.recount(members);
         }
         let cold = found.cold.map(|(cold, _)| cold).filter(|cold| *cold != at);
-        Some(Picked { at, ticket, cold })
+        Some(Picked { at, ticket, cold, why })
     }
 }
 

@@ -54,7 +54,7 @@ pub use self::{
     hedging::{Hedging, Unhedged},
     member::{Member, Out, Ticket, View},
     parts::Placement,
-    pick::Picked,
+    pick::{Chosen, Picked},
 };
 use self::{hedging::Hedges, parts::Parts};
 pub use crate::policy::{

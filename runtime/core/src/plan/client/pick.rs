@@ -39,6 +39,23 @@ pub struct Picked {
     pub ticket: Ticket,
     /// Another that has no connection, whyever: one may be made beside the call, or it never comes back.
     pub cold: Option<usize>,
+    /// Why this one.
+    pub why: Chosen,
+}
+
+/// Why an endpoint was picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// The key of the call leads there.
+    Key,
+    /// It was left alone, and somebody has to find out.
+    Probe,
+    /// It was not asked for long.
+    Untouched,
+    /// Of those that can be asked and were looked at, it was the best by the policy.
+    Best,
+    /// None of those can be asked as it is; it is the best all the same.
+    Unfit,
 }
 
 /// How gladly an endpoint is asked; the smallest first.
@@ -122,7 +139,7 @@ impl ClientPlan {
         let at = members.iter().position(|member| fit(member.as_ref()))?;
         let ticket = members[at].as_ref().admit(turn.stripe, false, now)?;
         self.recount(members);
-        Some(Picked { at, ticket, cold: None })
+        Some(Picked { at, ticket, cold: None, why: Chosen::Probe })
     }
 
     fn cheapest<M: AsRef<Member>>(
@@ -153,10 +170,14 @@ impl ClientPlan {
             look.elsewhere(members, rng);
         }
         let best = look.best?;
-        let at = look.untouched.filter(|_| best.rank == Rank::Fit).unwrap_or(best.at);
+        let (at, why) = match (best.rank, look.untouched) {
+            (Rank::Fit, Some(untouched)) => (untouched, Chosen::Untouched),
+            (Rank::Fit, None) => (best.at, Chosen::Best),
+            _ => (best.at, Chosen::Unfit),
+        };
         // What is asked although its breaker is open, is asked in spite of it.
         let ticket = members[at].as_ref().admit(turn.stripe, true, now)?;
-        Some(Picked { at, ticket, cold: look.cold.filter(|cold| *cold != at) })
+        Some(Picked { at, ticket, cold: look.cold.filter(|cold| *cold != at), why })
     }
 }
 
