@@ -10,7 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sinew::{CallOptions, CancelReason, Code, Hedge, Mesh, Ran, Status, Streaming};
+use sinew::{Account, CallOptions, CancelReason, Code, Hedge, Mesh, Ran, Status, Streaming};
 use sinew_core::wire::{CallKind, RequestHead, decode_cancel};
 use sinew_tests::{
     Must as _, MustFail as _,
@@ -201,12 +201,21 @@ async fn both_attempts_are_in_the_ledger_and_there_is_no_third() {
 async fn when_one_of_the_two_fails_the_other_is_waited_for() {
     let three = Three::new().await;
     let before = three.hedges("read_after");
-    let answer = soon("an answer", three.client.read_after(What::FailThenAnswer)).await;
+    let account = Account::new();
+    let client = three.client.with(patient().account(&account));
+    let answer = soon("an answer", client.read_after(What::FailThenAnswer)).await;
     answer.must("the hedge's answer");
     assert_eq!(three.odd(), 2, "no retry beside it");
     let after = three.hedges("read_after");
     let more: [f64; 3] = std::array::from_fn(|at| after[at] - before[at]);
     assert_eq!(more, [1.0, 1.0, 0.0], "one was sent and won, and nothing was thrown away");
+    // Whoever asks for an account hears of both.
+    let picks = account.picks();
+    let failed = |at: usize| picks[at].failed.as_ref().map(Status::message);
+    assert_eq!((picks.len(), failed(0), failed(1)), (2, Some("the shelf is locked"), None));
+    let ledger = account.ledger().must("a ledger");
+    let tried: Vec<_> = ledger.attempts.iter().map(|attempt| &*attempt.endpoint).collect();
+    assert_eq!(tried, [&*picks[0].endpoint, &*picks[1].endpoint]);
 }
 
 #[tokio::test]
