@@ -28,6 +28,17 @@ use quote::quote;
 
 use report::Report;
 
+/// What `#[service(args)]` says against a trait, so that whatever writes one can know.
+#[cfg(feature = "tools")]
+fn mistakes(args: TokenStream, item: &TokenStream) -> Vec<String> {
+    let mut report = Report::default();
+    if let Some(source) = parse::trait_source(args, item, &mut report) {
+        let mut service = parse::lower(source, &mut report);
+        check::service(&mut service, &mut report);
+    }
+    report.words()
+}
+
 /// Turns the trait `item`, annotated with `#[service(args)]`, into the trait, its client and its
 /// server.
 ///

@@ -12,6 +12,14 @@ pub(crate) struct Message {
     hint: Cow<'static, str>,
 }
 
+#[cfg(feature = "tools")]
+impl Message {
+    /// What is wrong.
+    pub(crate) fn what(&self) -> &str {
+        &self.what
+    }
+}
+
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\nhelp: {}", self.what, self.hint)

@@ -67,6 +67,12 @@ impl Report {
     pub(crate) fn len(&self) -> usize {
         self.mistakes.len()
     }
+
+    /// What is wrong, without its place and without what to write instead: for who wrote no code.
+    #[cfg(feature = "tools")]
+    pub(crate) fn words(&self) -> Vec<String> {
+        self.mistakes.iter().map(|(_, message)| message.what().to_owned()).collect()
+    }
 }
 
 impl ToTokens for Report {

@@ -80,7 +80,7 @@ fn operations_are_methods_and_schemas_are_types() {
         "#[http(get = \"/pets/{pet_id}\", none = [204])] async fn show_pet(&self, pet_id: i64) -> Result<Option<Pet>, Error>;",
         "/// One pet.",
         "#[http(delete = \"/pets/{pet_id}\")] async fn delete_pets_pet_id(&self, pet_id: i64) -> Result<(), Status>;",
-        "#[http( get = \"/pets\", query = [\"tags\", \"limit\"], header(\"x-tenant\" = \"x_tenant\") )]",
+        "#[http( get = \"/pets\", query(\"tags[]\" = \"tags\", \"limit\" = \"limit\"), header(\"x-tenant\" = \"x_tenant\") )]",
         "limit: i32, tags: Option<Vec<String>>, x_tenant: Option<String>",
         "#[http(post = \"/pets\", body = \"body\")] async fn create_pet(&self, body: Pet) -> Result<Option<String>, Status>;",
         "#[http(put = \"/photo\", bytes = \"body\")] async fn photo(&self, body: Bytes) -> Result<String, Status>;",
@@ -145,6 +145,33 @@ fn many_parameters_of_the_query_are_one_argument() {
         "{code}"
     );
     assert_eq!(code.matches("Option<bool>").count(), 20);
+}
+
+#[test]
+fn what_does_not_fit_is_folded_or_metadata() {
+    let parameter = |place: &str, n: usize, required: bool| json!({"name": format!("{place}-{n}"), "in": place, "required": required, "schema": {"type": "string"}});
+    let method = |parameters: Vec<Value>| {
+        let document = json!({"openapi": "3.0.3", "info": {"title": "Many"},
+            "paths": {"/": {"get": {"operationId": "find", "summary": "Finds.", "parameters": parameters, "responses": {}}}}});
+        let (generated, imported) = generated(&document);
+        assert_eq!(imported.refused, []);
+        flat(&generated.code)
+    };
+    let headers = |count: usize| (0..count).map(|n| parameter("header", n, n < 2));
+    let code = method(headers(13).collect());
+    for line in [
+        "/// Metadata of the call may be: `header-2`, `header-3`, `header-4`,",
+        "async fn find(&self, header_0: String, header_1: String) -> Result<(), Status>;",
+        "header(\"header-0\" = \"header_0\", \"header-1\" = \"header_1\")",
+    ] {
+        assert!(code.contains(line), "{line}\n{code}");
+    }
+    assert!(method(headers(12).collect()).contains("header_11: Option<String>"));
+    let query = (0..13).map(|n| parameter("query", n, true));
+    let code = method(query.chain(headers(3)).collect());
+    for line in ["query: FindQuery", "header_2: Option<String>", "pub query_12: String"] {
+        assert!(code.contains(line), "{line}\n{code}");
+    }
 }
 
 #[test]

@@ -33,19 +33,52 @@ impl Channel {
 }
 
 /// Fails to compile where two methods of one trait have the same id.
-pub const fn assert_distinct_methods(methods: &[&Method]) {
-    let mut one = 0;
-    while one < methods.len() {
-        let mut other = one + 1;
-        while other < methods.len() {
-            assert!(
-                methods[one].id().0 != methods[other].id().0,
-                "two methods of this trait have the same id on the wire; give one another `name`"
-            );
-            other += 1;
-        }
-        one += 1;
+///
+/// The compiler stops what it computes for too long, which comparing each of a thousand methods with each other is: so
+/// they are sorted first.
+pub const fn assert_distinct_methods<const N: usize>(methods: &[&Method; N]) {
+    let mut ids = [0; N];
+    let mut at = 0;
+    while at < N {
+        ids[at] = methods[at].id().0;
+        at += 1;
     }
+    let ids = sorted(ids);
+    let mut at = 1;
+    while at < N {
+        assert!(
+            ids[at - 1] != ids[at],
+            "two methods of this trait have the same id on the wire; give one another `name`"
+        );
+        at += 1;
+    }
+}
+
+/// Heapsort, which needs neither recursion nor memory of its own.
+const fn sorted<const N: usize>(mut all: [u64; N]) -> [u64; N] {
+    let (mut start, mut end) = (N / 2, N);
+    while end > 1 {
+        if start > 0 {
+            // Still making a heap.
+            start -= 1;
+        } else {
+            end -= 1;
+            (all[0], all[end]) = (all[end], all[0]);
+        }
+        let mut root = start;
+        while 2 * root + 1 < end {
+            let mut child = 2 * root + 1;
+            if child + 1 < end && all[child] < all[child + 1] {
+                child += 1;
+            }
+            if all[root] >= all[child] {
+                break;
+            }
+            (all[root], all[child]) = (all[child], all[root]);
+            root = child;
+        }
+    }
+    all
 }
 
 /// One method as types: generated code makes an empty type for each method and implements this for it.
@@ -222,4 +255,39 @@ where
     Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
 {
     server::bidirectional_handler(types::<S>(), handler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_sorted_whatever_their_order() {
+        let mut seed = 7_u64;
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            seed >> 60
+        };
+        for _ in 0..100 {
+            let all: [u64; 33] = std::array::from_fn(|_| next());
+            let mut expected = all;
+            expected.sort_unstable();
+            assert_eq!(sorted(all), expected);
+        }
+        assert_eq!((sorted([]), sorted([1]), sorted([2, 1])), ([], [1], [1, 2]));
+    }
+
+    #[test]
+    fn thousands_of_ids_are_sorted_before_the_compiler_gives_up() {
+        const MANY: usize = 4096;
+        const IDS: [u64; MANY] = {
+            let (mut ids, mut at) = ([0; MANY], 0);
+            while at < MANY {
+                ids[at] = (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                at += 1;
+            }
+            sorted(ids)
+        };
+        assert!(IDS.is_sorted());
+    }
 }

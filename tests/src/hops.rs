@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use sinew::{CallOptions, Code, Context, Relay as _, Status};
+use sinew::{CallOptions, Code, Context, Relay as _, ServerBuilder, Status};
 
 use crate::{
     Must as _,
@@ -162,6 +162,18 @@ impl Back for Serving<()> {
         turn.end();
         Ok(1)
     }
+}
+
+/// Serves the three of them in one process, without a network between them.
+pub fn serve_in_process(server: ServerBuilder) -> ServerBuilder {
+    let hop = Hop::default();
+    let back = || Serving { hop: hop.clone(), next: () };
+    let middle = || Serving { hop: hop.clone(), next: BackClient::local(back()) };
+    let front = Serving { hop: hop.clone(), next: MiddleClient::local(middle()) };
+    server
+        .serve(FrontServer::new(front))
+        .serve(MiddleServer::new(middle()))
+        .serve(BackServer::new(back()))
 }
 
 /// The three of them at work.

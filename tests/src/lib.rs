@@ -15,7 +15,7 @@
 //!   load        calls beside a test, of which none may fail          dns     a real name server
 //!   relay       a bad network between two of them
 //!   legacy      a server of HTTP, by hand
-//!   generated   clients made of what servers say of themselves           port    for servers of other programs
+//!   generated   clients made of what services say of themselves          port    for servers of other programs
 //!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
 //! ```
 //!

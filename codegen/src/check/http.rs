@@ -217,7 +217,8 @@ fn answer_is_sound(method: &Method, http: &HttpAttribute, report: &mut Report) {
     }
 }
 
-fn is_header(name: &str) -> bool {
+/// A name of a header in lower case.
+pub(crate) fn is_header(name: &str) -> bool {
     let sound = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     !name.is_empty() && name.bytes().all(sound)
 }

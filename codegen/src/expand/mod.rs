@@ -28,6 +28,7 @@ pub(crate) fn rust(service: &Service) -> TokenStream {
     let server = server::definition(service);
     let client_impl = client::implementation(service);
     let server_impl = server::implementation(service);
+    let handlers = server::handlers(service);
     let signatures = whole(service).map(|method| signature(service, method));
     let distinct = distinct_methods(service);
     let conditions = &service.attributes.conditions;
@@ -41,6 +42,7 @@ pub(crate) fn rust(service: &Service) -> TokenStream {
             #(#signatures)*
             #distinct
             #client_impl
+            #handlers
             #server_impl
         };
     }

@@ -1,6 +1,6 @@
 //! The server: an implementation of the trait as a table of handlers.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{
@@ -32,7 +32,7 @@ pub(super) fn implementation(service: &Service) -> TokenStream {
     let Service { sinew, visibility, ident, generics, .. } = service;
     let server = beside(service, "Server");
     let (parameters, argument, body) = match generics {
-        None => (None, quote!(impl #ident), handlers(service)),
+        None => (None, quote!(impl #ident), table(service)),
         Some(_) => (Some(quote!(<S>)), quote!(S), quote!(::core::unreachable!())),
     };
     quote! {
@@ -52,10 +52,15 @@ pub(super) fn implementation(service: &Service) -> TokenStream {
     }
 }
 
-fn handlers(service: &Service) -> TokenStream {
+/// The implementation with a handler for each method.
+fn table(service: &Service) -> TokenStream {
     let sinew = &service.sinew;
     let name = &service.name.text;
-    let handlers = whole(service).map(|method| handler(service, method));
+    let handlers = whole(service).map(|method| {
+        let conditions = &method.attributes.conditions;
+        let handler = handler_name(method);
+        quote!(#conditions #handler(&service))
+    });
     quote! {
         let service = ::std::sync::Arc::new(service);
         Self {
@@ -67,10 +72,24 @@ fn handlers(service: &Service) -> TokenStream {
     }
 }
 
+/// The handlers: each in a function of its own, since what the compiler does for a function grows faster than what is
+/// in it.
+pub(super) fn handlers(service: &Service) -> TokenStream {
+    let is_generic = service.generics.is_some();
+    let handlers = whole(service).filter(|_| !is_generic).map(|method| handler(service, method));
+    quote!(#(#handlers)*)
+}
+
+fn handler_name(method: &Method) -> Ident {
+    format_ident!("handler_{}", method.plain_name, span = Span::mixed_site())
+}
+
 /// One handler: it owns a reference to the implementation, and each call takes one of its own.
 fn handler(service: &Service, method: &Method) -> TokenStream {
     let sinew = &service.sinew;
+    let trait_ident = &service.ident;
     let conditions = &method.attributes.conditions;
+    let name = handler_name(method);
     let function = format_ident!("{}_handler", Shape::of(method).function());
     let signature = signature_name(method);
     let (values, stream) = names(method);
@@ -79,13 +98,13 @@ fn handler(service: &Service, method: &Method) -> TokenStream {
     let answer = answer(service, method);
     quote! {
         #conditions
-        #sinew::private::#function::<#signature, _, _>({
-            let #this = ::core::clone::Clone::clone(&service);
-            move |#values #(, #stream)*| {
+        fn #name(service: &::std::sync::Arc<impl #trait_ident>) -> #sinew::private::Handler {
+            let #this = ::core::clone::Clone::clone(service);
+            #sinew::private::#function::<#signature, _, _>(move |#values #(, #stream)*| {
                 let #this = ::core::clone::Clone::clone(&#this);
                 async move { #answer }
-            }
-        })
+            })
+        }
     }
 }
 

@@ -10,29 +10,45 @@ pub(super) struct Graph<'d> {
     /// Which group of types that hold each other by value a type is in.
     groups: BTreeMap<&'d str, usize>,
     defaults: BTreeSet<&'d str>,
+    /// Types that hold others anywhere, by what they hold.
+    holders: BTreeMap<String, Vec<&'d str>>,
+    /// Types that have no order, and why.
+    unordered: BTreeMap<&'d str, &'static str>,
 }
 
 impl<'d> Graph<'d> {
     pub(super) fn new(service: &'d Service) -> Self {
         let bodies: BTreeMap<_, _> =
             service.types.iter().map(|named| (&*named.name, &named.body)).collect();
-        let groups = groups(&bodies);
-        let mut graph = Self { bodies, groups, defaults: BTreeSet::new() };
-        // What has a default depends on what else has: until nothing is added.
-        loop {
-            let more: Vec<&str> = graph
-                .bodies
-                .iter()
-                .filter(|(name, body)| {
-                    !graph.defaults.contains(**name) && graph.body_has_default(body)
-                })
-                .map(|(name, _)| *name)
-                .collect();
-            if more.is_empty() {
-                return graph;
-            }
-            graph.defaults.extend(more);
+        let mut holders: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (name, body) in &bodies {
+            let mut held = Vec::new();
+            body_names(body, false, &mut held);
+            held.into_iter().for_each(|held| holders.entry(held).or_default().push(name));
         }
+        let (groups, defaults) = (groups(&bodies), defaults(&bodies));
+        let mut graph = Self { bodies, groups, defaults, holders, unordered: BTreeMap::new() };
+        let without = graph.bodies.iter().filter_map(|(name, body)| {
+            let mut why = None;
+            each(body, &mut |ty| why = why.or_else(|| without_order(ty)));
+            Some((*name, why?))
+        });
+        graph.unordered = graph.above(without.collect());
+        graph
+    }
+
+    /// What is true of these types and of every type that holds one of them.
+    pub(super) fn above<T: Clone>(&self, of: Vec<(&'d str, T)>) -> BTreeMap<&'d str, T> {
+        let (mut found, mut open) = (BTreeMap::new(), of);
+        open.reverse();
+        while let Some((name, what)) = open.pop() {
+            if !found.contains_key(name) {
+                let above = self.holders.get(name).into_iter().flatten();
+                open.extend(above.map(|holder| (*holder, what.clone())));
+                found.insert(name, what);
+            }
+        }
+        found
     }
 
     /// Whether `inner`, held by value in `owner`, would make `owner` hold itself.
@@ -52,16 +68,6 @@ impl<'d> Graph<'d> {
         }
     }
 
-    fn body_has_default(&self, body: &Body) -> bool {
-        match body {
-            Body::Unit => true,
-            Body::Newtype(inner) => self.type_has_default(inner),
-            Body::Tuple(parts) => parts.iter().all(|part| self.type_has_default(part)),
-            Body::Struct(fields) => fields.iter().all(|field| self.type_has_default(&field.ty)),
-            Body::Enum(_) => false,
-        }
-    }
-
     /// Every named type below these, themselves included where they are named.
     pub(super) fn reachable<'a>(&self, from: impl Iterator<Item = &'a Type>) -> BTreeSet<String> {
         let (mut found, mut open) = (BTreeSet::new(), Vec::new());
@@ -72,6 +78,13 @@ impl<'d> Graph<'d> {
                 body.into_iter().for_each(|body| body_names(body, false, &mut open));
             }
         }
+        found
+    }
+
+    /// The named types that stand in a type.
+    pub(super) fn named_in(&self, ty: &Type) -> Vec<String> {
+        let mut found = Vec::new();
+        names(ty, false, &mut found);
         found
     }
 
@@ -87,22 +100,60 @@ impl<'d> Graph<'d> {
 
     /// Why a type cannot be a key; `None` where it can.
     pub(super) fn not_a_key(&self, ty: &Type) -> Option<&'static str> {
-        let is_float = |ty: &Type| contains(ty, &|ty| matches!(ty, Type::F32 | Type::F64));
-        let is_opaque = |ty: &Type| contains(ty, &|ty| matches!(ty, Type::Opaque(_)));
-        let below = self.reachable([ty].into_iter());
-        let mut parts = vec![ty.clone()];
-        for name in below {
-            if let Some(body) = self.bodies.get(&*name) {
-                each(body, &mut |ty| parts.push(ty.clone()));
+        let mut held = Vec::new();
+        names(ty, false, &mut held);
+        without_order(ty)
+            .or_else(|| held.iter().find_map(|name| self.unordered.get(&**name).copied()))
+    }
+}
+
+/// Why a type has no order, whatever the named types in it have.
+fn without_order(ty: &Type) -> Option<&'static str> {
+    if contains(ty, &|ty| matches!(ty, Type::F32 | Type::F64)) {
+        Some("a floating-point number has no order")
+    } else if contains(ty, &|ty| matches!(ty, Type::Opaque(_))) {
+        Some("what cannot be seen has no order")
+    } else {
+        None
+    }
+}
+
+/// The types that have a default: those of which every part has one. Enums have none, and what holds itself has no end.
+fn defaults<'d>(bodies: &BTreeMap<&'d str, &'d Body>) -> BTreeSet<&'d str> {
+    let mut needed_by: BTreeMap<String, Vec<&'d str>> = BTreeMap::new();
+    let (mut missing, mut ready) = (BTreeMap::new(), Vec::new());
+    for (name, body) in bodies {
+        let mut needs = Vec::new();
+        each(body, &mut |ty| default_needs(ty, &mut needs));
+        match needs.len() {
+            _ if matches!(body, Body::Enum(_)) => {}
+            0 => ready.push(*name),
+            count => {
+                missing.insert(*name, count);
             }
         }
-        if parts.iter().any(is_float) {
-            Some("a floating-point number has no order")
-        } else if parts.iter().any(is_opaque) {
-            Some("what cannot be seen has no order")
-        } else {
-            None
+        needs.into_iter().for_each(|needed| needed_by.entry(needed).or_default().push(name));
+    }
+    let mut found = BTreeSet::new();
+    while let Some(name) = ready.pop() {
+        found.insert(name);
+        for above in needed_by.get(name).into_iter().flatten() {
+            let Some(count) = missing.get_mut(above) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                ready.push(above);
+            }
         }
+    }
+    found
+}
+
+/// The named types without whose default a type has none: what may be absent or empty needs none.
+fn default_needs(ty: &Type, out: &mut Vec<String>) {
+    match ty {
+        Type::Named(name) => out.push(name.clone()),
+        Type::Tuple(parts) => parts.iter().for_each(|part| default_needs(part, out)),
+        _ => {}
     }
 }
 

@@ -9,6 +9,7 @@ use sinew_descriptor::{
 };
 
 use super::{
+    docs::docs,
     names::{self, Case},
     types::Types,
 };
@@ -20,19 +21,41 @@ const ARGUMENTS_MAX: usize = 12;
 
 /// The trait with these methods.
 pub(super) fn service(service: &Service, ident: &Ident, methods: &[TokenStream]) -> TokenStream {
+    let said = said(service, ident);
+    let said = (!said.is_empty()).then(|| quote!((#said)));
+    let docs = docs(&service.doc);
+    quote! {
+        #docs
+        #[::sinew::service #said]
+        pub trait #ident { #(#methods)* }
+    }
+}
+
+/// Whether the service can be one.
+///
+/// # Errors
+/// What the macro has against it.
+pub(super) fn can_be(service: &Service, ident: &Ident) -> Result<(), String> {
+    sound(said(service, ident), &quote!(trait #ident {}))
+}
+
+/// What stands in `#[service(..)]`.
+fn said(service: &Service, ident: &Ident) -> TokenStream {
     let name = &service.name;
     let name = (ident != name).then(|| quote!(name = #name));
     let version = service.version.map(|version| {
         let version = Literal::u32_unsuffixed(version);
         quote!(version = #version)
     });
-    let said: Vec<_> = name.into_iter().chain(version).collect();
-    let said = (!said.is_empty()).then(|| quote!((#(#said),*)));
-    let docs = docs(&service.doc);
-    quote! {
-        #docs
-        #[::sinew::service #said]
-        pub trait #ident { #(#methods)* }
+    let said = name.into_iter().chain(version);
+    quote!(#(#said),*)
+}
+
+/// What the macro would refuse is refused here, by name: there it would be an error in code that nobody wrote.
+fn sound(said: TokenStream, code: &TokenStream) -> Result<(), String> {
+    match crate::mistakes(said, code).into_iter().next() {
+        Some(mistake) => Err(mistake),
+        None => Ok(()),
     }
 }
 
@@ -71,12 +94,16 @@ pub(super) fn method(
     let ident = names::ident(&method.name, Case::Value, taken);
     let docs = docs(&method.doc);
     let rpc = rpc(method, &ident);
-    Ok(quote! {
-        #docs
+    let code = quote! {
         #rpc
         #http
         async fn #ident(&self, #(#arguments),*) -> Result<#output, #error>;
-    })
+    };
+    if let Err(why) = sound(TokenStream::new(), &quote!(trait Service { #code })) {
+        taken.remove(&names::plain(&ident));
+        return Err(why);
+    }
+    Ok(quote!(#docs #code))
 }
 
 fn arguments(method: &Method, types: &Types<'_>) -> Result<Vec<TokenStream>, String> {
@@ -106,18 +133,6 @@ fn argument_ident(name: &str) -> Result<Ident, String> {
     names::exact(name).ok_or_else(|| {
         format!("the argument `{name}` cannot be named so in Rust, and it travels under its name")
     })
-}
-
-/// `#[doc]`s for a text.
-fn docs(text: &str) -> TokenStream {
-    let lines = text.lines().map(|line| match line {
-        "" => quote!(#[doc = ""]),
-        line => {
-            let line = format!(" {line}");
-            quote!(#[doc = #line])
-        }
-    });
-    quote!(#(#lines)*)
 }
 
 fn rpc(method: &Method, ident: &Ident) -> Option<TokenStream> {

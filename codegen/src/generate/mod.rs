@@ -11,6 +11,7 @@
 //! 3. Types that no written method needs are not written.
 
 mod build;
+mod docs;
 mod graph;
 mod methods;
 mod names;
@@ -100,6 +101,10 @@ fn one(
     let mut taken = BTreeSet::new();
     let trait_ident = names::ident(&service.trait_name, Case::Type, &mut taken);
     taken.extend(["Client", "Server"].map(|beside| format!("{trait_ident}{beside}")));
+    if let Err(why) = methods::can_be(service, &trait_ident) {
+        refused.push(Refusal { element: service.name.clone(), why });
+        return (None, false);
+    }
     let types = Types::new(service, &mut taken);
     let (mut written, mut used, mut names) = (Vec::new(), Vec::new(), methods::reserved());
     for method in &service.methods {
@@ -118,10 +123,10 @@ fn one(
     if written.is_empty() {
         return (None, false);
     }
-    let definitions = types.definitions(&types.reachable(used.into_iter()));
+    let (definitions, named) = types.definitions(&types.reachable(used.into_iter()));
     let module = names::ident(&service.name, Case::Value, modules);
     let code = methods::service(service, &trait_ident, &written);
-    let words = words(&code, types.named_by_definitions());
+    let words = words(&code, named);
     let (imports, needs_json) = (imports(&words), words.contains("Value"));
     let about = format!(" The service `{}`.", service.name);
     let module = quote! {

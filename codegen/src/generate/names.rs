@@ -16,6 +16,9 @@ pub(super) enum Case {
     Value,
 }
 
+/// What is longer is no title.
+const NAME_MAX: usize = 128;
+
 /// Words that cannot be identifiers, not even as `r#..`.
 const NEVER: &[&str] = &["self", "super", "crate", "Self", "_"];
 
@@ -31,15 +34,14 @@ pub(super) fn ident(text: &str, case: Case, taken: &mut BTreeSet<String>) -> Ide
         word.insert_str(0, prefix);
     }
     // What is a letter to Unicode may still not begin an identifier.
-    if rust::identifier(&format!("{word}_")).is_none() {
+    if !rust::is_word(&word) {
         word = if case == Case::Type { "Value".to_owned() } else { "value".to_owned() };
     }
-    let mut unique = word.clone();
-    let mut number = 2;
-    while !taken.insert(unique.clone()) {
-        unique = format!("{word}{number}");
-        number += 1;
+    let mut unique = word;
+    if taken.contains(&unique) {
+        unique = numbered(&unique, |name| !taken.contains(name));
     }
+    taken.insert(unique.clone());
     // What is never an identifier gets one that is, and no other.
     if NEVER.contains(&unique.as_str()) {
         unique.push('_');
@@ -48,16 +50,37 @@ pub(super) fn ident(text: &str, case: Case, taken: &mut BTreeSet<String>) -> Ide
     raw(&unique)
 }
 
+/// `name` with a number behind it under which it is free. Ten thousand may want the same name, so that the numbers are not
+/// tried one by one.
+pub(super) fn numbered(name: &str, is_free: impl Fn(&str) -> bool) -> String {
+    let with = |number: usize| format!("{name}{number}");
+    let (mut taken, mut free) = (1, 2);
+    while !is_free(&with(free)) {
+        (taken, free) = (free, free * 2);
+    }
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if is_free(&with(middle)) { free = middle } else { taken = middle }
+    }
+    with(free)
+}
+
+/// A text without what is not ASCII; nothing where too little is left to know it by.
+pub(super) fn ascii(text: &str) -> Option<String> {
+    let words: String = text.chars().map(|c| if c.is_ascii() { c } else { ' ' }).collect();
+    words.contains(|c: char| c.is_ascii_alphanumeric()).then_some(words)
+}
+
 /// The identifier that is `name` itself; `None` where there is none.
 pub(super) fn exact(name: &str) -> Option<Ident> {
-    let is_word = rust::identifier(&format!("{name}_")).is_some();
-    (is_word && !NEVER.contains(&name)).then(|| raw(name))
+    (rust::is_word(name) && !NEVER.contains(&name)).then(|| raw(name))
 }
 
 /// A name on the wire out of a title.
 pub(super) fn wire_name(title: &str) -> String {
     let words = title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    let name = words.collect::<Vec<_>>().join("-");
+    let mut name = words.collect::<Vec<_>>().join("-");
+    name.truncate(NAME_MAX);
     match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         true => name,
         false => format!("Service-{name}").trim_end_matches('-').to_owned(),
@@ -110,6 +133,10 @@ mod tests {
                 assert_eq!(made, expected, "{text}");
             }
         }
+        let many: BTreeSet<_> = (0..9).map(|_| ident("x", Case::Value, &mut taken)).collect();
+        assert!(many.len() == 9 && taken.contains("x9") && !taken.contains("x10"), "{many:?}");
+        assert_eq!(ascii("Größe ab").as_deref(), Some("Gr  e ab"));
+        assert_eq!(ascii("获取"), None);
         assert_eq!(exact("type").map(|ident| ident.to_string()).as_deref(), Some("r#type"));
         assert!(exact("x-y").is_none() && exact("").is_none() && exact("self").is_none());
     }

@@ -1,10 +1,25 @@
 //! Words and files as Rust sees them: the one place here that knows its grammar.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 
 /// The identifier that is this word, if it is one and no keyword.
 pub(super) fn identifier(word: &str) -> Option<Ident> {
-    syn::parse_str(word).ok()
+    // Only the lexer knows every word, and it is slow where most are of one kind.
+    if !is_usual(word) {
+        return syn::parse_str(word).ok();
+    }
+    let word = TokenTree::Ident(Ident::new(word, Span::call_site()));
+    syn::parse2(word.into()).ok()
+}
+
+/// Whether this word is an identifier or a keyword.
+pub(super) fn is_word(word: &str) -> bool {
+    is_usual(word) || syn::parse_str::<Ident>(&format!("{word}_")).is_ok()
+}
+
+fn is_usual(word: &str) -> bool {
+    let begins = word.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic());
+    begins && word != "_" && word.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric())
 }
 
 /// Code as a person would lay it out.

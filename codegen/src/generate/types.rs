@@ -39,9 +39,11 @@ pub(super) struct Types<'d> {
     idents: BTreeMap<&'d str, Ident>,
     /// Types that are keys of maps.
     keys: BTreeSet<String>,
-    /// Types that cannot be written, and why.
+    /// What each type is, and what of [`OURS`] that names.
+    written: BTreeMap<&'d str, (TokenStream, BTreeSet<String>)>,
+    /// Types that cannot be written, or hold one that cannot: which one, and why.
     refused: BTreeMap<&'d str, String>,
-    /// What of [`OURS`] was named last.
+    /// What of [`OURS`] is named in what is being written.
     named: RefCell<BTreeSet<String>>,
 }
 
@@ -61,27 +63,38 @@ impl<'d> Types<'d> {
             graph,
             idents,
             keys,
+            written: BTreeMap::new(),
             refused: BTreeMap::new(),
             named: RefCell::default(),
         };
+        let mut refused = Vec::new();
         for named in &service.types {
-            if let Err(why) = types.definition(named) {
-                types.refused.insert(&named.name, why);
+            let (code, words) = (types.definition(named), types.named.take());
+            match code {
+                Ok(code) => {
+                    types.written.insert(&named.name, (code, words));
+                }
+                Err(why) => {
+                    refused.push((&*named.name, format!("the type `{}`: {why}", named.name)));
+                }
             }
         }
+        types.refused = types.graph.above(refused);
         types
     }
 
-    /// The definitions of those that are used.
-    pub(super) fn definitions(&self, used: &BTreeSet<String>) -> Vec<TokenStream> {
-        self.named.borrow_mut().clear();
+    /// The definitions of those that are used, and what of [`OURS`] they name.
+    pub(super) fn definitions(
+        &self,
+        used: &BTreeSet<String>,
+    ) -> (Vec<TokenStream>, BTreeSet<String>) {
+        let (mut definitions, mut named) = (Vec::new(), BTreeSet::new());
         let used = self.service.types.iter().filter(|named| used.contains(&named.name));
-        used.filter_map(|named| self.definition(named).ok()).collect()
-    }
-
-    /// What the last definitions need to be imported.
-    pub(super) fn named_by_definitions(&self) -> BTreeSet<String> {
-        self.named.borrow().clone()
+        for (code, words) in used.filter_map(|named| self.written.get(&*named.name)) {
+            definitions.push(code.clone());
+            named.extend(words.iter().cloned());
+        }
+        (definitions, named)
     }
 
     fn ours(&self, name: &str) -> Ident {
@@ -99,14 +112,9 @@ impl<'d> Types<'d> {
     /// # Errors
     /// Why it cannot be written, with the name of the type that is in the way.
     pub(super) fn whole(&self, ty: &Type) -> Result<TokenStream, String> {
-        let below = match self.refused.is_empty() {
-            true => BTreeSet::new(),
-            false => self.reachable([ty].into_iter()),
-        };
-        for name in below {
-            if let Some(why) = self.refused.get(&*name) {
-                return Err(format!("the type `{name}`: {why}"));
-            }
+        if let Some(why) = self.graph.named_in(ty).iter().find_map(|name| self.refused.get(&**name))
+        {
+            return Err(why.clone());
         }
         self.ty(None, ty, true)
     }

@@ -131,6 +131,24 @@ const _: () = {
             ::core::convert::From::from([::sinew::private::types::<Method_sound>()])
         }
     }
+    fn handler_sound(
+        service: &::std::sync::Arc<impl Broken>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_sound,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    u64,
+                    ::sinew::Status,
+                >::Ok(Broken::sound(&*this).await)
+            }
+        })
+    }
     impl BrokenServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -139,24 +157,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Broken",
-                    ::core::convert::From::from([
-                        ::sinew::private::unary_handler::<
-                            Method_sound,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        u64,
-                                        ::sinew::Status,
-                                    >::Ok(Broken::sound(&*this).await)
-                                }
-                            }
-                        }),
-                    ]),
+                    ::core::convert::From::from([handler_sound(&service)]),
                 ),
             }
         }

@@ -186,6 +186,63 @@ const _: () = {
             ])
         }
     }
+    #[cfg(unix)]
+    fn handler_open(
+        service: &::std::sync::Arc<impl Store>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_open,
+            _,
+            _,
+        >(move |(path,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    u64,
+                    ::sinew::Status,
+                >::Ok(Store::open(&*this, path).await)
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    fn handler_open(
+        service: &::std::sync::Arc<impl Store>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_open,
+            _,
+            _,
+        >(move |(path,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    u64,
+                    ::sinew::Status,
+                >::Ok(Store::open(&*this, path).await)
+            }
+        })
+    }
+    #[cfg(feature = "close")]
+    fn handler_close(
+        service: &::std::sync::Arc<impl Store>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_close,
+            _,
+            _,
+        >(move |(handle,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    (),
+                    ::sinew::Status,
+                >::Ok(Store::close(&*this, handle).await)
+            }
+        })
+    }
     impl StoreServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -196,56 +253,11 @@ const _: () = {
                     "Store",
                     ::core::convert::From::from([
                         #[cfg(unix)]
-                        ::sinew::private::unary_handler::<
-                            Method_open,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(path,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        u64,
-                                        ::sinew::Status,
-                                    >::Ok(Store::open(&*this, path).await)
-                                }
-                            }
-                        }),
+                        handler_open(&service),
                         #[cfg(not(unix))]
-                        ::sinew::private::unary_handler::<
-                            Method_open,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(path,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        u64,
-                                        ::sinew::Status,
-                                    >::Ok(Store::open(&*this, path).await)
-                                }
-                            }
-                        }),
+                        handler_open(&service),
                         #[cfg(feature = "close")]
-                        ::sinew::private::unary_handler::<
-                            Method_close,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(handle,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        (),
-                                        ::sinew::Status,
-                                    >::Ok(Store::close(&*this, handle).await)
-                                }
-                            }
-                        }),
+                        handler_close(&service),
                     ]),
                 ),
             }

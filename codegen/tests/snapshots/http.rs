@@ -231,6 +231,55 @@ const _: () = {
             ])
         }
     }
+    fn handler_user(
+        service: &::std::sync::Arc<impl Users>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_user,
+            _,
+            _,
+        >(move |(id, size, tenant)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Users::user(&*this, id, size, tenant).await }
+        })
+    }
+    fn handler_draw(
+        service: &::std::sync::Arc<impl Users>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_draw,
+            _,
+            _,
+        >(move |(id, picture, name)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    String,
+                    ::sinew::Status,
+                >::Ok(Users::draw(&*this, id, picture, name).await)
+            }
+        })
+    }
+    fn handler_import(
+        service: &::std::sync::Arc<impl Users>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::bidirectional_handler::<
+            Method_import,
+            _,
+            _,
+        >(move |(), users| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    ::sinew::Streaming<Bytes>,
+                    ::sinew::Status,
+                >::Ok(Users::import(&*this, users).await)
+            }
+        })
+    }
     impl UsersServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -240,49 +289,9 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Users",
                     ::core::convert::From::from([
-                        ::sinew::private::unary_handler::<
-                            Method_user,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(id, size, tenant)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Users::user(&*this, id, size, tenant).await }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_draw,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(id, picture, name)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        String,
-                                        ::sinew::Status,
-                                    >::Ok(Users::draw(&*this, id, picture, name).await)
-                                }
-                            }
-                        }),
-                        ::sinew::private::bidirectional_handler::<
-                            Method_import,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(), users| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        ::sinew::Streaming<Bytes>,
-                                        ::sinew::Status,
-                                    >::Ok(Users::import(&*this, users).await)
-                                }
-                            }
-                        }),
+                        handler_user(&service),
+                        handler_draw(&service),
+                        handler_import(&service),
                     ]),
                 ),
             }

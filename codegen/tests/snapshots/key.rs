@@ -96,6 +96,24 @@ const _: () = {
             ::core::convert::From::from([::sinew::private::types::<Method_feed>()])
         }
     }
+    fn handler_feed(
+        service: &::std::sync::Arc<impl Sessions>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::client_streaming_handler::<
+            Method_feed,
+            _,
+            _,
+        >(move |(at, r#type), events| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    u64,
+                    ::sinew::Status,
+                >::Ok(Sessions::feed(&*this, at, events, r#type).await)
+            }
+        })
+    }
     impl SessionsServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -104,24 +122,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Sessions",
-                    ::core::convert::From::from([
-                        ::sinew::private::client_streaming_handler::<
-                            Method_feed,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(at, r#type), events| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        u64,
-                                        ::sinew::Status,
-                                    >::Ok(Sessions::feed(&*this, at, events, r#type).await)
-                                }
-                            }
-                        }),
-                    ]),
+                    ::core::convert::From::from([handler_feed(&service)]),
                 ),
             }
         }

@@ -133,6 +133,42 @@ const _: () = {
             ])
         }
     }
+    fn handler_name(
+        service: &::std::sync::Arc<impl Greeter>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_name,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    String,
+                    ::sinew::Status,
+                >::Ok(Greeter::name(&*this).await)
+            }
+        })
+    }
+    fn handler_greet(
+        service: &::std::sync::Arc<impl Greeter>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_greet,
+            _,
+            _,
+        >(move |(greeting,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    String,
+                    ::sinew::Status,
+                >::Ok(Greeter::greet(&*this, greeting).await)
+            }
+        })
+    }
     impl GreeterServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -142,38 +178,8 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Greeter",
                     ::core::convert::From::from([
-                        ::sinew::private::unary_handler::<
-                            Method_name,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        String,
-                                        ::sinew::Status,
-                                    >::Ok(Greeter::name(&*this).await)
-                                }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_greet,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(greeting,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        String,
-                                        ::sinew::Status,
-                                    >::Ok(Greeter::greet(&*this, greeting).await)
-                                }
-                            }
-                        }),
+                        handler_name(&service),
+                        handler_greet(&service),
                     ]),
                 ),
             }

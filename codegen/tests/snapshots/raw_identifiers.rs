@@ -90,6 +90,24 @@ const _: () = {
             ::core::convert::From::from([::sinew::private::types::<Method_match>()])
         }
     }
+    fn handler_match(
+        service: &::std::sync::Arc<impl r#Trait>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_match,
+            _,
+            _,
+        >(move |(r#type, service, this)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    bool,
+                    ::sinew::Status,
+                >::Ok(r#Trait::r#match(&*this, r#type, service, this).await)
+            }
+        })
+    }
     impl TraitServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -98,24 +116,7 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Trait",
-                    ::core::convert::From::from([
-                        ::sinew::private::unary_handler::<
-                            Method_match,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(r#type, service, this)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        bool,
-                                        ::sinew::Status,
-                                    >::Ok(r#Trait::r#match(&*this, r#type, service, this).await)
-                                }
-                            }
-                        }),
-                    ]),
+                    ::core::convert::From::from([handler_match(&service)]),
                 ),
             }
         }

@@ -88,6 +88,19 @@ const _: () = {
             ::core::convert::From::from([shop::rpc::private::types::<Method_echo>()])
         }
     }
+    fn handler_echo(
+        service: &::std::sync::Arc<impl Blobs>,
+    ) -> shop::rpc::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        shop::rpc::private::unary_handler::<
+            Method_echo,
+            _,
+            _,
+        >(move |(body,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Blobs::echo(&*this, body).await }
+        })
+    }
     impl BlobsServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -96,19 +109,7 @@ const _: () = {
             Self {
                 service: shop::rpc::private::Service::new(
                     "Blobs",
-                    ::core::convert::From::from([
-                        shop::rpc::private::unary_handler::<
-                            Method_echo,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(body,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Blobs::echo(&*this, body).await }
-                            }
-                        }),
-                    ]),
+                    ::core::convert::From::from([handler_echo(&service)]),
                 ),
             }
         }

@@ -350,6 +350,125 @@ const _: () = {
             ])
         }
     }
+    fn handler_nothing(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_nothing,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    (),
+                    ::sinew::Status,
+                >::Ok(Forms::nothing(&*this).await)
+            }
+        })
+    }
+    fn handler_plain(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_plain,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    u64,
+                    ::sinew::Status,
+                >::Ok(Forms::plain(&*this).await)
+            }
+        })
+    }
+    fn handler_own_error(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_own_error,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Forms::own_error(&*this).await }
+        })
+    }
+    fn handler_status(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_status,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Forms::status(&*this).await }
+        })
+    }
+    fn handler_call_error(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_call_error,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Forms::call_error(&*this).await }
+        })
+    }
+    fn handler_alias(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_alias,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Forms::alias(&*this).await }
+        })
+    }
+    fn handler_alias_of_stream(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::server_streaming_handler::<
+            Method_alias_of_stream,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Forms::alias_of_stream(&*this).await }
+        })
+    }
+    fn handler_type_named_result(
+        service: &::std::sync::Arc<impl Forms>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_type_named_result,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    shop::Result,
+                    ::sinew::Status,
+                >::Ok(Forms::type_named_result(&*this).await)
+            }
+        })
+    }
     impl FormsServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -359,109 +478,14 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Forms",
                     ::core::convert::From::from([
-                        ::sinew::private::unary_handler::<
-                            Method_nothing,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        (),
-                                        ::sinew::Status,
-                                    >::Ok(Forms::nothing(&*this).await)
-                                }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_plain,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        u64,
-                                        ::sinew::Status,
-                                    >::Ok(Forms::plain(&*this).await)
-                                }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_own_error,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Forms::own_error(&*this).await }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_status,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Forms::status(&*this).await }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_call_error,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Forms::call_error(&*this).await }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_alias,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Forms::alias(&*this).await }
-                            }
-                        }),
-                        ::sinew::private::server_streaming_handler::<
-                            Method_alias_of_stream,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Forms::alias_of_stream(&*this).await }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_type_named_result,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        shop::Result,
-                                        ::sinew::Status,
-                                    >::Ok(Forms::type_named_result(&*this).await)
-                                }
-                            }
-                        }),
+                        handler_nothing(&service),
+                        handler_plain(&service),
+                        handler_own_error(&service),
+                        handler_status(&service),
+                        handler_call_error(&service),
+                        handler_alias(&service),
+                        handler_alias_of_stream(&service),
+                        handler_type_named_result(&service),
                     ]),
                 ),
             }

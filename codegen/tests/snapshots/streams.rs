@@ -220,6 +220,63 @@ const _: () = {
             ])
         }
     }
+    fn handler_watch(
+        service: &::std::sync::Arc<impl Inventory>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::server_streaming_handler::<
+            Method_watch,
+            _,
+            _,
+        >(move |(sku,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Inventory::watch(&*this, sku).await }
+        })
+    }
+    fn handler_restock(
+        service: &::std::sync::Arc<impl Inventory>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::client_streaming_handler::<
+            Method_restock,
+            _,
+            _,
+        >(move |(), deliveries| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Inventory::restock(&*this, deliveries).await }
+        })
+    }
+    fn handler_audit(
+        service: &::std::sync::Arc<impl Inventory>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::bidirectional_handler::<
+            Method_audit,
+            _,
+            _,
+        >(move |(since, until), lines| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Inventory::audit(&*this, since, lines, until).await }
+        })
+    }
+    fn handler_ticks(
+        service: &::std::sync::Arc<impl Inventory>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::server_streaming_handler::<
+            Method_ticks,
+            _,
+            _,
+        >(move |()| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    ::sinew::Streaming<Tick>,
+                    ::sinew::Status,
+                >::Ok(Inventory::ticks(&*this).await)
+            }
+        })
+    }
     impl InventoryServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -229,57 +286,10 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Inventory",
                     ::core::convert::From::from([
-                        ::sinew::private::server_streaming_handler::<
-                            Method_watch,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(sku,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Inventory::watch(&*this, sku).await }
-                            }
-                        }),
-                        ::sinew::private::client_streaming_handler::<
-                            Method_restock,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(), deliveries| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Inventory::restock(&*this, deliveries).await }
-                            }
-                        }),
-                        ::sinew::private::bidirectional_handler::<
-                            Method_audit,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(since, until), lines| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    Inventory::audit(&*this, since, lines, until).await
-                                }
-                            }
-                        }),
-                        ::sinew::private::server_streaming_handler::<
-                            Method_ticks,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |()| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        ::sinew::Streaming<Tick>,
-                                        ::sinew::Status,
-                                    >::Ok(Inventory::ticks(&*this).await)
-                                }
-                            }
-                        }),
+                        handler_watch(&service),
+                        handler_restock(&service),
+                        handler_audit(&service),
+                        handler_ticks(&service),
                     ]),
                 ),
             }

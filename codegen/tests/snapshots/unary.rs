@@ -158,6 +158,37 @@ const _: () = {
             ])
         }
     }
+    fn handler_stock(
+        service: &::std::sync::Arc<impl Inventory>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_stock,
+            _,
+            _,
+        >(move |(sku,)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move { Inventory::stock(&*this, sku).await }
+        })
+    }
+    fn handler_move_all(
+        service: &::std::sync::Arc<impl Inventory>,
+    ) -> ::sinew::private::Handler {
+        let this = ::core::clone::Clone::clone(service);
+        ::sinew::private::unary_handler::<
+            Method_move_all,
+            _,
+            _,
+        >(move |(from, to)| {
+            let this = ::core::clone::Clone::clone(&this);
+            async move {
+                ::core::result::Result::<
+                    (),
+                    ::sinew::Status,
+                >::Ok(Inventory::move_all(&*this, from, to).await)
+            }
+        })
+    }
     impl InventoryServer {
         /// Serves `service`: one value answers all calls, at once.
         #[must_use]
@@ -167,33 +198,8 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "shop.Inventory",
                     ::core::convert::From::from([
-                        ::sinew::private::unary_handler::<
-                            Method_stock,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(sku,)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move { Inventory::stock(&*this, sku).await }
-                            }
-                        }),
-                        ::sinew::private::unary_handler::<
-                            Method_move_all,
-                            _,
-                            _,
-                        >({
-                            let this = ::core::clone::Clone::clone(&service);
-                            move |(from, to)| {
-                                let this = ::core::clone::Clone::clone(&this);
-                                async move {
-                                    ::core::result::Result::<
-                                        (),
-                                        ::sinew::Status,
-                                    >::Ok(Inventory::move_all(&*this, from, to).await)
-                                }
-                            }
-                        }),
+                        handler_stock(&service),
+                        handler_move_all(&service),
                     ]),
                 ),
             }

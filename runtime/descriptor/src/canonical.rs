@@ -107,6 +107,16 @@ pub(crate) fn fingerprint_with(
     service: &Service,
     method: &Method,
 ) -> Option<Fingerprint> {
+    fingerprint_counted(types, service, method, &mut 0)
+}
+
+/// The same, adding to `written` the bytes that it took to find out.
+pub(crate) fn fingerprint_counted(
+    types: &Index<'_>,
+    service: &Service,
+    method: &Method,
+    written: &mut usize,
+) -> Option<Fingerprint> {
     if method.raw {
         return None;
     }
@@ -121,11 +131,18 @@ pub(crate) fn fingerprint_with(
     if all.any(|ty| ty.opaque(types).is_some()) {
         return None;
     }
-    let arguments = of_arguments(arguments, types).ok()?;
-    let optional = |ty: Option<&Type>| ty.map(|ty| of(ty, types)).transpose();
-    let input = optional(method.input.as_ref().map(|input| &input.item)).ok()?;
-    let value = of(&method.output, types).ok()?;
-    let error = optional(method.error.as_ref()).ok()?;
+    let mut counted = |structure: Result<Vec<u8>, TooLarge>| {
+        *written += structure.as_ref().map_or(limits::CANONICAL_MAX, Vec::len);
+        structure.ok()
+    };
+    let arguments = counted(of_arguments(arguments, types))?;
+    let mut optional = |ty: Option<&Type>| match ty {
+        Some(ty) => counted(of(ty, types)).map(Some),
+        None => Some(None),
+    };
+    let input = optional(method.input.as_ref().map(|input| &input.item))?;
+    let value = optional(Some(&method.output))??;
+    let error = optional(method.error.as_ref())?;
     let parts = [Some(&arguments), input.as_ref(), Some(&value), error.as_ref()];
     Some(hash(method.streams.number(), parts.map(|part| part.map(Vec::as_slice))))
 }

@@ -1,6 +1,6 @@
 //! The structure of types, as serde shows it to a format that carries no names of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -142,19 +142,65 @@ impl Types for [Named] {
 
 /// Named types, found without looking at all of them.
 #[derive(Debug)]
-pub(crate) struct Index<'d>(BTreeMap<&'d str, &'d Named>);
+pub(crate) struct Index<'d> {
+    types: BTreeMap<&'d str, &'d Named>,
+    /// Those below which something cannot be seen, and why: found out for all at once, when it is asked for first.
+    opaque: OnceCell<BTreeMap<&'d str, &'d str>>,
+}
 
 impl<'d> Index<'d> {
     pub(crate) fn new(types: &'d [Named]) -> Self {
-        Self(types.iter().map(|named| (&*named.name, named)).collect())
+        let types = types.iter().map(|named| (&*named.name, named)).collect();
+        Self { types, opaque: OnceCell::new() }
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&'d Named> {
-        self.0.get(name).copied()
+        self.types.get(name).copied()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.types.len()
+    }
+
+    /// Why something below this type cannot be seen.
+    fn opaque(&self, name: &str) -> Option<&'d str> {
+        self.opaque.get_or_init(|| self.all_opaque()).get(name).copied()
+    }
+
+    /// From what cannot be seen to what holds it, so that each type is looked at once however many hold it.
+    fn all_opaque(&self) -> BTreeMap<&'d str, &'d str> {
+        let mut holders: BTreeMap<&str, Vec<&'d str>> = BTreeMap::new();
+        let mut open = Vec::new();
+        for (name, named) in &self.types {
+            let mut parts = Vec::new();
+            named.body.parts(&mut parts);
+            each(parts, |ty| match ty {
+                Type::Opaque(why) => open.push((*name, &**why)),
+                Type::Named(held) => holders.entry(held).or_default().push(name),
+                _ => {}
+            });
+        }
+        let mut found = BTreeMap::new();
+        while let Some((name, why)) = open.pop() {
+            if found.insert(name, why).is_none() {
+                let above = holders.get(name).into_iter().flatten();
+                open.extend(above.map(|holder| (*holder, why)));
+            }
+        }
+        found
+    }
+}
+
+/// Each of these types, and of those that stand in them without a name.
+fn each<'t>(mut open: Vec<&'t Type>, mut visit: impl FnMut(&'t Type)) {
+    while let Some(ty) = open.pop() {
+        visit(ty);
+        match ty {
+            Type::Option(inner) | Type::List(inner) => open.push(inner),
+            Type::Map(key, value) => open.extend([&**key, &**value]),
+            Type::Tuple(parts) => open.extend(parts),
+            _ => {}
+        }
     }
 }
 
@@ -166,22 +212,14 @@ impl Types for Index<'_> {
 
 impl Type {
     /// A reason why something below it cannot be seen, if there is one.
-    pub(crate) fn opaque<'t>(&'t self, types: &Index<'t>) -> Option<&'t str> {
-        let (mut open, mut seen) = (vec![self], BTreeSet::new());
-        while let Some(ty) = open.pop() {
-            match ty {
-                Type::Opaque(why) => return Some(why),
-                Type::Option(inner) | Type::List(inner) => open.push(inner),
-                Type::Map(key, value) => open.extend([&**key, &**value]),
-                Type::Tuple(parts) => open.extend(parts),
-                Type::Named(name) if seen.insert(&**name) => {
-                    let body = types.find(name).map(|named| &named.body);
-                    body.into_iter().for_each(|body| body.parts(&mut open));
-                }
-                _ => {}
-            }
-        }
-        None
+    pub(crate) fn opaque<'t>(&'t self, types: &'t Index<'_>) -> Option<&'t str> {
+        let mut found = None;
+        each(vec![self], |ty| match ty {
+            Type::Opaque(why) => found = Some(&**why),
+            Type::Named(name) => found = found.or_else(|| types.opaque(name)),
+            _ => {}
+        });
+        found
     }
 }
 

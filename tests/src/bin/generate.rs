@@ -1,51 +1,77 @@
-//! Generates clients from what servers say of themselves, compiles them, and calls the originals.
+//! Generates clients from what services say of themselves, compiles them, and calls the originals: servers of sinew by
+//! reflection, HTTP services by their OpenAPI documents.
 //!
-//! `generate [--json]`: one line per finding on standard error, and with `--json` the counts as one JSON object in the
-//! last line of standard output. Exits with 1 where a round trip failed or a change was judged wrongly.
+//! `generate [--all] [--json]`: one line per finding on standard error, and with `--json` the counts as one JSON object in
+//! the last line of standard output. With `--all` the compiler checks what is written of every document, not of five.
+//! Exits with 1 where a call failed, too few operations became methods, or a change was judged wrongly.
 
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
 
-use sinew_tests::{asks_for_json, generated, versions};
+use sinew_tests::{generated, versions};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let is_json = match asks_for_json("generate") {
-        Ok(is_json) => is_json,
-        Err(code) => return code,
-    };
-    let trips = match generated::round_trips().await {
-        Ok(trips) => trips,
+    let (mut is_json, mut checks_all) = (false, false);
+    for argument in std::env::args().skip(1) {
+        match &*argument {
+            "--json" => is_json = true,
+            "--all" => checks_all = true,
+            _ => {
+                let _ = writeln!(io::stderr(), "usage: generate [--all] [--json]");
+                return ExitCode::from(2);
+            }
+        }
+    }
+    let made = match generated::run(checks_all).await {
+        Ok(made) => made,
         Err(why) => {
             let _ = writeln!(io::stderr(), "{why}");
             return ExitCode::FAILURE;
         }
     };
     let compared = versions::run().await;
-    for finding in trips.failed.iter().chain(&compared.findings) {
+    for finding in made.failed.iter().chain(&compared.findings) {
         let _ = writeln!(io::stderr(), "{finding}");
     }
-    if tell(&trips, &compared, is_json).is_err() || !trips.failed.is_empty() || !compared.is_sound()
-    {
+    for (why, count) in &made.refused {
+        let _ = writeln!(io::stderr(), "{count} of the operations are no methods: {why}");
+    }
+    let is_sound = made.failed.is_empty() && made.covers_enough() && compared.is_sound();
+    if tell(&made, &compared, is_json).is_err() || !is_sound {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
 
-fn tell(trips: &generated::Report, compared: &versions::Report, is_json: bool) -> io::Result<()> {
+fn tell(made: &generated::Report, compared: &versions::Report, is_json: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let (made, failed) = (trips.round_trips, trips.failed.len());
+    let (trips, failed) = (made.round_trips, made.failed.len());
     let (changes, wrong) = (compared.changes, compared.miscompared);
-    writeln!(out, "{made} methods generated, compiled and called, {failed} failed")?;
-    writeln!(out, "{} of them take what cannot be seen and were not called", trips.opaque)?;
+    writeln!(
+        out,
+        "{trips} methods generated, compiled and called, {} of them over HTTP, {failed} failed",
+        made.over_http
+    )?;
+    writeln!(out, "{} of them take what cannot be seen and were not called", made.opaque)?;
+    writeln!(
+        out,
+        "{} OpenAPI documents with {} operations, {:.2} % of them methods; the compiler checked {}",
+        made.documents,
+        made.operations,
+        made.coverage * 100.0,
+        made.checked
+    )?;
     writeln!(out, "{changes} changes compared and run both ways, {wrong} judged wrongly")?;
     if is_json {
         writeln!(
             out,
-            "{{\"round_trips\":{made},\"round_trips_failed\":{failed},\
-             \"schema_changes\":{changes},\"schema_changes_wrong\":{wrong}}}"
+            "{{\"round_trips\":{trips},\"round_trips_failed\":{failed},\
+             \"openapi_documents\":{},\"openapi_coverage\":{:.4},\
+             \"schema_changes\":{changes},\"schema_changes_wrong\":{wrong}}}",
+            made.documents, made.coverage
         )?;
     }
     Ok(())

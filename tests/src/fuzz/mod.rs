@@ -46,6 +46,11 @@ fn discovery(input: &[u8]) {
     sinew::fuzzing::discovery(&String::from_utf8_lossy(input));
 }
 
+/// Serves what is attacked.
+pub(crate) fn serve_subject(server: sinew::ServerBuilder) -> sinew::ServerBuilder {
+    server.serve(service::SubjectServer::new(service::Counted::default()))
+}
+
 /// Runs one input through the target of this name.
 ///
 /// # Panics

@@ -1,118 +1,215 @@
-//! The program that calls what was generated: each method once, with values that were made up from the descriptor.
+//! The program that calls what was generated, and tells what became of each call.
 
-use sinew::descriptor::{Descriptor, Method, Service};
-use sinew_codegen::generate::module_name;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sinew::descriptor::{Argument, Descriptor, Method, Service, Type};
+use sinew_codegen::generate::{method_name, module_name};
 
 use super::samples::sample;
 
-/// What is told of a method that was not called.
-pub(super) const OPAQUE: &str = "nobody can make up an argument";
-
-/// The program, and how many methods it cannot call because nobody can make up an argument.
-pub(super) fn write(described: &Descriptor) -> (String, usize) {
-    let (mut calls, mut opaque) = (String::new(), 0);
-    for service in &described.services {
-        let client = format!("generated::{}::{}Client", module_name(service), service.trait_name);
-        calls.push_str(&format!(
-            "    {{\n        let mesh = sinew::Mesh::from_env().await.expect(\"a mesh\");\n        \
-             let client: {client} = mesh.client_at(&at).expect(\"a client\");\n        \
-             let client = client.with(sinew::CallOptions::new().timeout(std::time::Duration::from_millis(500)));\n        \
-             let described = sinew::describe::<{client}>();\n"
-        ));
-        for method in &service.methods {
-            match call(service, method) {
-                Some(call) => calls.push_str(&call),
-                None => {
-                    opaque += 1;
-                    calls.push_str(&told(service, method, &format!("Some({OPAQUE:?}.to_owned())")));
-                }
-            }
-        }
-        calls.push_str("    }\n");
-    }
-    (format!("{HEAD}{calls}}}\n"), opaque)
+/// A call that the program makes.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    /// The names on the wire.
+    pub(super) service: String,
+    pub(super) method: String,
+    /// Arguments by their names.
+    pub(super) given: Map<String, Value>,
+    /// Whether optional arguments that are not given are made up, like the others; else they are left out.
+    pub(super) is_full: bool,
 }
 
-const HEAD: &str = r#"//! Calls every method once.
+impl Call {
+    /// `Service/method`
+    pub(super) fn path(&self) -> String {
+        format!("{}/{}", self.service, self.method)
+    }
+}
+
+/// What the program tells of a call.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Told {
+    /// Which of the calls.
+    pub(super) call: usize,
+    pub(super) outcome: Outcome,
+    /// What the generated client says of the method.
+    pub(super) fingerprint: Option<String>,
+    /// Whether it was sent in bincode.
+    pub(super) bincode: bool,
+}
+
+/// What became of a call.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Outcome {
+    /// The value, or the first items.
+    Value(Value),
+    /// The method's own error.
+    Own(Value),
+    /// A status: its code, where it comes from, and all of it in words.
+    Status(String, String, String),
+}
+
+/// How the program gets its mesh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    /// sinew's own protocol.
+    Quic,
+    /// Plain HTTP.
+    Http,
+}
+
+/// The program, and which of the calls it does not make because nobody can make up an argument.
+///
+/// It finds servers in `DRIVER_SERVERS`: a JSON object with an address for each service.
+pub(super) fn program(described: &Descriptor, calls: &[Call], over: Over) -> (String, Vec<usize>) {
+    let mesh = match over {
+        Over::Quic => "sinew::Mesh::from_env().await",
+        Over::Http => "sinew::Mesh::builder().transport(sinew_bridge::http()).build().await",
+    };
+    let (mut code, mut opaque) = (HEAD.to_owned(), Vec::new());
+    for service in &described.services {
+        let client = format!("generated::{}::{}Client", module_name(service), service.trait_name);
+        code.push_str(&format!(
+            "    if let Some(server) = servers.get({:?}) {{\n        \
+             let mesh = {mesh}.expect(\"a mesh\");\n        \
+             let client: {client} = mesh.client_at(&server.at).expect(\"a client\");\n        \
+             let client = client.with(server.options());\n        \
+             let described = sinew::describe::<{client}>();\n",
+            service.name,
+        ));
+        for (index, call) in calls.iter().enumerate() {
+            let method = service.methods.iter().find(|method| method.name == call.method);
+            let Some(method) = method.filter(|_| call.service == service.name) else { continue };
+            match written(service, method, index, call) {
+                Some(call) => code.push_str(&call),
+                None => opaque.push(index),
+            }
+        }
+        code.push_str("    }\n");
+    }
+    code.push_str("}\n");
+    (code, opaque)
+}
+
+const HEAD: &str = r#"//! Calls what was generated, and tells what became of each call.
+// Not every method is called, and servers are made elsewhere.
+#[allow(dead_code)]
 mod generated;
 
-use sinew::{CallError, Status, Streaming, descriptor::Descriptor};
+use std::{collections::BTreeMap, time::Duration};
 
-fn of<T: serde::de::DeserializeOwned>(json: &str) -> T {
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use sinew::{CallError, CallOptions, Status, Streaming, descriptor::Descriptor};
+
+#[derive(serde::Deserialize)]
+struct Server { at: String, millis: u64, authorization: Option<String> }
+
+impl Server {
+    fn options(&self) -> CallOptions {
+        let options = CallOptions::new().timeout(Duration::from_millis(self.millis));
+        match &self.authorization {
+            Some(said) => options.metadata("authorization", said.as_str()).expect("metadata"),
+            None => options,
+        }
+    }
+}
+
+#[allow(dead_code)]
+fn of<T: DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).expect(json)
 }
 
-trait Problem { fn problem(self) -> Option<String>; }
-impl Problem for Status {
-    fn problem(self) -> Option<String> {
-        // What the mesh or a codec says; a handler may fail as it likes, and one that never ends is ended.
-        let words = self.to_string();
-        let is_ours = self.origin() != sinew::Origin::PeerHandler && self.code() != sinew::Code::DeadlineExceeded;
-        (is_ours && !words.contains("panicked")).then_some(words)
+/// A value for whoever reads this; what JSON has no form for is null.
+fn shown<T: Serialize>(value: T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+trait Failed { fn told(self) -> Value; }
+impl Failed for Status {
+    fn told(self) -> Value {
+        json!({ "status": [format!("{:?}", self.code()), format!("{:?}", self.origin()), self.to_string()] })
     }
 }
-impl<E> Problem for CallError<E> {
-    fn problem(self) -> Option<String> {
-        match self { Self::App(_) => None, Self::Status(status) => status.problem() }
+impl<E: Serialize> Failed for CallError<E> {
+    fn told(self) -> Value {
+        match self { Self::App(error) => json!({ "own": shown(error) }), Self::Status(status) => status.told() }
     }
 }
 
-fn tell(described: &Descriptor, service: &str, name: &str, problem: Option<String>, before: sinew::CodecCounts) {
+fn outcome<T: Serialize, E: Failed>(answer: Result<T, E>) -> Value {
+    match answer { Ok(value) => json!({ "value": shown(value) }), Err(error) => error.told() }
+}
+
+fn tell(described: &Descriptor, call: usize, name: &str, outcome: Value, before: sinew::CodecCounts) {
     let method = described.services.iter().flat_map(|service| &service.methods).find(|method| method.name == name);
     let fingerprint = method.and_then(|method| method.fingerprint.clone());
     let after = sinew::codec_counts();
     let bincode = after.bincode > before.bincode && after.messagepack == before.messagepack;
-    println!("{}", serde_json::json!({
-        "method": format!("{service}/{name}"), "problem": problem, "fingerprint": fingerprint, "bincode": bincode,
-    }));
+    println!("{}", json!({ "call": call, "outcome": outcome, "fingerprint": fingerprint, "bincode": bincode }));
 }
 
-async fn drained<T, E: sinew::private::MethodError>(mut items: Streaming<T, E>) -> Result<(), E::Caller>
-where T: serde::de::DeserializeOwned + Send + 'static {
+#[allow(dead_code)]
+async fn drained<T, E: sinew::private::MethodError>(mut items: Streaming<T, E>) -> Result<Vec<T>, E::Caller>
+where T: DeserializeOwned + Send + 'static {
     // The first few: some never end.
+    let mut first = Vec::new();
     for _ in 0..3 {
-        match items.next().await { Some(item) => { item?; } None => break }
+        match items.next().await { Some(item) => first.push(item?), None => break }
     }
-    Ok(())
+    Ok(first)
 }
 
 #[tokio::main]
 async fn main() {
-    let at = std::env::var("DRIVER_SERVER").expect("a server");
+    let servers = std::env::var("DRIVER_SERVERS").expect("servers");
+    let servers: BTreeMap<String, Server> = of(&servers);
 "#;
 
-fn told(service: &Service, method: &Method, problem: &str) -> String {
-    format!(
-        "        tell(&described, {:?}, {:?}, {problem}, sinew::codec_counts());\n",
-        service.name, method.name
-    )
+/// Where a service is, as the program reads it.
+pub(super) fn server(at: &str, millis: u64, authorization: Option<&str>) -> Value {
+    serde_json::json!({ "at": at, "millis": millis, "authorization": authorization })
 }
 
 /// One call; `None` where an argument cannot be made up.
-fn call(service: &Service, method: &Method) -> Option<String> {
-    let types = &service.types;
+fn written(service: &Service, method: &Method, index: usize, call: &Call) -> Option<String> {
     let mut arguments = Vec::new();
     for argument in &method.arguments {
-        let value = sample(&argument.ty, types)?;
-        arguments.push(format!("of({:?})", value.to_string()));
+        arguments.push(format!("of({:?})", value(argument, service, call)?.to_string()));
     }
     if let Some(input) = &method.input {
-        let item = sample(&input.item, types)?.to_string();
+        let item = sample(&input.item, &service.types)?.to_string();
         let items = format!("Streaming::iter([of({item:?}), of({item:?})])");
         arguments.insert(input.at, items);
     }
     let then = if method.streams.output() {
-        "match answer { Ok(items) => drained(items).await.err().and_then(Problem::problem), Err(error) => error.problem() }"
+        "match answer { Ok(items) => outcome(drained(items).await), Err(error) => error.told() }"
     } else {
-        "answer.err().and_then(Problem::problem)"
+        "outcome(answer)"
     };
-    let name = sinew_codegen::generate::method_name(method);
     Some(format!(
         "        let before = sinew::codec_counts();\n        \
-         let answer = client.{name}({}).await;\n        let problem = {then};\n        \
-         tell(&described, {:?}, {:?}, problem, before);\n",
+         let answer = client.{}({}).await;\n        let told = {then};\n        \
+         tell(&described, {index}, {:?}, told, before);\n",
+        method_name(method),
         arguments.join(", "),
-        service.name,
         method.name
     ))
+}
+
+fn value(argument: &Argument, service: &Service, call: &Call) -> Option<Value> {
+    if let Some(given) = call.given.get(&argument.name) {
+        return Some(given.clone());
+    }
+    // Whatever it is, without it is one of the things that it can be.
+    if !call.is_full && matches!(argument.ty, Type::Option(_) | Type::Opaque(_)) {
+        return argument.optional.then_some(Value::Null);
+    }
+    sample(&argument.ty, &service.types)
+}
+
+/// One line of what the program printed.
+pub(super) fn told(line: &str) -> Result<Told, String> {
+    serde_json::from_str(line).map_err(|why| format!("{why}: {line}"))
 }

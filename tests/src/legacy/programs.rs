@@ -27,15 +27,20 @@ impl Drop for Program {
     }
 }
 
-/// Where `tests/run` installs what Debian does not have: `tools` of the target directory.
-fn tools() -> PathBuf {
+/// The target directory.
+pub(crate) fn target() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")).join("tools")
+    target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"))
+}
+
+/// Where `tests/run` installs what Debian does not have: `tools` of the target directory.
+pub(crate) fn tools() -> PathBuf {
+    target().join("tools")
 }
 
 /// The Python that has the packages of the services here, and a validator of JSON Schema.
 pub fn python() -> Option<PathBuf> {
-    find("python", "kinto and jsonschema (pip)", &[tools().join("legacy/bin/python")])
+    find("python", "kinto, httpbinx and jsonschema (pip)", &[tools().join("legacy/bin/python")])
 }
 
 /// The first of these programs that is there, or a line that says what to install.

@@ -15,6 +15,7 @@
 
 mod operation;
 mod schema;
+mod template;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,12 +68,15 @@ pub fn import(json: &str, name: Option<&str>) -> Result<Imported, Unreadable> {
     // Whether a build of serde_json keeps the order of a document is not ours to say: the text must not depend on it.
     let sorted: BTreeMap<_, _> = paths.iter().collect();
     for (path, item) in sorted {
-        let item = document.resolved(item).unwrap_or(item);
+        let Some(item) = document.resolved(item).filter(|item| item.is_object()) else {
+            count += 1;
+            operations.refuse(path, "it is no object, and refers to none in this document");
+            continue;
+        };
         for verb in VERBS {
-            if let Some(operation) = item.get(*verb).filter(|operation| operation.is_object()) {
-                count += 1;
-                methods.extend(operations.method(path, verb, item, operation, &mut taken));
-            }
+            let Some(operation) = item.get(*verb) else { continue };
+            count += 1;
+            methods.extend(operations.method(path, verb, item, operation, &mut taken));
         }
     }
     let trait_name = names::trait_name(&name);

@@ -1,6 +1,6 @@
 //! Operations as methods: where each argument goes, and what an answer means.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use sinew_descriptor::{Argument, Body, Field, Http, HttpBody, HttpContent, Method, Streams, Type};
@@ -12,8 +12,9 @@ use super::{
     },
     Document, Version,
     schema::{Schemas, optional},
+    template::template,
 };
-use crate::check::http::RESERVED;
+use crate::check::http::{RESERVED, is_header};
 
 /// What a method can have; optional parameters of the query beyond that are one argument.
 const ARGUMENTS_MAX: usize = 12;
@@ -47,7 +48,8 @@ struct Arguments {
 impl Arguments {
     /// The name of the argument for this.
     fn add(&mut self, name: &str, ty: Type, required: bool) -> String {
-        let ident = names::plain(&names::ident(name, Case::Value, &mut self.taken));
+        let name = names::ascii(name).unwrap_or_default();
+        let ident = names::plain(&names::ident(&name, Case::Value, &mut self.taken));
         let ty = if required { ty } else { optional(ty) };
         let argument = Argument { name: ident.clone(), ty, optional: !required };
         if required {
@@ -69,19 +71,24 @@ impl<'d> Operations<'d> {
         operation: &'d Value,
         taken: &mut BTreeSet<String>,
     ) -> Option<Method> {
-        let id = operation.get("operationId").and_then(Value::as_str);
-        let name = id.map_or_else(|| format!("{verb}_{path}"), str::to_owned);
+        // A name travels, and is ASCII there.
+        let id = operation.get("operationId").and_then(Value::as_str).and_then(names::ascii);
+        let of_path = || names::ascii(&format!("{verb}_{path}")).unwrap_or_default();
+        let name = id.unwrap_or_else(of_path);
         match self.made(path, verb, item, operation, &name) {
             Ok(mut method) => {
                 method.name = names::plain(&names::ident(&name, Case::Value, taken));
                 Some(method)
             }
             Err(why) => {
-                let element = format!("{} {path}", verb.to_uppercase());
-                self.refused.push(Refusal { element, why });
+                self.refuse(&format!("{} {path}", verb.to_uppercase()), &why);
                 None
             }
         }
+    }
+
+    pub(super) fn refuse(&mut self, element: &str, why: &str) {
+        self.refused.push(Refusal { element: element.to_owned(), why: why.to_owned() });
     }
 
     fn made(
@@ -92,6 +99,9 @@ impl<'d> Operations<'d> {
         operation: &'d Value,
         name: &str,
     ) -> Result<Method, String> {
+        if !operation.is_object() {
+            return Err("it is no object".to_owned());
+        }
         if verb == "trace" {
             return Err("TRACE sends a request back as it came, and is not spoken".to_owned());
         }
@@ -112,6 +122,7 @@ impl<'d> Operations<'d> {
         self.places(path, &parameters, name, &mut http, &mut arguments)?;
         self.body(operation, &parameters, name, &mut http, &mut arguments)?;
         self.folded(name, &mut http, &mut arguments);
+        let left = left_out(&mut http, &mut arguments);
         let (mut output, error) = self.answers(operation, name, &mut http);
         if verb == "head" {
             // Its answer is the one of GET without the body.
@@ -120,14 +131,11 @@ impl<'d> Operations<'d> {
         let mut all = arguments.required;
         all.extend(arguments.optional);
         if all.len() > ARGUMENTS_MAX {
-            return Err(format!(
-                "it needs {} arguments, and a method has at most {ARGUMENTS_MAX}",
-                all.len()
-            ));
+            return Err(too_many(all.len()));
         }
         Ok(Method {
             name: String::new(),
-            doc: words(operation),
+            doc: words(operation, &left),
             streams: Streams::None,
             idempotent: !matches!(verb, "post" | "patch"),
             raw: false,
@@ -153,7 +161,7 @@ impl<'d> Operations<'d> {
         item: &'d Value,
         operation: &'d Value,
     ) -> Result<Vec<Parameter<'d>>, String> {
-        let mut all: Vec<Parameter<'d>> = Vec::new();
+        let (mut all, mut known) = (Vec::new(), BTreeSet::new());
         let listed = [operation, item].map(|of| of.get("parameters").and_then(Value::as_array));
         for parameter in listed.into_iter().flatten().flatten() {
             let parameter = self
@@ -164,7 +172,8 @@ impl<'d> Operations<'d> {
             let (Some(name), Some(place)) = (text("name"), text("in")) else {
                 return Err("a parameter has no `name` or no `in`".to_owned());
             };
-            if all.iter().any(|known| known.name == name && known.place == place) {
+            let same = if place == "header" { name.to_ascii_lowercase() } else { name.to_owned() };
+            if !known.insert((same, place)) {
                 continue;
             }
             let required = parameter.get("required").and_then(Value::as_bool).unwrap_or_default();
@@ -186,32 +195,31 @@ impl<'d> Operations<'d> {
         http: &mut Http,
         arguments: &mut Arguments,
     ) -> Result<(), String> {
-        let mut template = path.to_owned();
+        let needed = parameters.iter().filter(|parameter| parameter.place == "path").count();
+        if needed > ARGUMENTS_MAX {
+            return Err(too_many(needed));
+        }
+        let mut in_path = BTreeMap::new();
         for parameter in parameters {
             let hint = format!("{name}_{}", parameter.name);
             match parameter.place {
                 "path" => {
                     let placeholder = format!("{{{}}}", parameter.name);
-                    if !template.contains(&placeholder) {
+                    if !path.contains(&placeholder) {
                         return Err(format!("the path has no `{placeholder}`"));
                     }
                     let ty = self.scalar(parameter, &hint)?;
-                    let ident = arguments.add(parameter.name, ty, true);
-                    template = template.replace(&placeholder, &format!("{{{ident}}}"));
+                    in_path.insert(parameter.name, arguments.add(parameter.name, ty, true));
                 }
                 "query" => {
                     let ty = self.schemas.ty(parameter.schema, &hint);
                     let ident = arguments.add(parameter.name, ty, parameter.required);
-                    http.query.push((parameter.name.trim_end_matches("[]").to_owned(), ident));
+                    http.query.push((parameter.name.to_owned(), ident));
                 }
                 "header" => {
                     let header = parameter.name.to_ascii_lowercase();
-                    let is_ours = RESERVED.contains(&&*header);
-                    if SAID_OTHERWISE.contains(&&*header) || is_ours && !parameter.required {
+                    if !is_sent(&header, parameter.required)? {
                         continue;
-                    }
-                    if is_ours {
-                        return Err(format!("the header `{header}` is the bridge's own"));
                     }
                     let ty = self.scalar(parameter, &hint)?;
                     let ident = arguments.add(parameter.name, ty, parameter.required);
@@ -226,21 +234,23 @@ impl<'d> Operations<'d> {
                 _ => {}
             }
         }
-        http.path = template.split(['?', '#']).next().unwrap_or_default().to_owned();
-        let named = |name: &str| arguments.required.iter().any(|argument| argument.name == name);
-        let mut placeholders =
-            http.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-        match placeholders.find(|name| !named(name)) {
-            Some(name) => Err(format!("`{{{name}}}` in its path is no parameter of it")),
-            None => Ok(()),
+        let template = template(path, &in_path)?;
+        let is_there = |name: &str| http.query.iter().any(|(known, _)| known == name);
+        if let Some((name, _)) = template.query.iter().find(|(name, _)| is_there(name)) {
+            return Err(format!("`{name}` is a parameter of its query and stands in its path"));
         }
+        http.path = template.path;
+        // Behind the path first, as it is written.
+        http.query.splice(0..0, template.query);
+        Ok(())
     }
 
     /// The type of what has one place: a text, a number.
     fn scalar(&mut self, parameter: &Parameter<'d>, hint: &str) -> Result<Type, String> {
         Ok(match self.schemas.ty(parameter.schema, hint) {
-            // A list in one place is a text with commas, as it has always been.
-            Type::List(_) | Type::Opaque(_) => Type::Text,
+            // A list in one place is a text with commas, as it has always been; an object has no usual form there.
+            Type::List(_) | Type::Map(..) | Type::Opaque(_) => Type::Text,
+            Type::Named(named) if self.schemas.is_struct(&named) => Type::Text,
             other => other,
         })
     }
@@ -258,7 +268,8 @@ impl<'d> Operations<'d> {
             Version::Three => self.body_of_three(operation, name)?,
         };
         let Some((kind, ty)) = found else { return Ok(()) };
-        if !matches!(&*http.verb, "post" | "put" | "patch") {
+        // Of a body of DELETE HTTP says no more than of GET's, but it is what many document, and may be sent.
+        if !matches!(&*http.verb, "post" | "put" | "patch" | "delete") {
             return Err(format!(
                 "{} has a body, of which HTTP does not say what it means",
                 http.verb.to_uppercase()
@@ -344,23 +355,32 @@ impl<'d> Operations<'d> {
         }
     }
 
-    /// More optional parameters of the query than a method has arguments are the fields of one.
+    /// More parameters of the query than a method has arguments are the fields of one: those that may be left out first.
     fn folded(&mut self, name: &str, http: &mut Http, arguments: &mut Arguments) {
-        if arguments.required.len() + arguments.optional.len() <= ARGUMENTS_MAX {
+        let mut fields = Vec::new();
+        let mut folded = BTreeSet::new();
+        let in_query: BTreeMap<&str, &str> =
+            http.query.iter().map(|(parameter, ident)| (&**ident, &**parameter)).collect();
+        for needed in [false, true] {
+            // One that is the fields of others is an argument as well.
+            let count = arguments.required.len() + arguments.optional.len();
+            if count + usize::from(!fields.is_empty()) <= ARGUMENTS_MAX {
+                break;
+            }
+            let all = if needed { &mut arguments.required } else { &mut arguments.optional };
+            all.retain(|argument| {
+                let parameter = in_query.get(&*argument.name);
+                if let Some(parameter) = parameter {
+                    fields.push(field(parameter, argument.ty.clone(), needed));
+                    folded.insert(argument.name.clone());
+                }
+                parameter.is_none()
+            });
+        }
+        if fields.is_empty() {
             return;
         }
-        let in_query =
-            |argument: &Argument| http.query.iter().find(|(_, ident)| *ident == argument.name);
-        let mut fields = Vec::new();
-        let mut rest = Vec::new();
-        for argument in std::mem::take(&mut arguments.optional) {
-            match in_query(&argument) {
-                Some((parameter, _)) => fields.push(field(parameter, argument.ty.clone(), false)),
-                None => rest.push(argument),
-            }
-        }
-        http.query.retain(|(_, ident)| arguments.required.iter().any(|one| one.name == *ident));
-        arguments.optional = rest;
+        http.query.retain(|(_, ident)| !folded.contains(ident));
         let ty = self.schemas.own(&format!("{name}_query"), Body::Struct(fields));
         let ident = arguments.add("query", ty, true);
         http.query.push((ident.clone(), ident));
@@ -430,6 +450,28 @@ impl<'d> Operations<'d> {
     }
 }
 
+/// Whether a call gives this header.
+///
+/// # Errors
+/// It must, and cannot.
+fn is_sent(header: &str, is_needed: bool) -> Result<bool, String> {
+    if SAID_OTHERWISE.contains(&header) {
+        return Ok(false);
+    }
+    let why = if RESERVED.contains(&header) {
+        format!("the header `{header}` is the bridge's own")
+    } else if !is_header(header) {
+        format!("`{header}` is no name of a header")
+    } else {
+        return Ok(true);
+    };
+    if is_needed { Err(why) } else { Ok(false) }
+}
+
+fn too_many(arguments: usize) -> String {
+    format!("it needs {arguments} arguments, and a method has at most {ARGUMENTS_MAX}")
+}
+
 fn any() -> Type {
     super::schema::opaque("it can be anything")
 }
@@ -444,13 +486,28 @@ fn is_json(kind: &str) -> bool {
     kind == "application/json" || kind.ends_with("+json") || kind == "*/*"
 }
 
-/// What the document says of an operation.
-fn words(operation: &Value) -> String {
+/// Headers that need not be given are metadata of the call, where there would be more arguments than a method has.
+fn left_out(http: &mut Http, arguments: &mut Arguments) -> Vec<String> {
+    if arguments.required.len() + arguments.optional.len() <= ARGUMENTS_MAX {
+        return Vec::new();
+    }
+    let optional: BTreeSet<_> = arguments.optional.iter().map(|one| one.name.clone()).collect();
+    let headers = std::mem::take(&mut http.headers).into_iter();
+    let (left, kept): (Vec<_>, _) = headers.partition(|(_, ident)| optional.contains(ident));
+    http.headers = kept;
+    arguments.optional.retain(|one| !left.iter().any(|(_, ident)| *ident == one.name));
+    left.into_iter().map(|(header, _)| header).collect()
+}
+
+/// What the document says of an operation, and which headers it may be given as metadata.
+fn words(operation: &Value, left: &[String]) -> String {
     let text = |key| operation.get(key).and_then(Value::as_str).unwrap_or_default().trim();
     let (summary, description) = (text("summary"), text("description"));
-    match (summary, description) {
-        ("", one) | (one, "") => one.to_owned(),
-        (summary, description) if summary == description => summary.to_owned(),
-        (summary, description) => format!("{summary}\n\n{description}"),
-    }
+    let description = if summary == description { "" } else { description };
+    let metadata = match left {
+        [] => String::new(),
+        left => format!("Metadata of the call may be: `{}`.", left.join("`, `")),
+    };
+    let all = [summary, description, &metadata];
+    all.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("\n\n")
 }

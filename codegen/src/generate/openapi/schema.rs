@@ -5,15 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use sinew_descriptor::{Body, Field, Named, Type, Variant};
 
-use super::Document;
+use super::{super::names, Document};
 
-/// How deep one schema may stand in another: what is deeper is any value.
+/// How deep one schema may stand in another without a type of its own in between: what is deeper is any value.
 const DEPTH_MAX: usize = 16;
+
+/// A list of more texts than anybody tells apart by hand is any text.
+const VARIANTS_MAX: usize = 1024;
 
 /// The types that were made so far.
 pub(super) struct Schemas<'d> {
     document: Document<'d>,
     types: Vec<Named>,
+    /// Structs whose fields are not known yet: where they are among the types. Each is looked at by itself, however deep
+    /// it is in others.
+    open: Vec<(usize, &'d Value)>,
+    structs: BTreeSet<String>,
     /// What a reference is called.
     known: BTreeMap<String, Type>,
     /// References that are being followed and are no types of their own.
@@ -26,6 +33,8 @@ impl<'d> Schemas<'d> {
         Self {
             document,
             types: Vec::new(),
+            open: Vec::new(),
+            structs: BTreeSet::new(),
             known: BTreeMap::new(),
             active: BTreeSet::new(),
             names: BTreeSet::new(),
@@ -38,7 +47,12 @@ impl<'d> Schemas<'d> {
 
     /// The type of a schema. `hint` is what it is called where it has no name.
     pub(super) fn ty(&mut self, schema: &'d Value, hint: &str) -> Type {
-        self.at_depth(schema, hint, 0)
+        let ty = self.at_depth(schema, hint, 0);
+        while let Some((at, schema)) = self.open.pop() {
+            let name = self.types[at].name.clone();
+            self.types[at].body = Body::Struct(self.fields(schema, &name));
+        }
+        ty
     }
 
     fn at_depth(&mut self, schema: &'d Value, hint: &str, depth: usize) -> Type {
@@ -65,12 +79,10 @@ impl<'d> Schemas<'d> {
         };
         let name = reference.rsplit('/').next().unwrap_or_default();
         if is_named(target, self.document) {
-            // Known before its parts are, which may refer to it.
-            let name = self.name(name);
-            self.known.insert(reference.to_owned(), Type::Named(name.clone()));
-            self.define(target, name, depth);
-            let ty = self.known[reference].clone();
-            return if is_null_too(target) { optional(ty) } else { ty };
+            let ty = self.define(target, name);
+            let ty = if is_null_too(target) { optional(ty) } else { ty };
+            self.known.insert(reference.to_owned(), ty.clone());
+            return ty;
         }
         if !self.active.insert(reference.to_owned()) {
             return opaque("it refers to itself and to nothing else");
@@ -84,37 +96,45 @@ impl<'d> Schemas<'d> {
     /// A name that no other type has.
     fn name(&mut self, wanted: &str) -> String {
         let wanted = if wanted.is_empty() { "Value" } else { wanted };
+        let is_free = |name: &str| !self.names.contains(&name.to_lowercase());
         let mut name = wanted.to_owned();
-        let mut number = 2;
-        while !self.names.insert(name.to_lowercase()) {
-            name = format!("{wanted}{number}");
-            number += 1;
+        if !is_free(&name) {
+            name = names::numbered(wanted, is_free);
         }
+        self.names.insert(name.to_lowercase());
         name
+    }
+
+    /// Whether the type of this name has fields.
+    pub(super) fn is_struct(&self, name: &str) -> bool {
+        self.structs.contains(name)
     }
 
     /// A type of this body that nothing in the document names.
     pub(super) fn own(&mut self, hint: &str, body: Body) -> Type {
         let name = self.name(hint);
+        if matches!(body, Body::Struct(_)) {
+            self.structs.insert(name.clone());
+        }
         self.types.push(Named { name: name.clone(), body, closed: false, open: false });
         Type::Named(name)
     }
 
-    fn define(&mut self, schema: &'d Value, name: String, depth: usize) {
-        let at = self.types.len();
-        self.types.push(Named { name: name.clone(), body: Body::Unit, closed: false, open: false });
-        let body = match texts(schema) {
-            Some(texts) => Body::Enum(variants(&texts)),
-            None => Body::Struct(self.fields(schema, &name, depth)),
+    /// A type of its own for a schema that is one.
+    fn define(&mut self, schema: &'d Value, hint: &str) -> Type {
+        let Some(texts) = texts(schema) else {
+            self.open.push((self.types.len(), schema));
+            return self.own(hint, Body::Struct(Vec::new()));
         };
-        self.types[at].body = body;
+        match variants(&texts) {
+            Some(variants) => self.own(hint, Body::Enum(variants)),
+            None => Type::Text,
+        }
     }
 
     fn plain(&mut self, schema: &'d Value, hint: &str, depth: usize) -> Type {
         if is_named(schema, self.document) {
-            let name = self.name(hint);
-            self.define(schema, name.clone(), depth);
-            return Type::Named(name);
+            return self.define(schema, hint);
         }
         for several in ["oneOf", "anyOf", "allOf"] {
             if let Some(forms) = schema.get(several).and_then(Value::as_array) {
@@ -166,26 +186,21 @@ impl<'d> Schemas<'d> {
         }
     }
 
-    fn fields(&mut self, schema: &'d Value, name: &str, depth: usize) -> Vec<Field> {
-        let (mut properties, mut required) = (Vec::new(), BTreeSet::new());
-        properties_of(schema, self.document, 0, &mut properties, &mut required);
-        properties.sort_by_key(|(name, _)| *name);
+    fn fields(&mut self, schema: &'d Value, name: &str) -> Vec<Field> {
+        let mut found = Properties::default();
+        found.collect(schema, self.document);
         let mut fields: Vec<Field> = Vec::new();
-        for (property, schema) in properties {
+        for (property, schema) in found.properties {
             let hint = format!("{name}_{property}");
-            let ty = self.at_depth(schema, &hint, depth + 1);
-            let optional = !required.contains(property);
-            let field = Field {
+            let ty = self.at_depth(schema, &hint, 1);
+            let optional = !found.required.contains(property);
+            fields.push(Field {
                 name: property.to_owned(),
                 ty: if optional { self::optional(ty) } else { ty },
                 optional,
                 alias: false,
                 omitted: optional,
-            };
-            match fields.iter_mut().find(|known| known.name == *property) {
-                Some(known) => *known = field,
-                None => fields.push(field),
-            }
+            });
         }
         fields
     }
@@ -196,31 +211,44 @@ fn is_named(schema: &Value, document: Document<'_>) -> bool {
     if texts(schema).is_some() {
         return true;
     }
-    let (mut properties, mut required) = (Vec::new(), BTreeSet::new());
-    properties_of(schema, document, 0, &mut properties, &mut required) && !properties.is_empty()
+    let mut found = Properties::default();
+    found.collect(schema, document) && !found.properties.is_empty()
 }
 
-/// The properties of an object, those of what it is made of (`allOf`) among them; `false` where it is something else.
-fn properties_of<'d>(
-    schema: &'d Value,
-    document: Document<'d>,
-    depth: usize,
-    properties: &mut Vec<(&'d str, &'d Value)>,
-    required: &mut BTreeSet<&'d str>,
-) -> bool {
-    let Some(schema) = document.resolved(schema) else { return false };
-    if depth > DEPTH_MAX || schema.get("oneOf").is_some() || schema.get("anyOf").is_some() {
-        return false;
+/// The properties of an object, those of what it is made of (`allOf`) among them.
+#[derive(Default)]
+struct Properties<'d> {
+    /// By name; of several, the one that is said last.
+    properties: BTreeMap<&'d str, &'d Value>,
+    required: BTreeSet<&'d str>,
+    /// Where what was looked at stands in memory: what an object is made of may be made of the object.
+    seen: BTreeSet<*const Value>,
+}
+
+impl<'d> Properties<'d> {
+    /// Adds those of a schema; `false` where it is no object.
+    fn collect(&mut self, schema: &'d Value, document: Document<'d>) -> bool {
+        self.below(schema, document, 0)
     }
-    let mut is_object = matches!(kind(schema), None | Some("object"));
-    for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
-        is_object &= properties_of(part, document, depth + 1, properties, required);
+
+    fn below(&mut self, schema: &'d Value, document: Document<'d>, depth: usize) -> bool {
+        let Some(schema) = document.resolved(schema) else { return false };
+        if depth > DEPTH_MAX || schema.get("oneOf").is_some() || schema.get("anyOf").is_some() {
+            return false;
+        }
+        if !self.seen.insert(std::ptr::from_ref(schema)) {
+            return true;
+        }
+        let mut is_object = matches!(kind(schema), None | Some("object"));
+        for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+            is_object &= self.below(part, document, depth + 1);
+        }
+        let own = schema.get("properties").and_then(Value::as_object);
+        self.properties.extend(own.into_iter().flatten().map(|(name, of)| (name.as_str(), of)));
+        let needed = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        self.required.extend(needed.filter_map(Value::as_str));
+        is_object
     }
-    let own = schema.get("properties").and_then(Value::as_object);
-    properties.extend(own.into_iter().flatten().map(|(name, schema)| (name.as_str(), schema)));
-    let needed = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-    required.extend(needed.filter_map(Value::as_str));
-    is_object
 }
 
 /// The texts that a value can be, if it can be nothing else.
@@ -234,10 +262,14 @@ fn texts(schema: &Value) -> Option<Vec<&str>> {
     texts.filter(|texts| !texts.is_empty())
 }
 
-fn variants(texts: &[&str]) -> Vec<Variant> {
+/// A variant for each text; `None` where there are too many.
+fn variants(texts: &[&str]) -> Option<Vec<Variant>> {
     let mut seen = BTreeSet::new();
     let texts = texts.iter().filter(|text| seen.insert(**text));
-    texts.map(|text| Variant { name: (*text).to_owned(), alias: false, body: Body::Unit }).collect()
+    let all: Vec<_> = texts
+        .map(|text| Variant { name: (*text).to_owned(), alias: false, body: Body::Unit })
+        .collect();
+    (all.len() <= VARIANTS_MAX).then_some(all)
 }
 
 /// The type that a schema names; of several, the one beside `null`.
