@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn thousands_of_ids_are_sorted_before_the_compiler_gives_up() {
         const MANY: usize = 4096;
-        const IDS: [u64; MANY] = {
+        static IDS: [u64; MANY] = {
             let (mut ids, mut at) = ([0; MANY], 0);
             while at < MANY {
                 ids[at] = (at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);

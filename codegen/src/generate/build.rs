@@ -12,10 +12,8 @@ use super::{Generated, module, openapi, read};
 /// `api/shop.json`. What cannot be written is a warning of the build.
 ///
 /// ```no_run
-/// // build.rs
-/// fn main() {
-///     sinew_codegen::generate::build("inventory.json").expect("the client of the inventory");
-/// }
+/// // In the `main` of build.rs:
+/// sinew_codegen::generate::build("inventory.json").expect("the client of the inventory");
 /// ```
 ///
 /// and where the module is to be, beside `sinew` and `serde` (and `serde_json`, where something has no type of its own)

@@ -77,7 +77,7 @@ pub struct Outdated {
 impl fmt::Display for Outdated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { path, why } = self;
-        write!(f, "the descriptor {} is out of date: {why}\n", path.display())?;
+        writeln!(f, "the descriptor {} is out of date: {why}", path.display())?;
         write!(f, "run the test with {BLESS}=1 to write what the service is now")
     }
 }
