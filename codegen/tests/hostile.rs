@@ -244,75 +244,79 @@ fn references_that_lead_nowhere_are_any_value() {
     }
 }
 
+/// Words that are no names in Rust, or that something there is called already.
+const WORDS: &[&str] = &[
+    "type",
+    "self",
+    "Self",
+    "crate",
+    "super",
+    "_",
+    "__",
+    "async",
+    "gen",
+    "try",
+    "dyn",
+    "fn",
+    "1st",
+    "",
+    " ",
+    "a b",
+    "a-b",
+    "a.b",
+    "a/b",
+    "a{b}",
+    "\"",
+    "\\",
+    "\n",
+    "\0",
+    "\u{202E}x",
+    "été",
+    "名前",
+    "½",
+    "🦀",
+    "e\u{301}",
+    "with",
+    "local",
+    "clone",
+    "from_channel",
+    "client",
+    "server",
+    "Option",
+    "String",
+    "Vec",
+    "Result",
+    "Value",
+    "Ok",
+    "Hostile",
+    "HostileClient",
+    "r#type",
+    "'a",
+    "$x",
+    "#",
+    "//",
+    "*/",
+    "get",
+    "channel",
+    "this",
+    "answer",
+    "service",
+    "Box",
+    "Default",
+    "Serialize",
+    "std",
+    "sinew",
+    "serde",
+];
+
 #[test]
 fn names_of_any_kind_become_names_of_rust() {
-    let words = [
-        "type",
-        "self",
-        "Self",
-        "crate",
-        "super",
-        "_",
-        "__",
-        "async",
-        "dyn",
-        "fn",
-        "1st",
-        "",
-        " ",
-        "a b",
-        "a-b",
-        "a.b",
-        "a/b",
-        "a{b}",
-        "\"",
-        "\\",
-        "\n",
-        "\0",
-        "\u{202E}x",
-        "été",
-        "名前",
-        "½",
-        "🦀",
-        "e\u{301}",
-        "with",
-        "local",
-        "clone",
-        "from_channel",
-        "client",
-        "server",
-        "Option",
-        "String",
-        "Vec",
-        "Result",
-        "Value",
-        "Ok",
-        "Hostile",
-        "HostileClient",
-        "r#type",
-        "'a",
-        "$x",
-        "#",
-        "//",
-        "*/",
-        "get",
-        "channel",
-        "this",
-        "answer",
-        "service",
-        "Box",
-        "Default",
-        "Serialize",
-        "std",
-        "sinew",
-        "serde",
-    ];
     let mut paths = Map::new();
     let mut schemas = Map::new();
-    for (n, word) in words.iter().enumerate() {
-        let variants: Vec<_> = words[..=n].iter().chain(["x"].iter()).collect();
+    for (n, word) in WORDS.iter().enumerate() {
+        let variants: Vec<_> = WORDS[..=n].iter().chain(["x"].iter()).collect();
         let properties: Map<_, _> =
-            words.iter().map(|word| ((*word).to_owned(), json!({"type": "string"}))).collect();
+            WORDS.iter().map(|word| ((*word).to_owned(), json!({"type": "string"}))).collect();
         schemas.insert((*word).to_owned(), json!({"properties": properties, "description": word}));
         let operation = json!({
             "operationId": word, "summary": word, "description": format!("```\n{word}"),
@@ -329,11 +333,16 @@ fn names_of_any_kind_become_names_of_rust() {
     // Some segments cannot be in a path: `.` and `..` are not among them, so that none is refused.
     let (code, refused) = code(&document(&Value::Object(paths), &Value::Object(schemas)));
     assert!(refused.is_empty(), "{refused:?}");
-    assert_eq!(code.matches("async fn ").count(), words.len());
+    assert_eq!(code.matches("async fn ").count(), WORDS.len());
     assert!(!code.contains('\u{202E}') && !code.contains('\0'), "{code}");
-    for line in
-        ["async fn r#type(", "async fn self_(", "async fn with2(", "fn post_", "\"\\u{202e}x\""]
-    {
+    for line in [
+        "async fn r#type(",
+        "async fn r#gen(",
+        "async fn self_(",
+        "async fn with2(",
+        "fn post_",
+        "\"\\u{202e}x\"",
+    ] {
         assert!(code.contains(line), "{line}\n{code}");
     }
 }

@@ -16,12 +16,8 @@ use super::{Generated, module, openapi, read};
 /// sinew_codegen::generate::build("inventory.json").expect("the client of the inventory");
 /// ```
 ///
-/// and where the module is to be, beside `sinew` and `serde` (and `serde_json`, where something has no type of its own)
-/// among the dependencies:
-///
-/// ```ignore
-/// include!(concat!(env!("OUT_DIR"), "/inventory.rs"));
-/// ```
+/// `include!(concat!(env!("OUT_DIR"), "/inventory.rs"));` stands where the module is to be, in a package that depends on
+/// `sinew` and `serde`, and on `serde_json` where something has no type of its own.
 ///
 /// # Errors
 /// [`NotBuilt`]: the file cannot be read, is neither a descriptor nor an OpenAPI document, or holds nothing that can be

@@ -115,6 +115,7 @@ mod tests {
             ("fooBar", Case::Value, "foo_bar"),
             ("foo-bar", Case::Value, "foo_bar2"),
             ("type", Case::Value, "r#type"),
+            ("gen", Case::Value, "r#gen"),
             ("self", Case::Value, "self_"),
             ("Self", Case::Type, "Self_"),
             ("_", Case::Value, "n"),

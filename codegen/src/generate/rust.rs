@@ -8,6 +8,10 @@ pub(super) fn identifier(word: &str) -> Option<Ident> {
     if !is_usual(word) {
         return syn::parse_str(word).ok();
     }
+    // A keyword since the edition of 2024, which the parser does not know.
+    if word == "gen" {
+        return None;
+    }
     let word = TokenTree::Ident(Ident::new(word, Span::call_site()));
     syn::parse2(word.into()).ok()
 }
