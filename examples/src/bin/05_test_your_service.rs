@@ -31,7 +31,7 @@ pub enum StockError {
 }
 
 /// Sells things that the inventory keeps.
-#[sinew::service]
+#[sinew::service(name = "corner.Shop")]
 pub trait Shop {
     /// Says what became of an order.
     async fn order(&self, item: String, count: u32) -> Result<String, sinew::Status>;

@@ -8,7 +8,7 @@
 use sinew::Mesh;
 
 /// The service as it was built last month.
-mod old {
+pub(crate) mod old {
     use serde::{Deserialize, Serialize};
 
     #[derive(Debug, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ mod old {
 }
 
 /// The service of today.
-mod new {
+pub(crate) mod new {
     use serde::{Deserialize, Serialize};
 
     #[derive(Debug, Serialize, Deserialize)]

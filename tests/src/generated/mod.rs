@@ -5,6 +5,7 @@
 //!   strangers  HTTP services, by their documents    coverage   what of the documents becomes methods
 //!   driver     the program that makes the calls     samples    values for arguments
 //!   crates     where generated code is compiled     airline    servers whose types are in another program
+//!                                                   examples   the services of the numbered examples
 //! ```
 
 mod airline;
@@ -12,6 +13,7 @@ mod coverage;
 mod crates;
 mod documents;
 mod driver;
+mod examples;
 mod samples;
 mod strangers;
 mod trips;

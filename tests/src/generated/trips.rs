@@ -19,6 +19,7 @@ use super::{
     airline::Airline,
     crates::{Needs, Package},
     driver::{self, Call, Outcome, Over, Told},
+    examples,
 };
 use crate::{
     errand::errand,
@@ -55,6 +56,7 @@ fn services(mut server: ServerBuilder) -> ServerBuilder {
         .serve(Counting::new().server())
         .serve(FeedServer::new(Feeding::default()))
         .serve(errand(|| async { Ok(7) }));
+    server = examples::serve(server);
     versions::serve_kinds(fuzz::serve_subject(hops::serve_in_process(server)))
 }
 
