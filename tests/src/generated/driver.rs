@@ -93,8 +93,7 @@ pub(super) fn program(described: &Descriptor, calls: &[Call], over: Over) -> (St
 }
 
 const HEAD: &str = r#"//! Calls what was generated, and tells what became of each call.
-// Not every method is called, and servers are made elsewhere.
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every method is called, and servers are made elsewhere")]
 mod generated;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -116,7 +115,7 @@ impl Server {
     }
 }
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every program has a method with arguments")]
 fn of<T: DeserializeOwned>(json: &str) -> T {
     serde_json::from_str(json).expect(json)
 }
@@ -150,7 +149,7 @@ fn tell(described: &Descriptor, call: usize, name: &str, outcome: Value, before:
     println!("{}", json!({ "call": call, "outcome": outcome, "fingerprint": fingerprint, "bincode": bincode }));
 }
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "not every program has a method that streams")]
 async fn drained<T, E: sinew::private::MethodError>(mut items: Streaming<T, E>) -> Result<Vec<T>, E::Caller>
 where T: DeserializeOwned + Send + 'static {
     // The first few: some never end.
