@@ -67,7 +67,7 @@ pub use sinew_core::{
     codes::{CancelReason, Code, Criticality, Directive, Disposition, Origin, Ran, Reason},
     ledger::{LedgerAttempt, LedgerCall, LedgerServer},
     metadata::{Metadata, MetadataError},
-    plan::client::Balance,
+    plan::{client::Balance, server::Concurrency},
     spiffe::{SpiffeError, SpiffeId, TrustDomain},
     wire::trace::TraceContext,
 };

@@ -79,6 +79,12 @@ impl Start {
         self
     }
 
+    /// With this in its environment.
+    pub fn env(mut self, key: &str, value: &str) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
     /// Starts it and waits until it listens.
     pub async fn run(mut self) -> Process {
         let mut child = self.command.spawn().must("a process");
@@ -145,6 +151,11 @@ impl Process {
     /// The most memory that it has had, in KiB; `None` where the system does not tell.
     pub fn peak_kib(&self) -> Option<u64> {
         self.status_kib("VmHWM:")
+    }
+
+    /// The memory that it has now, in KiB.
+    pub fn resident_kib(&self) -> Option<u64> {
+        self.status_kib("VmRSS:")
     }
 
     /// The most address space that it has had, in KiB, used or not.

@@ -10,6 +10,7 @@
 //!   child       the probe's server in a process that can be stopped      raw     both sides of docs/wire.md by hand
 //!   authority   certificates for production identities                   hops    three services that call each other
 //!   errand      a service whose handler is a closure                     feed    a service that streams
+//!   flood       a service of a known capacity, and callers that do not wait for it
 //!   versions    builds that differ, and what each understands of the other
 //!   wait        conditions with a generous limit                     hostile peers that mean harm
 //!   load        calls beside a test, of which none may fail          dns     a real name server
@@ -28,6 +29,7 @@ pub mod child;
 pub mod dns;
 pub mod errand;
 pub mod feed;
+pub mod flood;
 pub mod fuzz;
 pub mod generated;
 pub mod hops;

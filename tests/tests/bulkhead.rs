@@ -2,7 +2,7 @@
 
 use std::{task::Poll, time::Duration};
 
-use sinew::{CallOptions, Code, Mesh, Ran, Reason};
+use sinew::{CallOptions, Code, Concurrency, Mesh, Ran, Reason, ServerBuilder};
 use sinew_core::limits;
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
@@ -27,7 +27,10 @@ impl Two {
         let probes = [Counting::new(), Counting::new()];
         let mut servers = Vec::new();
         for probe in &probes {
-            servers.push(scene.serve(|server| server.serve(probe.server())).await);
+            // The limit is to be the client's.
+            let all = Concurrency::Unlimited;
+            let server = |server: ServerBuilder| server.serve(probe.server()).concurrency(all);
+            servers.push(scene.serve(server).await);
         }
         let addresses: Vec<_> = servers.iter().map(Running::address).collect();
         let mesh = scene.mesh().await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sinew::CallOptions;
+use sinew::{CallOptions, Concurrency};
 use sinew_core::limits;
 use sinew_tests::{
     Must as _,
@@ -16,7 +16,9 @@ use tokio::task::JoinSet;
 async fn a_method_that_hangs_at_the_only_server_leaves_the_others_a_connection() {
     let scene = Scene::new();
     let probe = Counting::new();
-    let server = scene.serve(|server| server.serve(probe.server())).await;
+    // The limit is to be the connection's.
+    let all = Concurrency::Unlimited;
+    let server = scene.serve(|server| server.serve(probe.server()).concurrency(all)).await;
     let client: ProbeClient = scene.client(&server).await;
     let patient = client.with(CallOptions::new().timeout(Duration::from_secs(200)));
     let most = u64::from(limits::BULKHEAD_MAX);

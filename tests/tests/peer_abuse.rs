@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use sinew::{Code, Disposition, Reason};
+use sinew::{Code, Concurrency, Disposition, Reason};
 use sinew_core::{
     codes::CancelReason,
     limits,
@@ -173,7 +173,7 @@ async fn one_identity_has_half_of_the_connections_and_another_is_served() {
 
 #[tokio::test]
 async fn a_connection_has_1024_calls_in_flight_and_the_next_is_refused() {
-    let target = Target::new().await;
+    let target = Target::with(|server| server.concurrency(Concurrency::Unlimited)).await;
     let (_client, mut lane) = target.lane().await;
     let most = u64::from(limits::IN_FLIGHT_MAX);
     let head = frames::head("hold");
@@ -303,7 +303,7 @@ async fn answers_that_a_peer_does_not_read_do_not_add_up_over_its_lanes() {
 
 #[tokio::test]
 async fn a_peer_that_does_not_read_its_answers_is_not_read_from() {
-    let target = Target::new().await;
+    let target = Target::with(|server| server.concurrency(Concurrency::Unlimited)).await;
     let (_client, mut lane) = target.lane().await;
     // Each asks for 16 KB: 40 MB, were they all prepared.
     let head = frames::head("make");

@@ -1,14 +1,20 @@
-//! What the decisions of one call cost: begin, pick, admit and settle, with nothing sent.
+//! What the decisions of one call cost, with nothing sent: begin, pick and settle at the client, arrive and leave at the
+//! server.
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
 use std::{
     hint::black_box,
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use sinew_core::{
-    plan::client::{ClientPlan, Config, Member, Outcome, Placement},
+    codes::Criticality,
+    plan::{
+        client::{ClientPlan, Config, Member, Outcome, Placement},
+        server::{self, Arrived, Asks, Left, ServerPlan},
+    },
     rng::SplitMix,
 };
 
@@ -51,6 +57,12 @@ fn main() {
             let name = name.replace(' ', "_");
             report.push(format!("\"ns_{endpoints}_{name}\":{took:.0}"));
         }
+    }
+    for (name, full) in [("admission", false), ("refusal", true)] {
+        let one = best_server(full, 1);
+        let two = best_server(full, 2);
+        println!("{name:>15}: {one:6.0} ns a call, {two:6.0} ns with two threads");
+        report.push(format!("\"ns_{name}\":{one:.0},\"ns_{name}_2\":{two:.0}"));
     }
     let allocations = allocations();
     println!("{{{},\"allocations_per_call\":{allocations}}}", report.join(","));
@@ -103,6 +115,54 @@ fn calls(kind: Kind, plan: &ClientPlan, members: &[Endpoint], stripe: usize) -> 
         let later = now + Duration::from_micros(200);
         let of = members[picked.at].as_ref();
         black_box(plan.settle(members, of, (picked.ticket, Outcome::Answered), later, &mut rng));
+        now += Duration::from_micros(5);
+    }
+    began.elapsed()
+}
+
+/// The same of a server: a call that has a place at once, or, where all places are taken and enough wait, none.
+fn best_server(full: bool, threads: usize) -> f64 {
+    let rounds = (0..ROUNDS).map(|_| {
+        let begin = Instant::now();
+        let concurrency = server::Concurrency::Fixed(if full { 1 } else { 64 });
+        let plan = ServerPlan::new(server::Config { concurrency, ..Default::default() }, begin);
+        let (plan, method, caller) = (&plan, &plan.method(begin), &plan.caller());
+        let asks = Asks { class: Criticality::Critical, key: 0, deadline: None };
+        let mut waiting = Vec::new();
+        // So long after the first has begun to wait, no other may.
+        for later in [0, 0, 1, 1, 1] {
+            if full {
+                let now = begin + Duration::from_secs(later);
+                if let Arrived::Waits(seat) = plan.arrive(asks, method, caller, now) {
+                    waiting.push(seat);
+                }
+            }
+        }
+        let took: Duration = thread::scope(|scope| {
+            let mut all = Vec::new();
+            for _ in 0..threads {
+                all.push(scope.spawn(move || served(plan, (asks, method, caller), begin)));
+            }
+            all.into_iter().filter_map(|thread| thread.join().ok()).max().unwrap_or_default()
+        });
+        took.as_nanos() as f64 / CALLS as f64
+    });
+    rounds.fold(f64::INFINITY, f64::min)
+}
+
+fn served(
+    plan: &ServerPlan,
+    (asks, method, caller): (Asks, &Arc<server::MethodPlan>, &Arc<server::Group>),
+    epoch: Instant,
+) -> Duration {
+    let began = Instant::now();
+    let mut now = epoch + Duration::from_secs(2);
+    for _ in 0..CALLS {
+        let arrived = black_box(plan.arrive(asks, method, caller, now));
+        if matches!(arrived, Arrived::Begins) {
+            let later = now + Duration::from_micros(20);
+            plan.leave(method, caller, (Duration::from_micros(20), Left::Ended), later);
+        }
         now += Duration::from_micros(5);
     }
     began.elapsed()

@@ -386,6 +386,8 @@ open_words! {
         TooManyInFlight = 20 "too many in flight",
         /// The server does not speak the codec of the body.
         UnknownCodec = 21 "unknown codec",
+        /// The server has no time for the call before its deadline: it was not begun.
+        CannotFinish = 22 "cannot finish in time",
     }
 }
 
@@ -431,7 +433,7 @@ mod tests {
             assert_eq!(Reason::from_u8(number).to_u8(), number);
             assert_eq!(CancelReason::from_u8(number).to_u8(), number);
         }
-        assert_eq!(Reason::KNOWN.len(), 22);
+        assert_eq!(Reason::KNOWN.len(), 23);
         assert_eq!(CancelReason::from_u8(0), CancelReason::Other(0));
     }
 

@@ -8,7 +8,11 @@
 //! # Invariants
 //! 1. A number that bounds what a peer or a file can cost stands here and nowhere else.
 
-use std::{fmt, time::Duration};
+mod value;
+
+use std::time::Duration;
+
+pub use self::value::Value;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -20,45 +24,6 @@ pub struct Limit {
     pub name: &'static str,
     /// What it is set to.
     pub value: Value,
-}
-
-/// What a limit is set to, in a unit. Shown in the largest unit that leaves a whole number.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value {
-    /// Bytes.
-    Bytes(u64),
-    /// A number of things.
-    Count(u64),
-    /// A time.
-    Time(Duration),
-    /// A factor or a share.
-    Ratio(f64),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units: (u64, &[(u64, &str)]) = match self {
-            Self::Ratio(ratio) => return write!(f, "{ratio}"),
-            Self::Count(count) => (*count, &[(1, "")]),
-            Self::Bytes(bytes) => (*bytes, &[(1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B")]),
-            Self::Time(time) => (
-                u64::try_from(time.as_micros()).unwrap_or(u64::MAX),
-                &[
-                    (3_600_000_000, " h"),
-                    (60_000_000, " min"),
-                    (1_000_000, " s"),
-                    (1_000, " ms"),
-                    (1, " us"),
-                ],
-            ),
-        };
-        let (amount, units) = units;
-        let whole = |(size, _): &&(u64, &str)| amount >= *size && amount.is_multiple_of(*size);
-        match units.iter().find(whole) {
-            Some((size, unit)) => write!(f, "{}{unit}", amount / size),
-            None => write!(f, "{amount}"),
-        }
-    }
 }
 
 /// Defines each limit as a constant, and the list of them all.
@@ -519,6 +484,34 @@ limits! {
     ratio BULKHEAD_WAIT_SHARE: f64 = 0.1;
     /// ... and not less than this.
     time BULKHEAD_WAIT_MIN: Duration = Duration::from_millis(100);
+
+    // -- calls at work on a server --
+
+    /// Calls that a server works on at once, at first ...
+    count CONCURRENCY_START: u32 = 64;
+    /// ... at most, however many it finds that it can do ...
+    count CONCURRENCY_MAX: u32 = 4096;
+    /// ... and at least, for each core.
+    count CONCURRENCY_FLOOR_PER_CORE: u32 = 2;
+    /// The share of them that one identity has while others wait ...
+    ratio CALLER_SHARE: f64 = 0.5;
+    /// ... and that one method has.
+    ratio METHOD_SHARE: f64 = 0.5;
+    /// How long a call waits for its turn at most: twice what calls take, and at least this.
+    time QUEUE_INTERVAL: Duration = Duration::from_millis(100);
+    /// ... and at most this, also where nothing is known yet. Somebody always waits for so long: there is too much to do
+    /// ...
+    time QUEUE_INTERVAL_MAX: Duration = Duration::from_secs(1);
+    /// ... and then it is this.
+    time QUEUE_TARGET: Duration = Duration::from_millis(20);
+    /// Calls that wait.
+    count QUEUE_MAX: usize = 4096;
+    /// What is shed is decided anew after so long ...
+    time CUT_WINDOW: Duration = Duration::from_millis(250);
+    /// ... or so many calls.
+    count CUT_CALLS: u32 = 500;
+    /// A client believes for so long what a server said that it sheds.
+    time CUT_BELIEVED: Duration = Duration::from_secs(1);
 
     // -- metrics and decisions --
 

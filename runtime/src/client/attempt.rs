@@ -304,6 +304,7 @@ fn classify(
 ) -> Result<Answer, Status> {
     let answer = match answer {
         Ok(mut answer) => {
+            endpoint.member().note_cut(answer.head.cut, call.now().into_std());
             answer.by = call.answerer(endpoint);
             call.keep_metadata(&answer.head);
             answer

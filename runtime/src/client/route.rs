@@ -230,7 +230,7 @@ impl ClientCore {
         now: Instant,
         deadline: Option<Instant>,
     ) -> Result<Booked, Status> {
-        if !self.plan.throttle(now.into_std(), &mut Chance) {
+        if !self.plan.throttle(turn.class(), now.into_std(), &mut Chance) {
             self.note_held_back();
             return Err(self.held_back());
         }
@@ -244,6 +244,11 @@ impl ClientCore {
             }
             let had = deadline.map(|deadline| deadline.saturating_duration_since(now));
             let mut booked = self.booked(&endpoints, &picked, (now, had));
+            if picked.sheds {
+                booked.settle(Outcome::Failed { failed: &NEVER_SENT, had }, now.into_std());
+                self.note_held_back();
+                return Err(self.sheds(turn));
+            }
             // It lost its connection and nobody has noticed: another may have one.
             if left > 0 && !booked.endpoint.member().is_cold() && booked.endpoint.ready().is_none()
             {
@@ -294,6 +299,20 @@ impl ClientCore {
             why: picked.why,
             endpoint,
         }
+    }
+
+    fn sheds(&self, turn: &Turn) -> Status {
+        let status = Status::not_sent(
+            Code::ResourceExhausted,
+            Reason::Shed,
+            format!(
+                "the servers of `{}` have more to do than they can, and shed calls as {} as this one, or of its shed key, \
+                 at present: it was not sent",
+                self.service(),
+                turn.class()
+            ),
+        );
+        status.with_directive(Directive::DoNotRetry)
     }
 
     fn held_back(&self) -> Status {

@@ -263,7 +263,9 @@ impl Call {
         };
         let now = self.record.started().into_std();
         let plan = self.channel.core.plan();
-        plan.begin(stripe::own(), attempts, self.head.idempotent, now).with_key(self.key)
+        plan.begin(stripe::own(), attempts, self.head.idempotent, now)
+            .with_key(self.key)
+            .with_class(self.head.criticality, self.head.shed_hash())
     }
 
     /// Waits as the plan says before the next attempt; the failure itself if there is none.

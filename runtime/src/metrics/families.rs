@@ -116,6 +116,12 @@ families! {
         "Requests that never got to a handler, by why."
     ServerInFlight Gauge "sinew_server_in_flight" []
         "Calls that this process is serving."
+    ServerWaiting Gauge "sinew_server_waiting" []
+        "Calls that wait for their turn."
+    ServerLimit Gauge "sinew_server_concurrency_limit" []
+        "How many calls its servers work on at once at most, together; nothing where one has no limit."
+    ServerAdmitted Gauge "sinew_server_admitted_ratio" []
+        "The share of the levels of criticality and user that is admitted; below 1 calls are shed."
     ServerConnections Gauge "sinew_server_connections" []
         "Connections that its servers have, those in the handshake included."
     ServerAccepted Counter "sinew_server_connections_total" ["result"]

@@ -31,7 +31,11 @@ use std::{
 
 use sinew_core::{
     codes::Reason,
-    plan::client::{Out, Phase, View},
+    plan::{
+        client::{Out, Phase, View},
+        server::ServerPlan,
+    },
+    policy::cut,
 };
 
 pub(crate) use self::{
@@ -85,6 +89,7 @@ pub(crate) struct Registry {
     services: Mutex<BTreeMap<Arc<str>, Arc<Service>>>,
     served: Mutex<BTreeMap<(&'static str, &'static str), Arc<Served>>>,
     servers: Mutex<Vec<Weak<dyn LooksAtServer>>>,
+    plans: Mutex<Vec<Weak<ServerPlan>>>,
     named: Arc<Named>,
     refused: Refused,
     accepted: [AtomicU64; Accepted::ALL.len()],
@@ -174,6 +179,11 @@ impl Registry {
         add_weak(&mut lock(&self.servers), server);
     }
 
+    /// What decides which calls a server works on.
+    pub(crate) fn add_plan(&self, plan: Weak<ServerPlan>) {
+        add_weak(&mut lock(&self.plans), plan);
+    }
+
     /// A request did not get to its handler.
     pub(crate) fn refused(&self, reason: Reason) {
         let place = usize::from(reason.to_u8()).min(Reason::KNOWN.len());
@@ -189,6 +199,23 @@ impl Registry {
     pub(crate) fn decisions(&self, service: &str) -> Vec<Decision> {
         let service = lock(&self.services).get(service).cloned();
         service.map(|service| service.recorder.all(Instant::now())).unwrap_or_default()
+    }
+
+    /// How many calls its servers work on, over all of them; of what is shed, the server that sheds most.
+    fn write_plans(&self, page: &mut Page) {
+        let plans: Vec<_> = lock(&self.plans).iter().filter_map(Weak::upgrade).collect();
+        let (mut waiting, mut limit, mut admitted) = (0_u64, Some(0_u64), cut::LEVELS as u16);
+        for plan in plans {
+            let now = plan.standing();
+            waiting += u64::from(now.waiting);
+            limit = limit.zip(now.limit).map(|(sum, limit)| sum + u64::from(limit));
+            admitted = admitted.min(now.cut.map_or(admitted, cut::admitted_by));
+        }
+        page.add(Family::ServerWaiting, &[], waiting);
+        if let Some(limit) = limit {
+            page.add(Family::ServerLimit, &[], limit);
+        }
+        page.add(Family::ServerAdmitted, &[], f64::from(admitted) / cut::LEVELS as f64);
     }
 
     fn page(&self) -> Page {
@@ -211,6 +238,7 @@ impl Registry {
         }
         page.add(Family::ServerInFlight, &[], in_flight);
         page.add(Family::ServerConnections, &[], connections);
+        self.write_plans(&mut page);
         for ((_, word), count) in Accepted::ALL.iter().zip(&self.accepted) {
             page.add(Family::ServerAccepted, &[word], count.load(Relaxed));
         }

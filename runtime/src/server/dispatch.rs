@@ -7,7 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::{
     codes::{Code, Reason},
     ids::{Fingerprint, MethodId},
+    plan::server::{MethodPlan, ServerPlan},
 };
+use tokio::time::Instant;
 
 use super::BindError;
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     codec,
     error::Status,
     metrics::{Registry, Served},
+    reflect,
     transport::{BoxFuture, Kept, Reply},
 };
 
@@ -44,6 +47,8 @@ type Run = dyn Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send +
 pub struct Handler {
     types: &'static Types,
     kept: Arc<Kept>,
+    /// What a server knows of its calls; none for one that does not need a place.
+    plan: Option<Arc<MethodPlan>>,
     run: Arc<Run>,
 }
 
@@ -52,14 +57,24 @@ impl Handler {
     where
         F: Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
     {
-        Self { types, kept: kept(types.method(), Arc::default()), run: Arc::new(run) }
+        let kept = kept(types.method(), Arc::default());
+        Self { types, kept, plan: None, run: Arc::new(run) }
     }
 
-    /// The same, counted in a mesh.
-    fn counted(&self, metrics: &Registry) -> Self {
+    /// The same at work in a server: counted in its mesh, and with a place among its calls.
+    ///
+    /// What takes a stream waits for its caller, mostly: for as long as the stream lasts. It needs no place, and nor does
+    /// what a server says of itself.
+    fn at_work(&self, metrics: &Registry, plan: &ServerPlan) -> Self {
         let method = self.method();
         let counts = metrics.served(method.service(), method.name());
-        Self { kept: kept(method, counts), ..self.clone() }
+        let needs_place = !method.shape().has_input() && method.service() != reflect::REFLECTION;
+        let plan = needs_place.then(|| plan.method(Instant::now().into_std()));
+        Self { kept: kept(method, counts), plan, ..self.clone() }
+    }
+
+    pub(crate) const fn plan(&self) -> Option<&Arc<MethodPlan>> {
+        self.plan.as_ref()
     }
 
     pub(crate) fn method(&self) -> &'static Method {
@@ -128,10 +143,12 @@ impl Table {
     pub(super) fn new<'s>(
         services: impl Iterator<Item = &'s Service>,
         metrics: &Registry,
+        plan: &ServerPlan,
     ) -> Result<Self, BindError> {
         let handlers = services.flat_map(|service| &service.handlers);
-        let mut table: Vec<(MethodId, Handler)> =
-            handlers.map(|handler| (handler.method().id(), handler.counted(metrics))).collect();
+        let mut table: Vec<(MethodId, Handler)> = handlers
+            .map(|handler| (handler.method().id(), handler.at_work(metrics, plan)))
+            .collect();
         table.sort_by_key(|(id, _)| *id);
         let collision = table.windows(2).find(|pair| pair[0].0 == pair[1].0);
         if let Some(pair) = collision {

@@ -9,7 +9,7 @@ pub(crate) mod stack;
 
 use std::{fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
-use sinew_core::limits;
+use sinew_core::{limits, plan::server::Concurrency};
 use tokio::net::ToSocketAddrs;
 
 pub(crate) use dispatch::HandlerRequest;
@@ -43,6 +43,7 @@ pub struct ServerBuilder {
     metrics: Arc<Registry>,
     advertised: Option<SocketAddr>,
     reflects: bool,
+    concurrency: Concurrency,
 }
 
 /// Why a server does not listen.
@@ -100,6 +101,7 @@ impl ServerBuilder {
             metrics,
             advertised: None,
             reflects: true,
+            concurrency: Concurrency::default(),
         }
     }
 
@@ -125,6 +127,19 @@ impl ServerBuilder {
     /// How long calls in flight may take to finish when the server is told to stop. Default 30 s.
     pub fn drain_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// How many calls it works on at once. By default as many as it finds that it can: it begins with 64, learns what calls
+    /// take where there is little to do, takes more while they take no longer, and fewer when they hold each other up;
+    /// from twice the number of cores to 4,096. Further ones wait, for at most 100 ms, and are then refused as not
+    /// processed, least critical first.
+    ///
+    /// A fixed number fits a resource of a known size, like a pool of connections. With [`Concurrency::Unlimited`] nothing
+    /// is refused and nothing protected: for handlers that wait for something of their own most of the time, as long polls
+    /// do. Methods that take a stream never need a place.
+    pub fn concurrency(mut self, concurrency: Concurrency) -> Self {
+        self.concurrency = concurrency;
         self
     }
 
@@ -194,7 +209,10 @@ impl ServerBuilder {
         for address in self.advertised.iter().chain([&address]) {
             self.identity.allows_address(*address)?;
         }
-        let core = ServerCore::new(self.services, self.interceptors, self.metrics, self.reflects)?;
+        let core = {
+            let how = (self.reflects, self.concurrency);
+            ServerCore::new(self.services, self.interceptors, self.metrics, how)?
+        };
         let core = Arc::new(core);
         let health = core.health().clone();
         let names: Vec<String> = core.service_names().map(str::to_owned).collect();

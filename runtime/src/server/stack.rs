@@ -6,36 +6,46 @@
 //!   2  deadline     already past, or zero: the handler never hears of it
 //!   3  method       resolved once, by its id; what comes later sees the method and not a name
 //!   4  codec        what the caller encoded must be what is spoken here
-//!   5  context      deadline, criticality, peer, trace and baggage, for everything below
-//!   6  interceptors per call
-//!   7  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `transport/frames/served.rs`
+//!   5  turn         is there a place for it, or may it wait for one: `sinew_core::plan::server`; asked for in the
+//!                   transport, once there is room for its answer: `transport/turn.rs`
+//!   6  context      deadline, criticality, peer, trace and baggage, for everything below
+//!   7  interceptors per call
+//!   8  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `transport/frames/served.rs`
 //! ```
 //!
 //! # Invariants
-//! 1. Refusals 1 to 4 come before the body is decoded, and say that the handler did not run.
+//! 1. Refusals 1 to 5 come before the body is decoded, and say that the handler did not run.
 //! 2. A deadline that the wire brought is only ever made smaller.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicU16, Ordering},
+    },
+};
 
 use super::{
     BindError, Handler, HandlerRequest, Service, dispatch::Table, health::Health, reflection,
 };
 use crate::{
     call::{
-        context::{Context, Inherited},
+        context::{Context, Inherited, Peer},
         types::{self, Types},
     },
     codec,
     error::{Status, millis},
     interceptor::{Chain, Outcome, Request, Response},
     metrics::Registry,
-    transport::{Begun, BoxFuture, Incoming, Reply, Serve, Unwell},
+    transport::{Begun, BoxFuture, Incoming, Reply, Serve, Unwell, turn::Turn},
 };
 use sinew_core::{
     codes::{Code, Reason},
-    wire::{request::RequestHead, settings::Settings},
+    plan::server::{Asks, Concurrency, Config, Group, ServerPlan},
+    spiffe::SpiffeId,
+    wire::{answer::AdmissionCut, request::RequestHead, settings::Settings},
 };
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 /// What all connections of one server share.
 #[derive(Debug)]
@@ -45,6 +55,11 @@ pub(crate) struct ServerCore {
     interceptors: Chain,
     health: Health,
     metrics: Arc<Registry>,
+    plan: Arc<ServerPlan>,
+    /// Who calls, as long as somebody of that identity is connected.
+    callers: Mutex<BTreeMap<SpiffeId, Weak<Group>>>,
+    /// For calls of which nobody says whom they are for.
+    spread: AtomicU16,
 }
 
 impl ServerCore {
@@ -52,15 +67,24 @@ impl ServerCore {
         services: Vec<Service>,
         interceptors: Chain,
         metrics: Arc<Registry>,
-        reflects: bool,
+        (reflects, concurrency): (bool, Concurrency),
     ) -> Result<Self, BindError> {
         if services.is_empty() {
             return Err(BindError::NoService);
         }
         let reflection = reflects.then(|| reflection::service(&services));
-        let table = Table::new(services.iter().chain(&reflection), &metrics)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let config = Config {
+            concurrency,
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
+            ..Config::default()
+        };
+        let plan = Arc::new(ServerPlan::new(config, Instant::now().into_std()));
+        let table = Table::new(services.iter().chain(&reflection), &metrics, &plan)?;
         let health = Health::new(services.iter().map(|service| service.name().to_owned()));
-        Ok(Self { services, table, interceptors, health, metrics })
+        metrics.add_plan(Arc::downgrade(&plan));
+        let (callers, spread) = (Mutex::default(), AtomicU16::new(0));
+        Ok(Self { services, table, interceptors, health, metrics, plan, callers, spread })
     }
 
     /// Where it is counted.
@@ -76,7 +100,22 @@ impl ServerCore {
         &self.health
     }
 
-    /// 6 and 7: what is run once the request has its turn.
+    /// 5: what it needs to ask for a place; none for a method that does not need one.
+    fn turn(&self, handler: &Handler, request: &Incoming) -> Option<Turn> {
+        let method = Arc::clone(handler.plan()?);
+        let head = &request.head;
+        let asks = Asks {
+            class: head.criticality,
+            // The golden ratio: any run of calls for nobody in particular is spread evenly.
+            key: head
+                .shed_hash()
+                .unwrap_or_else(|| self.spread.fetch_add(0x9e37, Ordering::Relaxed)),
+            deadline: request.deadline.map(Instant::into_std),
+        };
+        Some(Turn::new(Arc::clone(&self.plan), method, Arc::clone(&request.caller), asks))
+    }
+
+    /// 7 and 8: what is run once the request has its turn.
     fn work(
         &self,
         handler: &Handler,
@@ -111,6 +150,21 @@ impl ServerCore {
 }
 
 impl Serve for ServerCore {
+    fn caller(&self, peer: &Peer) -> Arc<Group> {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = callers.get(peer.identity()).and_then(Weak::upgrade) {
+            return known;
+        }
+        callers.retain(|_, known| known.strong_count() > 0);
+        let caller = self.plan.caller();
+        callers.insert(peer.identity().clone(), Arc::downgrade(&caller));
+        caller
+    }
+
+    fn cut(&self) -> Option<AdmissionCut> {
+        self.plan.cut()
+    }
+
     fn begin(&self, request: Incoming) -> Result<Begun, Status> {
         // 2
         if request.invalid_deadline {
@@ -143,6 +197,8 @@ impl Serve for ServerCore {
         agreed(handler.types(), &request.head)?;
         types::used(request.head.codec);
         // 5
+        let turn = self.turn(handler, &request);
+        // 6
         let context = Context::new(Inherited {
             deadline: request.deadline,
             criticality: Some(request.head.criticality),
@@ -161,7 +217,7 @@ impl Serve for ServerCore {
             input: request.input,
         };
         let work = self.work(handler, &context, request);
-        Ok(Begun { context, work, kept: Arc::clone(handler.kept()) })
+        Ok(Begun { context, work, kept: Arc::clone(handler.kept()), turn })
     }
 
     fn refused(&self, status: &Status) {
@@ -228,5 +284,6 @@ impl ServerCore {
 
 /// One server in process: what `Client::local` talks to.
 pub(crate) fn in_process(service: Service) -> Result<Arc<ServerCore>, BindError> {
-    ServerCore::new(vec![service], Chain::default(), Arc::default(), false).map(Arc::new)
+    let how = (false, Concurrency::default());
+    ServerCore::new(vec![service], Chain::default(), Arc::default(), how).map(Arc::new)
 }

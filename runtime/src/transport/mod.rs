@@ -17,6 +17,7 @@ pub(crate) mod link;
 pub(crate) mod memory;
 pub(crate) mod quic;
 pub(crate) mod schemes;
+pub(crate) mod turn;
 
 use std::{
     collections::BTreeSet,
@@ -32,11 +33,18 @@ use bytes::Bytes;
 use sinew_core::{
     ids::{Fingerprint, MethodId},
     metadata::Metadata,
+    plan::server::Group,
     policy::silence::Life,
-    wire::{answer::AnswerHead, frame::TimeLeft, request::RequestHead, settings::Settings},
+    wire::{
+        answer::{AdmissionCut, AnswerHead},
+        frame::TimeLeft,
+        request::RequestHead,
+        settings::Settings,
+    },
 };
 use tokio::{sync::watch, time::Instant};
 
+use self::turn::Turn;
 #[cfg(feature = "foreign")]
 use crate::call::method::Method;
 use crate::{
@@ -234,6 +242,8 @@ pub(crate) struct Incoming {
     /// When its bytes were read.
     pub(crate) read_at: Instant,
     pub(crate) peer: Arc<Peer>,
+    /// Whoever calls, among those that share the server's places.
+    pub(crate) caller: Arc<Group>,
     /// The smallest round trip to the caller, zero where it is not known.
     pub(crate) caller_rtt: Duration,
     pub(crate) input: Option<RawItems>,
@@ -244,6 +254,8 @@ pub(crate) struct Begun {
     pub(crate) context: Context,
     pub(crate) work: BoxFuture<'static, Reply>,
     pub(crate) kept: Arc<Kept>,
+    /// Its place among the calls at work; none where it does not need one.
+    pub(crate) turn: Option<Turn>,
 }
 
 /// What a server keeps of one method, over all of its calls.
@@ -270,8 +282,14 @@ pub(crate) type Unwell = Arc<BTreeSet<String>>;
 
 /// The server behind a connection, as its transport sees it.
 pub(crate) trait Serve: Send + Sync + fmt::Debug + 'static {
+    /// Whoever calls, among those that share the server's places: asked for once per connection.
+    fn caller(&self, peer: &Peer) -> Arc<Group>;
+
     /// Admits one request or says why not; nothing of the handler runs here.
     fn begin(&self, request: Incoming) -> Result<Begun, Status>;
+
+    /// What it sheds at present.
+    fn cut(&self) -> Option<AdmissionCut>;
 
     /// A request did not get to its handler, whoever says so.
     fn refused(&self, status: &Status);

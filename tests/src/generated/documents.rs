@@ -74,7 +74,7 @@ fn modules() -> PathBuf {
 }
 
 fn missing(what: impl std::fmt::Display, install: &str) -> String {
-    format!("cannot run here: {what} is missing: install {install}")
+    format!("cannot run here: {what} is missing: install {install}, or run tests/run --install")
 }
 
 fn of_package(file: &str, name: String) -> Result<Document, String> {

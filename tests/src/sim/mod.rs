@@ -14,6 +14,7 @@
 //! arrival, a number of workers.
 
 mod figures;
+pub mod overload;
 pub mod scenarios;
 mod world;
 

@@ -77,6 +77,14 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    /// Whom the call is for, as a hash: its shed key, else its trace's last bits. All calls that serve one request have the
+    /// same, at every hop.
+    pub fn shed_hash(&self) -> Option<u16> {
+        let of_trace =
+            |trace: &TraceContext| u16::from_be_bytes([trace.trace_id[14], trace.trace_id[15]]);
+        self.shed_key.or_else(|| self.trace.as_ref().map(of_trace))
+    }
+
     /// A plain first attempt with nothing beside the argument.
     #[inline]
     pub const fn new(method: MethodId, codec: u8) -> Self {

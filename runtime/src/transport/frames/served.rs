@@ -4,7 +4,8 @@
 //! 1. The handler is not polled once its deadline has passed or its caller has gone; it is dropped at once, and
 //!    reported only after that.
 //! 2. A panic is this call's error and nobody else's.
-//! 3. A handler that is done when first polled costs no timer.
+//! 3. It is not polled before it has its place, and the place is given back once it is gone.
+//! 4. A handler that is done when first polled costs no timer.
 
 use std::{
     any::Any,
@@ -19,6 +20,7 @@ use std::{
 use sinew_core::{
     codes::{Code, Disposition, Origin, Reason},
     limits,
+    plan::server::{Left, Refused},
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
@@ -27,7 +29,10 @@ use crate::{
     call::context::Context,
     error::{Status, millis},
     metrics::Came,
-    transport::{Begun, BoxFuture, Kept, Reply},
+    transport::{
+        Begun, BoxFuture, Kept, Reply,
+        turn::{Turn, not_its_turn},
+    },
 };
 
 /// A handler at work.
@@ -39,6 +44,9 @@ pub(crate) struct Served {
     arrived: Instant,
     begun: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Its place among the calls at work, or its wait for one.
+    turn: Option<Turn>,
+    left: Left,
 }
 
 /// How a handler ended, and what it took.
@@ -48,6 +56,8 @@ pub(crate) struct Ended {
     pub(crate) context: Context,
     pub(crate) queued: std::time::Duration,
     pub(crate) worked: std::time::Duration,
+    /// It has not begun.
+    pub(crate) refused: bool,
 }
 
 impl Served {
@@ -59,12 +69,14 @@ impl Served {
             arrived,
             begun: None,
             timer: None,
+            turn: begun.turn,
+            left: Left::Ended,
         }
     }
 
     /// Whether it may be polled where its frame arrived.
     pub(crate) fn in_place(&self) -> bool {
-        self.kept.pace.in_place(self.arrived)
+        self.turn.as_ref().is_none_or(Turn::is_now) && self.kept.pace.in_place(self.arrived)
     }
 
     pub(crate) fn context(&self) -> &Context {
@@ -101,11 +113,18 @@ impl Served {
         }
         let begun = self.begun.unwrap_or(now);
         let worked = now.saturating_duration_since(begun);
+        if let Some(turn) = self.turn.take() {
+            let left = if reply.is_some() { self.left } else { Left::GivenUp };
+            turn.leaves(worked, left, now);
+        }
+        let refused = self.begun.is_none();
         match &reply {
+            Some(_) if refused => {}
             Some(reply) => self.kept.counts.ended(came(reply), worked),
             None => self.kept.counts.cancelled(worked),
         }
         Poll::Ready(Ended {
+            refused,
             reply,
             context: self.context.clone(),
             queued: begun.saturating_duration_since(self.arrived),
@@ -122,6 +141,38 @@ impl Served {
         if let Some(begun) = self.begun.filter(|_| first) {
             self.kept.pace.note(now.saturating_duration_since(begun), now);
         }
+    }
+
+    /// Asks for a place at once: why there is none, if so.
+    pub(crate) fn ask(&mut self) -> Result<(), Status> {
+        match self.turn.as_mut().map_or(Ok(()), |turn| turn.ask(self.arrived)) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.not_its_turn(why)),
+        }
+    }
+
+    fn not_its_turn(&self, why: Refused) -> Status {
+        let class = self.context.inner().criticality.unwrap_or_default();
+        not_its_turn(self.context.method(), class, why)
+    }
+
+    /// Its turn: ready when it may begin, or with the end that it comes to instead.
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> Poll<Option<Poll<Ended>>> {
+        let Some(turn) = self.turn.as_mut().filter(|turn| !turn.is_now()) else {
+            return Poll::Ready(None);
+        };
+        let ended = match turn.poll(cx) {
+            Poll::Ready(Ok(())) => return Poll::Ready(None),
+            Poll::Ready(Err(why)) => {
+                let status = self.not_its_turn(why);
+                self.end(Some(Reply::Status(status)), Instant::now())
+            }
+            Poll::Pending if self.context.poll_cancelled(cx.waker()) => {
+                self.end(None, Instant::now())
+            }
+            Poll::Pending => return Poll::Pending,
+        };
+        Poll::Ready(Some(ended))
     }
 
     /// The first look at a call: it must have time left and somebody who waits.
@@ -150,9 +201,15 @@ impl Future for Served {
         let this = &mut *self;
         let first = this.begun.is_none();
         if first {
+            match this.turn(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(ended)) => return ended,
+                Poll::Ready(None) => {}
+            }
             let now = Instant::now();
             this.begun = Some(now);
             if let Err(reply) = this.may_begin(now) {
+                this.left = Left::GivenUp;
                 return this.end(reply, now);
             }
         } else if this.context.is_cancelled() {
@@ -168,6 +225,7 @@ impl Future for Served {
             Ok(Poll::Pending) if first => this.note_first(first, Instant::now()),
             Ok(Poll::Pending) => {}
             Err(panic) => {
+                this.left = Left::GivenUp;
                 let reply = this.panicked(&*panic);
                 return this.end(Some(reply), Instant::now());
             }
@@ -181,6 +239,7 @@ impl Future for Served {
                 this.timer.get_or_insert_with(|| Box::pin(sleep_until(answer_by(deadline, begun))));
             if timer.as_mut().poll(cx).is_ready() {
                 let now = Instant::now();
+                this.left = Left::TimedOut;
                 let status = out_of_time(&this.context, this.begun.unwrap_or(now), now);
                 return this.end(Some(Reply::Status(status)), now);
             }

@@ -20,6 +20,7 @@ use sinew_core::{
     codes::{Code, Reason},
     deadline::on_arrival,
     limits,
+    plan::server::Group,
     wire::{frame::TimeLeft, kinds},
 };
 use tokio::time::Instant;
@@ -45,6 +46,7 @@ pub(super) struct Conn {
     pub(super) serve: Arc<dyn Serve>,
     pub(super) epoch: Instant,
     pub(super) peer: Arc<Peer>,
+    pub(super) caller: Arc<Group>,
     pub(super) drain: Arc<Drain>,
     pub(super) answers: Answers,
     ages: Mutex<AgeTracker>,
@@ -233,12 +235,14 @@ impl Conn {
 pub(crate) async fn serve(link: Arc<dyn Link>, serve: Arc<dyn Serve>, counted: Counted) {
     let peer = link.peer();
     let peer = Arc::new(Peer { identity: peer.identity.clone(), address: peer.address });
+    let caller = serve.caller(&peer);
     let drain = Arc::clone(counted.drain());
     let conn = Arc::new(Conn {
         link,
         serve,
         epoch: Instant::now(),
         peer,
+        caller,
         drain,
         answers: Answers::new(),
         ages: Mutex::new(AgeTracker::new()),

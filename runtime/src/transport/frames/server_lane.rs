@@ -230,6 +230,7 @@ impl ServerLane {
             invalid_deadline,
             read_at,
             peer: Arc::clone(&self.conn.peer),
+            caller: Arc::clone(&self.conn.caller),
             caller_rtt: self.conn.min_rtt(),
             input: None,
         };
@@ -242,8 +243,13 @@ impl ServerLane {
             Err(status) => return self.answer_status(call, deadline, &status),
         };
         let mut served = Served::new(begun, read_at);
+        // One that has to wait for the room of its answer holds no place meanwhile.
+        let waits = self.conn.must_wait(&served) || !self.conn.answers.lanes.is_open();
+        if !waits && let Err(status) = served.ask() {
+            return self.answer_status(call, deadline, &status);
+        }
         if served.in_place()
-            && !self.conn.must_wait(&served)
+            && !waits
             && let Poll::Ready(ended) = Pin::new(&mut served).poll(cx)
         {
             return self.answer(call, deadline, ended, place);
@@ -332,6 +338,7 @@ impl ServerLane {
 
     /// The handler is gone: answer, unless nobody waits. The call's place is free once its answer is on its way.
     fn answer(self: &Arc<Self>, call: u64, deadline: Option<Instant>, ended: Ended, place: Place) {
+        streams::note_refused(&ended, &self.conn);
         let Some((mut head, mut body)) = streams::answer_of(ended, &self.conn) else { return };
         if body.len() > limits::LANE_MESSAGE_MAX {
             match self.conn.answers.take(body.len()) {

@@ -205,6 +205,7 @@ async fn prepare(
         invalid_deadline: request.invalid_deadline,
         read_at: request.read_at,
         peer: Arc::clone(&conn.peer),
+        caller: Arc::clone(&conn.caller),
         caller_rtt: conn.min_rtt(),
         input,
     })?;
@@ -284,6 +285,7 @@ impl Answering<'_> {
     }
 
     async fn reply(self, (ended, place): (Ended, super::server::Place)) {
+        note_refused(&ended, self.conn);
         let context = ended.context.clone();
         match ended.reply {
             Some(Reply::Stream { codec, items }) => {
@@ -496,6 +498,13 @@ fn first_frame(
 /// The bytes of a reply and the head that goes before them.
 pub(super) type Encoded = (AnswerHead, Vec<u8>);
 
+/// Counts a request that waited for its turn and did not get it.
+pub(super) fn note_refused(ended: &Ended, conn: &Conn) {
+    if let (true, Some(Reply::Status(status))) = (ended.refused, &ended.reply) {
+        conn.serve.refused(status);
+    }
+}
+
 /// What a handler's end says on the wire; `None` when nobody waits for it.
 pub(super) fn answer_of(ended: Ended, conn: &Conn) -> Option<Encoded> {
     let (mut head, body) = match ended.reply? {
@@ -526,7 +535,7 @@ pub(super) fn answer_of(ended: Ended, conn: &Conn) -> Option<Encoded> {
     head.queue_us = whole_micros(ended.queued);
     head.work_us = whole_micros(ended.worked);
     head.draining = conn.drain.phase() > 0;
-    head.load = Some(load(conn));
+    put_standing(&mut head, conn);
     head.metadata = ended.context.take_answer_metadata();
     Some((head, body))
 }
@@ -536,14 +545,15 @@ pub(super) fn status_head(status: &Status, conn: &Conn) -> AnswerHead {
     let mut head = AnswerHead::new(AnswerOutcome::Status(status.to_wire()), 0);
     head.directive = status.directive();
     head.draining = conn.drain.phase() > 0;
-    head.load = Some(load(conn));
+    put_standing(&mut head, conn);
     head
 }
 
-/// What this server has to do, for whoever chooses between it and others.
-fn load(conn: &Conn) -> LoadReport {
+/// What this server has to do and sheds, for whoever chooses between it and others.
+fn put_standing(head: &mut AnswerHead, conn: &Conn) {
     let in_flight = u32::try_from(conn.drain.in_flight()).unwrap_or(u32::MAX);
-    LoadReport { in_flight, latency_us: 0, utilisation_permille: 0 }
+    head.load = Some(LoadReport { in_flight, latency_us: 0, utilisation_permille: 0 });
+    head.cut = conn.serve.cut();
 }
 
 fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {

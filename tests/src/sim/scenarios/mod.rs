@@ -8,6 +8,7 @@ mod breaking;
 mod budgets;
 mod calls;
 mod hedging;
+mod overload;
 mod places;
 
 use super::Figure;
@@ -17,6 +18,8 @@ pub type Scenario = (u32, fn(u64) -> Vec<Figure>);
 
 /// All of them, in order.
 pub const SCENARIOS: &[Scenario] = &[
+    (1, overload::metastable),
+    (2, overload::steady),
     (3, budgets::cap),
     (4, budgets::layers),
     (5, budgets::directives),
@@ -28,11 +31,13 @@ pub const SCENARIOS: &[Scenario] = &[
     (12, breaking::dead_replica),
     (13, calls::rolling_restart),
     (14, balancing::slow_start),
+    (15, overload::expired),
     (16, calls::shrinking_deadline),
     (17, calls::bulkhead),
     (18, hedging::tail),
     (19, places::spill),
     (20, places::labels),
     (21, calls::executions),
+    (22, overload::adaptive),
     (23, places::keys),
 ];

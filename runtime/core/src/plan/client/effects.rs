@@ -7,6 +7,7 @@
 //!   Unavailable, DataLoss                   failure      penalty                accepted
 //!   Internal                                failure      what it took           accepted
 //!   refused: too much to do                 overloaded   penalty, as told       refused
+//!   refused: calls like it are shed         nothing      none                   refused
 //!   refused: drains                         nothing      none                   none
 //!   refused: anything else                  nothing      none                   accepted
 //!   maybe processed, Unavailable            failure      penalty                accepted
@@ -104,6 +105,9 @@ pub fn effects(outcome: Outcome<'_>, typical: Option<Duration>) -> Effects {
         (Disposition::NotSent, _) => of(Verdict::Nothing, Sample::None, ThrottleEffect::None),
         (Disposition::Rejected, _) if failed.reason == Reason::Draining => {
             of(Verdict::Nothing, Sample::None, ThrottleEffect::None)
+        }
+        (Disposition::Rejected, _) if failed.reason == Reason::Shed => {
+            of(Verdict::Nothing, Sample::None, ThrottleEffect::Refused)
         }
         (Disposition::Rejected, Code::ResourceExhausted) => {
             of(Verdict::Overloaded, penalty, ThrottleEffect::Refused)

@@ -112,7 +112,7 @@ impl ClientPlan {
         if !others().any(fit) {
             return Err(Unhedged::NoEndpoint);
         }
-        if !self.throttle(now, rng) {
+        if !self.throttle(turn.class, now, rng) {
             return Err(Unhedged::HeldBack);
         }
         if !self.budget_is_half_full(now) {

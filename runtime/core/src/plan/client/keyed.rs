@@ -68,7 +68,7 @@ impl ClientPlan {
             self.recount(members);
         }
         let cold = found.cold.map(|(cold, _)| cold).filter(|cold| *cold != at);
-        Some(Picked { at, ticket, cold, why })
+        Some(Picked { at, ticket, cold, why, sheds: false })
     }
 }
 

@@ -18,20 +18,19 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{
-            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
-            Ordering::{Relaxed, Release},
-        },
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
 use super::{
+    cuts::{Known, News},
     effects::Sample,
     parts::Placement,
     stripe::{Kept, Stripe},
 };
 use crate::{
+    codes::Criticality,
     limits::{FORGET_AFTER_MAX, REPORT_FRESH, SUBSETS_MAX},
     policy::{
         balance::{PeakEwma, Price},
@@ -87,8 +86,10 @@ pub struct Member {
     weight: AtomicU64,
     near: AtomicBool,
     subset: AtomicU8,
-    /// The plan's: what it has worked out of its endpoints is out of date.
-    stale: Arc<AtomicBool>,
+    /// The plan's.
+    pub(super) news: Arc<News>,
+    /// What it sheds.
+    pub(super) cut: Known,
     flags: AtomicU32,
     /// The epoch of the breaker.
     breaker_epoch: AtomicU32,
@@ -120,6 +121,8 @@ pub struct Ticket {
     pub(super) sent: Instant,
     /// It is not the first of its call.
     pub(super) again: bool,
+    /// How critical its call is.
+    pub(super) class: Criticality,
 }
 
 impl Ticket {
@@ -170,7 +173,7 @@ impl Member {
     pub(super) fn new(
         id: u64,
         placement: Placement,
-        stale: Arc<AtomicBool>,
+        news: Arc<News>,
         stripes: usize,
         epoch: Instant,
         now: Instant,
@@ -183,7 +186,8 @@ impl Member {
             weight: AtomicU64::new(0),
             near: AtomicBool::new(true),
             subset: AtomicU8::new(0),
-            stale,
+            news,
+            cut: Known::default(),
             flags: AtomicU32::new(COLD),
             breaker_epoch: AtomicU32::new(0),
             cost: AtomicU64::new(0),
@@ -236,7 +240,7 @@ impl Member {
         self.weight.store(placement.weight.max(0.0).to_bits(), Relaxed);
         self.near.store(placement.near, Relaxed);
         self.subset.store(placement.subset, Relaxed);
-        self.stale.store(true, Release);
+        self.news.is_stale();
     }
 
     /// Sets or clears a reason not to ask it; whether that was news. What comes back gets its share by and by.
@@ -251,7 +255,7 @@ impl Member {
             self.come_back(now);
         }
         if news {
-            self.stale.store(true, Release);
+            self.news.is_stale();
         }
         news
     }
@@ -442,7 +446,8 @@ impl Member {
         if (1..u32::MAX / 2).contains(&since) {
             self.picked_ms.store(self.ms(now), Relaxed);
         }
-        Some(Ticket { breaker, stripe, sent: now, again: false })
+        let class = Criticality::Critical;
+        Some(Ticket { breaker, stripe, sent: now, again: false, class })
     }
 
     /// An attempt is over. What it means for the latency is `sample`.

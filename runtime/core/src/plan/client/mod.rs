@@ -26,6 +26,7 @@
 //! rare. A call that succeeds takes none: it counts in its thread's own stripe, and what is counted there is looked at
 //! every 10 ms ([`Member`]).
 
+mod cuts;
 mod effects;
 mod hedging;
 mod keyed;
@@ -43,12 +44,13 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{
             AtomicBool, AtomicU32, AtomicU64,
-            Ordering::{Acquire, Relaxed, Release},
+            Ordering::{Acquire, Relaxed},
         },
     },
     time::{Duration, Instant},
 };
 
+use self::{cuts::News, hedging::Hedges, parts::Parts};
 pub use self::{
     effects::{Effects, Outcome, Sample, ThrottleEffect, effects, is_answer},
     hedging::{Hedging, Unhedged},
@@ -56,18 +58,18 @@ pub use self::{
     parts::Placement,
     pick::{Chosen, Picked},
 };
-use self::{hedging::Hedges, parts::Parts};
 pub use crate::policy::{
     breaker::{Cause, Phase},
     hedge::{After, Counts, End},
     retry::{Failed, Past},
 };
 use crate::{
-    codes::{Disposition, Reason},
+    codes::{Criticality, Disposition, Reason},
     limits::{self, EJECTED_MAX, SUBSETS_MAX},
     policy::{
         breaker::{Verdict as Blame, falls_behind},
         budget::{Budget, Purpose},
+        cut,
         retry::{self, Again, Cost},
         throttle::Throttle,
     },
@@ -150,8 +152,8 @@ pub struct ClientPlan {
     refused: AtomicBool,
     /// Which shares of the calls go where, and where too many breakers are open.
     parts: Parts,
-    /// That is out of date: an endpoint went, or came back.
-    stale: Arc<AtomicBool>,
+    /// Whether that is out of date, because an endpoint went or came back; and whether one sheds something.
+    news: Arc<News>,
     /// The millisecond from which some probe is due, plus one; zero where none is.
     probe_ms: AtomicU32,
     /// Held while it is decided whether one more endpoint may be out.
@@ -169,7 +171,8 @@ struct Deposits(AtomicU64);
 #[derive(Debug)]
 struct Shared {
     budget: Budget,
-    throttle: Throttle,
+    /// Of each class: what is less critical is refused first, and held back first.
+    throttles: [Throttle; Criticality::ALL.len()],
     last_refusal: Instant,
 }
 
@@ -184,6 +187,9 @@ pub struct Turn {
     hedged: bool,
     /// What its endpoint is found by, if it has such a thing.
     key: Option<u64>,
+    class: Criticality,
+    /// Its class and whom it is for, as servers shed.
+    level: u16,
     /// Endpoints in a row that could not be reached.
     unreached: usize,
     /// Where it has been, by id; zero where it has not.
@@ -255,12 +261,12 @@ impl ClientPlan {
             deposits: (0..config.stripes.max(1)).map(|_| Deposits::default()).collect(),
             shared: Mutex::new(Shared {
                 budget: Budget::with_share(config.budget.unwrap_or(0.0), now),
-                throttle: Throttle::new(now),
+                throttles: Criticality::ALL.map(|_| Throttle::new(now)),
                 last_refusal: now,
             }),
             refused: AtomicBool::new(false),
             parts: Parts::new(),
-            stale: Arc::default(),
+            news: Arc::default(),
             probe_ms: AtomicU32::new(0),
             openings: Mutex::new(()),
             hedges: Mutex::new(Hedges::new()),
@@ -272,9 +278,9 @@ impl ClientPlan {
     /// An endpoint, new to this plan. A `fresh` one, that joins others, begins with a tenth of its share.
     pub fn member(&self, placement: Placement, fresh: bool, now: Instant) -> Member {
         let id = self.members.fetch_add(1, Relaxed) + 1;
-        self.stale.store(true, Release);
-        let (stale, stripes) = (Arc::clone(&self.stale), self.config.stripes);
-        let member = Member::new(id, placement, stale, stripes, self.epoch, now);
+        self.news.is_stale();
+        let (news, stripes) = (Arc::clone(&self.news), self.config.stripes);
+        let member = Member::new(id, placement, news, stripes, self.epoch, now);
         if fresh {
             member.come_back(now);
         }
@@ -302,6 +308,8 @@ impl ClientPlan {
             idempotent,
             hedged: false,
             key: None,
+            class: Criticality::Critical,
+            level: cut::level(Criticality::Critical, 0),
             unreached: 0,
             tried: [0; limits::ATTEMPTS_MAX as usize],
             at: 0,
@@ -338,7 +346,7 @@ impl ClientPlan {
         if !self.config.penalty && matches!(effects.sample, Sample::AtLeast(_)) {
             effects.sample = Sample::Took;
         }
-        self.throttle_settle(effects.throttle, now);
+        self.throttle_settle(effects.throttle, ticket.class, now);
         if ticket.again && matches!(effects.breaker, Blame::Success | Blame::Failure) {
             self.shared().budget.came_to(effects.breaker == Blame::Success, now);
         }
@@ -380,7 +388,7 @@ impl ClientPlan {
         self.probe_ms.store(due.map_or(0, |ms| ms.wrapping_add(1).max(1)), Relaxed);
     }
 
-    fn throttle_settle(&self, effect: ThrottleEffect, now: Instant) {
+    fn throttle_settle(&self, effect: ThrottleEffect, class: Criticality, now: Instant) {
         let accepted = match effect {
             ThrottleEffect::None => return,
             ThrottleEffect::Accepted if !self.refused.load(Relaxed) => return,
@@ -388,7 +396,7 @@ impl ClientPlan {
             ThrottleEffect::Refused => false,
         };
         let mut shared = self.shared();
-        shared.throttle.settle(accepted, now);
+        shared.throttles[class as usize].settle(accepted, now);
         if !accepted {
             shared.last_refusal = now;
             self.refused.store(true, Relaxed);
@@ -397,12 +405,12 @@ impl ClientPlan {
         }
     }
 
-    /// Whether an attempt may go, or would most likely be refused anyway.
-    pub fn throttle(&self, now: Instant, rng: &mut impl Rng) -> bool {
+    /// Whether an attempt of this class may go, or would most likely be refused anyway.
+    pub fn throttle(&self, class: Criticality, now: Instant, rng: &mut impl Rng) -> bool {
         if !self.config.throttle || !self.refused.load(Relaxed) {
             return true;
         }
-        self.shared().throttle.admit(now, rng)
+        self.shared().throttles[class as usize].admit(now, rng)
     }
 
     /// What follows an attempt that failed.
@@ -484,7 +492,8 @@ impl ClientPlan {
     /// Takes into account what became of endpoints since the last time.
     fn refresh<M: AsRef<Member>>(&self, members: &[M]) {
         // Before the look at them: what happens during it makes it out of date again.
-        if self.stale.load(Relaxed) && self.stale.swap(false, Acquire) {
+        let stale = &self.news.stale;
+        if stale.load(Relaxed) && stale.swap(false, Acquire) {
             self.recount(members);
         }
     }

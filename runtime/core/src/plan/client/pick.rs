@@ -7,7 +7,7 @@
 //!   4  one that was not asked for a second is asked, whatever it costs: it may have got better
 //!   5  the cheapest of those looked at: all up to 8, else 3 random ones; by weight among those that cost about the same
 //!   6  where none of these can be asked, the best of all: connected before not, in the drawn part before elsewhere,
-//!      untried before tried, then with an open breaker, not serving, silent, out of reach, draining
+//!      one that sheds nothing like it before, untried before tried, then with an open breaker, not serving, silent, out of reach, draining
 //! ```
 
 use std::{
@@ -41,6 +41,8 @@ pub struct Picked {
     pub cold: Option<usize>,
     /// Why this one.
     pub why: Chosen,
+    /// It has said that it sheds calls like this one.
+    pub sheds: bool,
 }
 
 /// Why an endpoint was picked.
@@ -66,6 +68,7 @@ enum Rank {
     Elsewhere,
     Cold,
     ColdElsewhere,
+    Sheds,
     Tried,
     Open,
     NotServing,
@@ -121,6 +124,9 @@ impl ClientPlan {
             None => self.cheapest(members, turn, now, rng)?,
         };
         picked.ticket.again = turn.past.attempts > 0;
+        picked.ticket.class = turn.class;
+        let now_ms = self.ms(now);
+        picked.sheds = self.is_cut(now_ms) && members[picked.at].as_ref().sheds(turn.level, now_ms);
         turn.at = members[picked.at].as_ref().id();
         Some(picked)
     }
@@ -139,7 +145,7 @@ impl ClientPlan {
         let at = members.iter().position(|member| fit(member.as_ref()))?;
         let ticket = members[at].as_ref().admit(turn.stripe, false, now)?;
         self.recount(members);
-        Some(Picked { at, ticket, cold: None, why: Chosen::Probe })
+        Some(Picked { at, ticket, cold: None, why: Chosen::Probe, sheds: false })
     }
 
     fn cheapest<M: AsRef<Member>>(
@@ -177,7 +183,8 @@ impl ClientPlan {
         };
         // What is asked although its breaker is open, is asked in spite of it.
         let ticket = members[at].as_ref().admit(turn.stripe, true, now)?;
-        Some(Picked { at, ticket, cold: look.cold.filter(|cold| *cold != at), why })
+        let cold = look.cold.filter(|cold| *cold != at);
+        Some(Picked { at, ticket, cold, why, sheds: false })
     }
 }
 
@@ -188,6 +195,8 @@ struct Look<'a> {
     /// The part that the call belongs to, where there are several.
     part: Option<usize>,
     now_ms: u32,
+    /// Some endpoint sheds something.
+    cut: bool,
     /// No breaker counts, where there is one part only.
     panic: bool,
     best: Option<Best>,
@@ -203,7 +212,9 @@ impl<'a> Look<'a> {
     fn new(plan: &'a ClientPlan, turn: &'a Turn, part: Option<usize>, now: Instant) -> Self {
         let panic = part.is_none() && plan.parts.panics(0);
         let (best, untouched, cold, weighed) = (None, None, None, false);
-        Self { plan, turn, part, now_ms: plan.ms(now), panic, best, untouched, cold, weighed }
+        let now_ms = plan.ms(now);
+        let cut = plan.is_cut(now_ms);
+        Self { plan, turn, part, now_ms, cut, panic, best, untouched, cold, weighed }
     }
 
     /// All endpoints of a part where they are few, else some until one can be asked. Whether that were all there are.
@@ -357,6 +368,9 @@ impl<'a> Look<'a> {
         }
         if self.turn.has_tried(member.id()) {
             return Rank::Tried;
+        }
+        if self.cut && member.sheds(self.turn.level, self.now_ms) {
+            return Rank::Sheds;
         }
         match (member.is_cold(), elsewhere) {
             (false, false) => Rank::Fit,

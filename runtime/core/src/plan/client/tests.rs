@@ -1,5 +1,6 @@
 //! The plan as a whole: the table of effects, who is picked, who is left alone, what is repeated.
 
+mod cuts;
 mod hedges;
 mod keyed;
 mod matrix;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
-    codes::{Code, Directive, Origin},
+    codes::{Code, Criticality, Directive, Origin},
     policy::breaker,
     rng::{SplitMix, below, unit_f64},
     tests::start,
@@ -111,6 +112,7 @@ fn an_outcome_means_to_everybody_what_the_table_says() {
         ("unavailable", UNAVAILABLE, None),
         ("internal", failed(Disposition::Processed, Code::Internal), None),
         ("full", full, None),
+        ("shed", Failed { reason: Reason::Shed, ..full }, None),
         ("drains", drains, None),
         ("lost", failed(Disposition::Unknown, Code::Unavailable), None),
         ("not sent", failed(Disposition::NotSent, Code::Unavailable), None),
@@ -135,6 +137,7 @@ fn an_outcome_means_to_everybody_what_the_table_says() {
             "unavailable: Failure, AtLeast(5s), Accepted",
             "internal: Failure, Took, Accepted",
             "full: Overloaded, AtLeast(70ms), Refused",
+            "shed: Nothing, None, Refused",
             "drains: Nothing, None, None",
             "lost: Failure, AtLeast(5s), Accepted",
             "not sent: Nothing, None, None",
@@ -380,14 +383,19 @@ fn a_client_holds_back_while_servers_refuse() {
         origin: Origin::PeerRuntime,
         ..failed(Disposition::Rejected, Code::ResourceExhausted)
     };
-    assert!(world.plan.throttle(world.now, &mut world.rng));
+    let class = Criticality::Critical;
+    assert!(world.plan.throttle(class, world.now, &mut world.rng));
     for _ in 0..100 {
         let mut turn = world.turn(true);
         let picked = world.pick(&mut turn);
         world.settle(&picked, Outcome::Failed { failed: &full, had: None });
     }
-    let through = (0..1000).filter(|_| world.plan.throttle(world.now, &mut world.rng)).count();
+    let through =
+        (0..1000).filter(|_| world.plan.throttle(class, world.now, &mut world.rng)).count();
     assert!((50..200).contains(&through), "{through}");
+    // What is more critical was not refused.
+    let plus = Criticality::CriticalPlus;
+    assert!((0..1000).all(|_| world.plan.throttle(plus, world.now, &mut world.rng)));
 }
 
 /// Whatever happens in whatever order: what is let through is counted until it is settled, and never is nobody asked.

@@ -95,10 +95,14 @@ fn reasons() -> [(&'static str, Spoil); 11] {
         }),
         ("servers refuse", |world| {
             for _ in 0..200 {
-                world.plan.throttle_settle(ThrottleEffect::Refused, world.now);
+                world.plan.throttle_settle(
+                    ThrottleEffect::Refused,
+                    Criticality::Critical,
+                    world.now,
+                );
             }
             // One a second goes in any case.
-            world.plan.throttle(world.now, &mut world.rng);
+            world.plan.throttle(Criticality::Critical, world.now, &mut world.rng);
             world.rng = SplitMix::new(3);
             FINE
         }),
