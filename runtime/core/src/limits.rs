@@ -511,7 +511,7 @@ limits! {
     /// ... or so many calls.
     count CUT_CALLS: u32 = 500;
     /// A client believes for so long what a server said that it sheds.
-    time CUT_BELIEVED: Duration = Duration::from_secs(1);
+    time CUT_BELIEVED: Duration = CUT_WINDOW;
 
     // -- metrics and decisions --
 
@@ -532,6 +532,8 @@ limits! {
     count THROTTLE_FROM: u64 = 10;
     /// The largest share that it holds back.
     ratio THROTTLE_DROP_MAX: f64 = 0.9;
+    /// So many in a row that were taken end it.
+    count THROTTLE_ENDS: u32 = 20;
 
     // -- attempts and goodbye --
 

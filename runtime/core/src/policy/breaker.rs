@@ -133,6 +133,9 @@ enum State {
     Ramp { ok: u32 },
 }
 
+/// So many failures in a row are no accident.
+const FAILING: u32 = 2;
+
 const GOOD: usize = 0;
 const BAD: usize = 1;
 
@@ -189,6 +192,14 @@ impl Breaker {
     /// by its count.
     pub const fn is_plain(&self) -> bool {
         matches!(self.state, State::Closed) && self.in_a_row == 0 && self.relapses == 0
+    }
+
+    /// Whether the last attempts failed, or it is open because they did.
+    pub const fn is_failing(&self) -> bool {
+        match self.state {
+            State::Open { .. } | State::Probing { .. } => true,
+            State::Closed | State::Ramp { .. } => self.in_a_row >= FAILING,
+        }
     }
 
     /// So many attempts were successes while it [was plain](Self::is_plain), the last of them then.

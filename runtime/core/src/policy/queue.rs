@@ -190,7 +190,7 @@ impl<T: Waits> Queue<T> {
     fn bound(&self, class: usize, now: Instant) -> Duration {
         match (self.unbounded, self.has_too_much(class, now)) {
             (true, _) => Duration::MAX,
-            (false, true) => QUEUE_TARGET / 2,
+            (false, true) => QUEUE_TARGET / 4,
             (false, false) => self.interval,
         }
     }
@@ -422,20 +422,20 @@ mod tests {
     #[test]
     fn when_somebody_waited_long_while_there_is_too_much_the_last_to_come_is_next() {
         let mut tried = Tried::new();
-        // A place every 2 ms, and somebody waits all the time.
-        for at in 0..60_u64 {
-            tried.arrive(item(at as u32), Criticality::Critical, at * 2).unwrap();
+        // A place every millisecond, and somebody waits all the time.
+        for at in 0..120_u64 {
+            tried.arrive(item(at as u32), Criticality::Critical, at).unwrap();
             if at > 0 {
-                assert_eq!(tried.next(at * 2), Some(at as u32 - 1), "in order");
+                assert_eq!(tried.next(at), Some(at as u32 - 1), "in order");
             }
         }
-        tried.arrive(item(100), Criticality::Critical, 119).unwrap();
-        tried.arrive(item(101), Criticality::Critical, 120).unwrap();
+        tried.arrive(item(200), Criticality::Critical, 120).unwrap();
+        tried.arrive(item(201), Criticality::Critical, 120).unwrap();
         // Then none for a while.
-        assert_eq!(tried.next(145), Some(101));
+        assert_eq!(tried.next(145), Some(201));
         let told: Vec<_> = tried.refused.drain(..).map(|(item, _)| item.id).collect();
-        assert_eq!(told, [59], "the last one is not refused for its wait");
-        assert_eq!(tried.next(146), Some(100));
+        assert_eq!(told, [119], "the last one is not refused for its wait");
+        assert_eq!(tried.next(146), Some(200));
         assert_eq!(tried.next(147), None);
     }
 
@@ -466,7 +466,7 @@ mod tests {
         assert!(waiting[20..].iter().all(|waiting| *waiting <= 2), "{waiting:?}");
         let mut arrivals = (0..5).map(|_| tried.arrive(item(1), Criticality::Critical, 290));
         let refused = arrivals.find_map(Result::err).unwrap();
-        assert!(matches!(refused, Refused::Full { wait, .. } if wait > QUEUE_TARGET / 2));
+        assert!(matches!(refused, Refused::Full { wait, .. } if wait > QUEUE_TARGET / 4));
         // The more critical one is next, and somebody less critical makes room for it.
         let before = tried.queue.len();
         tried.arrive(item(7), Criticality::CriticalPlus, 290).unwrap();

@@ -8,11 +8,13 @@
 //! - At most 90 % is dropped, and one request a second always goes: a client that sends nothing never learns that the
 //!   service is back.
 //! - It counts only while there have been refusals: without any, a call pays nothing for it.
+//! - Twenty in a row that were taken end it: the window would go on to hold back for most of its ten seconds, when the
+//!   service has long been able to do everything again.
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    limits::{THROTTLE_DROP_MAX, THROTTLE_FROM, THROTTLE_K},
+    limits::{THROTTLE_DROP_MAX, THROTTLE_ENDS, THROTTLE_FROM, THROTTLE_K},
     rng::{Rng, unit_f64},
     window::Window,
 };
@@ -25,12 +27,14 @@ const ACCEPTED: usize = 1;
 pub struct Throttle {
     window: Window<2>,
     last_through: Instant,
+    /// Attempts in a row that were taken.
+    taken: u32,
 }
 
 impl Throttle {
     /// Without a refusal.
     pub const fn new(now: Instant) -> Self {
-        Self { window: Window::new(now), last_through: now }
+        Self { window: Window::new(now), last_through: now, taken: 0 }
     }
 
     /// Whether an attempt may go. One that may not counts as a request.
@@ -47,6 +51,11 @@ impl Throttle {
 
     /// An attempt that went: whether the service took it.
     pub fn settle(&mut self, accepted: bool, now: Instant) {
+        self.taken = if accepted { self.taken + 1 } else { 0 };
+        if self.taken >= THROTTLE_ENDS {
+            self.window.clear(now);
+            self.taken = 0;
+        }
         self.window.add(REQUESTS, 1, now);
         self.window.add(ACCEPTED, u64::from(accepted), now);
     }
@@ -135,6 +144,17 @@ mod tests {
     }
 
     #[test]
+    fn it_is_over_when_so_many_in_a_row_were_taken() {
+        let t0 = start();
+        let mut throttle = Throttle::new(t0);
+        (0..1000).for_each(|_| throttle.settle(false, t0));
+        (1..THROTTLE_ENDS).for_each(|_| throttle.settle(true, t0));
+        assert!(throttle.drop_share(t0) > 0.8);
+        throttle.settle(true, t0);
+        assert_eq!(throttle.drop_share(t0), 0.0);
+    }
+
+    #[test]
     fn it_is_over_ten_seconds_after_the_last_refusal() {
         let t0 = start();
         let mut throttle = Throttle::new(t0);
@@ -149,8 +169,10 @@ mod tests {
         let t0 = start();
         let after = |accepted: usize, refused: usize| {
             let mut throttle = Throttle::new(t0);
-            (0..accepted).for_each(|_| throttle.settle(true, t0));
-            (0..refused).for_each(|_| throttle.settle(false, t0));
+            // Evenly mixed.
+            let all = accepted + refused;
+            let taken = |at: usize| accepted * (at + 1) / all > accepted * at / all;
+            (0..all).for_each(|at| throttle.settle(taken(at), t0));
             throttle
         };
         let states = [

@@ -63,7 +63,7 @@ pub(super) fn caps(seed: u64) -> Vec<Figure> {
         name: format!("{bad} of {n} fail: endpoints out at most"),
         naive: naive.map(|naive| (naive, Some(naive))),
         ours: out_at_most(n, bad, seed) as f64,
-        bar: Bar::About(bar, 0.0),
+        bar: if n == bad { Bar::AtMost(bar) } else { Bar::About(bar, 0.0) },
     };
     vec![
         // Envoy's tenth of three is nobody.

@@ -5,7 +5,7 @@
 //! the next one that it would refuse goes to an endpoint that takes it, or is refused here (Zhou et al., "Overload control
 //! for scaling WeChat microservices", SoCC 2018: "collaborative admission control").
 //!
-//! What is known is believed for a second. A client of which every call is shed hears nothing more, and finds out.
+//! What is known is believed for a quarter of a second. A client of which every call is shed hears nothing more, and finds out.
 
 use std::{
     sync::atomic::{

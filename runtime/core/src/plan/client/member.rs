@@ -66,9 +66,8 @@ impl Out {
 
 /// The bits of all of them.
 const OUT: u32 = 1 | 2 | 4 | 128;
-/// The bit for an open breaker.
+/// The bits for an open breaker, and for an endpoint without a connection.
 const OPEN: u32 = 8;
-/// The bit for an endpoint without a connection.
 const COLD: u32 = 16;
 /// The bit for an open breaker whose probe is out.
 const PROBING: u32 = 32;
@@ -524,6 +523,11 @@ impl Member {
         let mut inner = self.lock();
         inner.breaker.stay(now);
         self.publish_breaker(&inner);
+    }
+
+    /// Whether its last calls failed, or it is out because they did.
+    pub(super) fn is_failing(&self) -> bool {
+        self.lock().breaker.is_failing()
     }
 
     /// Its share of successes lately.

@@ -17,7 +17,7 @@
 //! 2. No more than the allowed number of attempts reaches a server, each at another endpoint as long as there is one.
 //! 3. An endpoint that cannot be reached costs neither an attempt nor budget: nothing was sent.
 //! 4. At most half of the endpoints, and never the last one, are out for their failures; where more ought to be, all
-//!    are used.
+//!    are used, and where all fail, none is out.
 //! 5. A retry is paid for when it is decided, not when it is sent.
 //!
 //! # Locks
@@ -31,6 +31,7 @@ mod effects;
 mod hedging;
 mod keyed;
 mod member;
+mod openings;
 mod parts;
 mod pick;
 #[cfg(test)]
@@ -65,9 +66,9 @@ pub use crate::policy::{
 };
 use crate::{
     codes::{Criticality, Disposition, Reason},
-    limits::{self, EJECTED_MAX, SUBSETS_MAX},
+    limits::{self, SUBSETS_MAX},
     policy::{
-        breaker::{Verdict as Blame, falls_behind},
+        breaker::Verdict as Blame,
         budget::{Budget, Purpose},
         cut,
         retry::{self, Again, Cost},
@@ -75,9 +76,6 @@ use crate::{
     },
     rng::Rng,
 };
-
-/// Endpoints that one is compared with at most.
-const PEERS: usize = 31;
 
 /// How the endpoint of a call is chosen among those that can be asked. All go by weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -287,6 +285,11 @@ impl ClientPlan {
         member
     }
 
+    /// Held while it is decided.
+    fn openings(&self) -> MutexGuard<'_, ()> {
+        self.openings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -352,21 +355,8 @@ impl ClientPlan {
         }
         let was_open = of.is_open();
         let settled = of.settle(ticket, effects.breaker, effects.sample, now);
-        let cause = settled.asks_to_open.filter(|cause| {
-            self.config.breakers
-                && (*cause != Cause::SuccessRate || falls_behind_its_peers(members, of, now))
-        });
-        let event = cause.map(|cause| {
-            let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
-            let event = if may_open(members, of) {
-                Event::Opened { cause, until: of.open(cause, now, rng) }
-            } else {
-                of.stay(now);
-                Event::Spared { cause }
-            };
-            drop(openings);
-            event
-        });
+        let asked = settled.asks_to_open;
+        let event = asked.and_then(|cause| self.asks_to_open(members, of, cause, now, rng));
         let event = event.or(settled.closed.then_some(Event::Closed));
         if event.is_some() || was_open {
             self.recount(members);
@@ -541,25 +531,5 @@ impl Turn {
 
     fn has_tried(&self, id: u64) -> bool {
         self.tried.contains(&id)
-    }
-}
-
-/// Whether one more may be out: at most half, rounded up, and never the last one.
-fn may_open<M: AsRef<Member>>(members: &[M], one: &Member) -> bool {
-    let others = || members.iter().map(AsRef::as_ref).filter(|other| other.id() != one.id());
-    let ejected = others().filter(|other| other.is_open()).count();
-    let most = (members.len() as f64 * EJECTED_MAX).ceil() as usize;
-    ejected < most && others().any(Member::is_usable)
-}
-
-/// Whether it has fewer successes than is usual among the others: than the median of up to [`PEERS`] of them.
-fn falls_behind_its_peers<M: AsRef<Member>>(members: &[M], one: &Member, now: Instant) -> bool {
-    let others = members.iter().map(AsRef::as_ref).filter(|other| other.id() != one.id());
-    let mut rates: Vec<f64> =
-        others.filter_map(|other| other.success_rate(now)).take(PEERS).collect();
-    rates.sort_unstable_by(f64::total_cmp);
-    match (one.success_rate(now), rates.get(rates.len() / 2)) {
-        (Some(rate), Some(usual)) => falls_behind(rate, *usual),
-        _ => false,
     }
 }

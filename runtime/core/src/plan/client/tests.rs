@@ -206,6 +206,23 @@ fn at_most_half_are_out_and_never_the_last_one() {
 }
 
 #[test]
+fn where_all_fail_at_once_none_is_out_soon_after() {
+    for endpoints in [2, 3, 10] {
+        let mut world = World::new(endpoints);
+        let mut longest = 0;
+        let mut out = 0;
+        for _ in 0..3000 {
+            world.call(true, |_| false);
+            let any = world.members.iter().any(|member| member.is_open());
+            out = if any { out + 1 } else { 0 };
+            longest = longest.max(out);
+        }
+        // As many as it takes until the others have failed too.
+        assert!(longest <= 20 * endpoints, "{endpoints}: {longest} calls");
+    }
+}
+
+#[test]
 fn where_too_many_are_out_all_are_used() {
     let mut world = World::new(3);
     let now = world.now;

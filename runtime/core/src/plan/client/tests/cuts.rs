@@ -36,7 +36,7 @@ fn a_call_that_one_endpoint_sheds_goes_to_another_and_is_not_sent_where_all_shed
 }
 
 #[test]
-fn what_is_shed_is_believed_for_a_second_and_until_it_is_taken_back() {
+fn what_is_shed_is_believed_for_a_while_and_until_it_is_taken_back() {
     let mut world = World::new(1);
     let sheds = |world: &mut World| {
         let picked = world.pick(&mut turn(world, Criticality::Sheddable, Some(0xffff)));
