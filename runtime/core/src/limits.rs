@@ -366,6 +366,8 @@ limits! {
     time BREAKER_OPEN_FIRST: Duration = Duration::from_secs(1);
     /// The longest.
     time BREAKER_OPEN_MAX: Duration = Duration::from_secs(60);
+    /// It is no longer than this while the others refuse calls because they have too much to do.
+    time BREAKER_HASTENED: Duration = Duration::from_millis(500);
     /// The share of it that chance may take off.
     ratio BREAKER_JITTER: f64 = 0.5;
     /// Successes that close it again.

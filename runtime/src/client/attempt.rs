@@ -35,6 +35,7 @@ use crate::{
     codec::{self, Encode},
     error::Status,
     interceptor::{Chain, Encoded, Outcome, Request, Response},
+    stripe,
     transport::{Answer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
 };
 
@@ -315,6 +316,10 @@ fn classify(
         }
     };
     if let AnswerOutcome::Status(_) = &answer.head.outcome {
+        // A server that refuses, because it has too much to do, says how much.
+        if let Some(load) = &answer.head.load {
+            endpoint.member().report(stripe::own(), load.in_flight, call.now().into_std());
+        }
         return Err(refused(call, answer));
     }
     agreed(call, answer.head.codec)?;

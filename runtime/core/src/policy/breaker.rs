@@ -14,6 +14,8 @@
 //!     |                                                                  |        |
 //!     +------------------------- any failure ----------------------------+--------+
 //! ```
+//! While so many are open that none counts, calls go to all of them. Three in a row that succeed there close a breaker at
+//! once: it has had its whole share, and what was wrong is over.
 //!
 //! # Invariants
 //! 1. A result from before the last change of state changes nothing: tickets carry an epoch.
@@ -29,8 +31,8 @@ use std::time::{Duration, Instant};
 
 use crate::{
     limits::{
-        BREAKER_GAP, BREAKER_IN_A_ROW, BREAKER_JITTER, BREAKER_OPEN_FIRST, BREAKER_OPEN_MAX,
-        BREAKER_RAMP_OK, BREAKER_RATE, BREAKER_RATE_CALLS, BREAKER_RELENT,
+        BREAKER_GAP, BREAKER_HASTENED, BREAKER_IN_A_ROW, BREAKER_JITTER, BREAKER_OPEN_FIRST,
+        BREAKER_OPEN_MAX, BREAKER_RAMP_OK, BREAKER_RATE, BREAKER_RATE_CALLS, BREAKER_RELENT,
     },
     rng::{Rng, unit_f64},
     window::Window,
@@ -122,7 +124,9 @@ pub struct Breaker {
     /// How often it opened without a time of health after it.
     relapses: u32,
     healthy_since: Instant,
-    window: Window<2>,
+    /// Successes in a row of calls that were let through although it is open.
+    in_spite: u32,
+    window: Window<3>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +142,10 @@ const FAILING: u32 = 2;
 
 const GOOD: usize = 0;
 const BAD: usize = 1;
+const REFUSED: usize = 2;
+/// A refusal for overload is so much of a failure: a server that protects itself is not ill, and if it is left out the
+/// others get its calls too. One that refuses nearly all, beside others that take theirs, is.
+const REFUSAL: f64 = 0.1;
 
 impl Breaker {
     /// Closed.
@@ -148,6 +156,7 @@ impl Breaker {
             in_a_row: 0,
             relapses: 0,
             healthy_since: now,
+            in_spite: 0,
             window: Window::new(now),
         }
     }
@@ -219,7 +228,19 @@ impl Breaker {
                 self.enter(State::Open { until: now, cause });
                 None
             }
-            (_, Verdict::Nothing) | (State::Open { .. }, _) => None,
+            (_, Verdict::Nothing) | (State::Open { .. }, Verdict::Overloaded) => None,
+            (State::Open { .. }, Verdict::Failure) => {
+                self.in_spite = 0;
+                None
+            }
+            (State::Open { .. }, Verdict::Success) => {
+                self.in_spite += 1;
+                if self.in_spite >= BREAKER_RAMP_OK {
+                    self.healthy_since = now;
+                    self.enter(State::Closed);
+                }
+                None
+            }
             (State::Probing { .. }, Verdict::Success | Verdict::Overloaded) => {
                 self.ramp(now);
                 None
@@ -246,7 +267,7 @@ impl Breaker {
                 self.rate_is_low(now)
             }
             (State::Closed, Verdict::Overloaded) => {
-                self.count(BAD, now);
+                self.count(REFUSED, now);
                 self.rate_is_low(now)
             }
         }
@@ -268,9 +289,12 @@ impl Breaker {
 
     /// The share of successes in the last 10 s; `None` below 20 attempts.
     pub fn success_rate(&mut self, now: Instant) -> Option<f64> {
-        let [good, bad] = self.window.sums(now);
-        let all = good + bad;
-        (all >= u64::from(BREAKER_RATE_CALLS)).then(|| good as f64 / all as f64)
+        let [good, bad, refused] = self.window.sums(now);
+        if good + bad + refused < u64::from(BREAKER_RATE_CALLS) {
+            return None;
+        }
+        let (good, bad, refused) = (good as f64, bad as f64, refused as f64);
+        Some(good / refused.mul_add(REFUSAL, good + bad).max(1e-9))
     }
 
     /// Opens: for 1 s, twice as long each time, 60 s at most, of which chance takes up to a half. Returns until when.
@@ -287,6 +311,15 @@ impl Breaker {
         until
     }
 
+    /// The others have too much to do: it may try again soon, if it has been open for a while. Whether that is news.
+    pub fn hasten(&mut self, now: Instant) -> bool {
+        let State::Open { until, .. } = &mut self.state else { return false };
+        let sooner = (self.healthy_since + BREAKER_HASTENED).max(now);
+        let news = sooner < *until;
+        *until = sooner.min(*until);
+        news
+    }
+
     /// It may not be opened: too many others are out. It counts from nothing again.
     pub fn stay(&mut self, now: Instant) {
         self.in_a_row = 0;
@@ -301,6 +334,7 @@ impl Breaker {
 
     fn enter(&mut self, state: State) {
         self.epoch = self.epoch.wrapping_add(1);
+        self.in_spite = 0;
         self.state = state;
     }
 }

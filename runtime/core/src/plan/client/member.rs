@@ -14,6 +14,8 @@
 //! 2. A ticket is settled exactly once; the calls at work are those not settled.
 //! 3. Whatever looks at the machines puts in first what waits in the stripes.
 
+mod breaking;
+
 use std::{
     fmt,
     sync::{
@@ -37,7 +39,6 @@ use crate::{
         breaker::{self, Breaker, Cause, Phase},
     },
     ramp::slow_start,
-    rng::Rng,
 };
 
 /// Why an endpoint is not asked, or not while another can be.
@@ -482,10 +483,10 @@ impl Member {
             self.publish_latency(&inner.latency, now);
         }
         let asks_to_open = inner.breaker.settle(ticket.breaker, verdict, now);
-        let was_open = self.is_open();
+        let before = self.flags.load(Relaxed);
         self.publish_breaker(&inner);
-        let closed = was_open && !self.is_open();
-        if closed {
+        let closed = before & OPEN != 0 && !self.is_open();
+        if closed && before & PROBING != 0 {
             self.come_back(now);
         }
         Settled { asks_to_open, closed }
@@ -510,31 +511,6 @@ impl Member {
             inner.latency.observe_many(kept.mean(), kept.count, at);
             inner.breaker.succeeded(kept.count, at);
         }
-    }
-
-    pub(super) fn open(&self, cause: Cause, now: Instant, rng: &mut impl Rng) -> Instant {
-        let mut inner = self.lock();
-        let until = inner.breaker.open(cause, now, rng);
-        self.publish_breaker(&inner);
-        until
-    }
-
-    pub(super) fn stay(&self, now: Instant) {
-        let mut inner = self.lock();
-        inner.breaker.stay(now);
-        self.publish_breaker(&inner);
-    }
-
-    /// Whether its last calls failed, or it is out because they did.
-    pub(super) fn is_failing(&self) -> bool {
-        self.lock().breaker.is_failing()
-    }
-
-    /// Its share of successes lately.
-    pub(super) fn success_rate(&self, now: Instant) -> Option<f64> {
-        let mut inner = self.lock();
-        self.gather(&mut inner);
-        inner.breaker.success_rate(now)
     }
 
     /// The service's own speed here.

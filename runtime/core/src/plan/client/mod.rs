@@ -350,6 +350,9 @@ impl ClientPlan {
             effects.sample = Sample::Took;
         }
         self.throttle_settle(effects.throttle, ticket.class, now);
+        if effects.throttle == ThrottleEffect::Refused {
+            self.hasten(members, now);
+        }
         if ticket.again && matches!(effects.breaker, Blame::Success | Blame::Failure) {
             self.shared().budget.came_to(effects.breaker == Blame::Success, now);
         }

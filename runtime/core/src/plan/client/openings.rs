@@ -21,6 +21,18 @@ use crate::{
 const PEERS: usize = 31;
 
 impl ClientPlan {
+    /// An endpoint refused a call because it has too much to do: those that are out may be back sooner, for the others
+    /// cannot do their work.
+    pub(super) fn hasten<M: AsRef<Member>>(&self, members: &[M], now: Instant) {
+        let mut any = false;
+        for member in members.iter().map(AsRef::as_ref).filter(|member| member.is_open_only()) {
+            any |= member.hasten(now);
+        }
+        if any {
+            self.recount(members);
+        }
+    }
+
     /// A breaker asks to be opened. Whether it ought to be for its success rate, the others say.
     pub(super) fn asks_to_open<M: AsRef<Member>>(
         &self,

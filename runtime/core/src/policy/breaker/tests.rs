@@ -243,6 +243,45 @@ fn overload_counts_in_the_rate_and_not_in_the_row() {
 }
 
 #[test]
+fn a_refusal_for_overload_is_a_tenth_of_a_failure() {
+    let t0 = start();
+    let mut breaker = Breaker::new(t0);
+    for _ in 0..50 {
+        attempt(&mut breaker, Verdict::Success, t0);
+        assert_eq!(attempt(&mut breaker, Verdict::Overloaded, t0), None);
+    }
+    let rate = breaker.success_rate(t0).unwrap();
+    assert!((rate - 50.0 / 55.0).abs() < 1e-9, "{rate}");
+}
+
+#[test]
+fn what_succeeds_although_it_is_open_closes_it_and_a_failure_between_does_not() {
+    let t0 = start();
+    let mut breaker = open(t0);
+    let in_spite = |breaker: &mut Breaker, verdict| {
+        let ticket = breaker.admit_in_panic();
+        assert_eq!(breaker.settle(ticket, verdict, t0), None);
+        breaker.phase() == Phase::Closed
+    };
+    for verdict in [Verdict::Success, Verdict::Success, Verdict::Failure, Verdict::Success] {
+        assert!(!in_spite(&mut breaker, verdict));
+    }
+    assert!(!in_spite(&mut breaker, Verdict::Success));
+    assert!(in_spite(&mut breaker, Verdict::Success));
+}
+
+#[test]
+fn while_the_others_have_too_much_to_do_it_may_try_again_soon() {
+    let t0 = start();
+    let mut breaker = open(t0);
+    assert!(breaker.hasten(t0));
+    assert!(breaker.admit(t0 + BREAKER_HASTENED - S / 1000).is_none());
+    assert!(!breaker.hasten(t0 + S / 10), "it does not move on");
+    assert!(breaker.admit(t0 + BREAKER_HASTENED).unwrap().is_probe());
+    assert!(!breaker.hasten(t0 + S));
+}
+
+#[test]
 fn health_is_forgiving() {
     let t0 = start();
     let mut breaker = open(t0);
