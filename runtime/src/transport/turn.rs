@@ -27,12 +27,13 @@ pub(crate) struct Turn {
     plan: Arc<ServerPlan>,
     method: Arc<MethodPlan>,
     caller: Arc<Group>,
+    asks: Asks,
     state: State,
 }
 
 enum State {
     /// It has not asked yet.
-    Asks(Asks),
+    Asks,
     Waits(Box<Wait>),
     Has,
     Over,
@@ -52,7 +53,7 @@ impl Turn {
         caller: Arc<Group>,
         asks: Asks,
     ) -> Self {
-        Self { plan, method, caller, state: State::Asks(asks) }
+        Self { plan, method, caller, asks, state: State::Asks }
     }
 
     /// Whether it may begin at once.
@@ -62,8 +63,10 @@ impl Turn {
 
     /// Asks for a place, if it has not: it has one then, or waits for one, or is told why not.
     pub(crate) fn ask(&mut self, now: Instant) -> Result<(), Refused> {
-        let State::Asks(asks) = self.state else { return Ok(()) };
-        let arrived = self.plan.arrive(asks, &self.method, &self.caller, now.into_std());
+        if !matches!(self.state, State::Asks) {
+            return Ok(());
+        }
+        let arrived = self.plan.arrive(self.asks, &self.method, &self.caller, now.into_std());
         self.state = match arrived {
             Arrived::Begins => State::Has,
             Arrived::Waits(seat) => {
@@ -80,11 +83,24 @@ impl Turn {
         Ok(())
     }
 
+    fn ask_if_new(&mut self) -> Result<(), Refused> {
+        match self.state {
+            State::Asks => self.ask(Instant::now()),
+            _ => Ok(()),
+        }
+    }
+
+    /// It has to wait for something else: what it has, or waits for, is others' meanwhile.
+    pub(crate) fn step_back(&mut self) {
+        if matches!(self.state, State::Has | State::Waits(_)) {
+            self.give_up();
+            self.state = State::Asks;
+        }
+    }
+
     /// Ready when it may begin, or why it may not.
     pub(crate) fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<(), Refused>> {
-        if matches!(self.state, State::Asks(_)) {
-            self.ask(Instant::now())?;
-        }
+        self.ask_if_new()?;
         let State::Waits(wait) = &mut self.state else { return Poll::Ready(Ok(())) };
         match wait.seat.poll(cx.waker()) {
             Poll::Ready(Ok(())) => {
@@ -120,7 +136,7 @@ impl Turn {
                 let nothing = (Duration::ZERO, Left::GivenUp);
                 self.plan.leave(&self.method, &self.caller, nothing, Instant::now().into_std());
             }
-            State::Asks(_) | State::Over => {}
+            State::Asks | State::Over => {}
         }
     }
 }

@@ -7,30 +7,27 @@
 //! plan sees them.
 
 mod came;
+mod serving;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::BinaryHeap,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Poll, Wake, Waker},
     time::{Duration, Instant},
 };
 
 use sinew_core::{
     codes::{Code, Criticality, Directive, Disposition, Origin, Reason},
-    limits,
     plan::{
         client::{self, ClientPlan, Failed, Member, Placement, Room, Ticket, Turn, Verdict},
-        server::{
-            self, Arrived, Asks, Group, Left, MethodPlan, Refused, Seat, ServerPlan, Unqueued,
-        },
+        server,
     },
     policy::budget::Purpose,
     rng::{Rng as _, SplitMix, unit_f64},
 };
 
 pub use self::came::{Came, Second};
+use self::serving::Server;
 use super::world::exponential;
 use crate::Must as _;
 
@@ -72,7 +69,9 @@ pub struct Overload {
     pub client: client::Config,
     /// Attempts of a call.
     pub attempts: u8,
-    /// Calls worked on at once.
+    /// Servers.
+    pub servers: usize,
+    /// Calls worked on at once, by each of them.
     pub workers: usize,
     /// What one takes.
     pub takes: Takes,
@@ -122,42 +121,10 @@ struct Call {
     class: Criticality,
     key: u16,
     turn: Turn,
-    out: Option<(u64, Ticket)>,
+    out: Option<(u64, Ticket, usize)>,
     attempts: u8,
     deadline: Duration,
     sent: Duration,
-}
-
-/// An attempt at the server.
-struct There {
-    call: usize,
-    state: State,
-}
-
-enum State {
-    Waits(Seat),
-    /// In the handler, since then; `running` once a worker has it.
-    Works {
-        since: Duration,
-        running: bool,
-    },
-    /// Given up, while a worker has it.
-    Abandoned,
-}
-
-/// Which attempts were woken.
-#[derive(Default)]
-struct Bell(Mutex<Vec<u64>>);
-
-struct Rings {
-    bell: Arc<Bell>,
-    attempt: u64,
-}
-
-impl Wake for Rings {
-    fn wake(self: Arc<Self>) {
-        self.bell.0.lock().unwrap_or_else(PoisonError::into_inner).push(self.attempt);
-    }
 }
 
 struct Place(Member);
@@ -166,15 +133,6 @@ impl AsRef<Member> for Place {
     fn as_ref(&self) -> &Member {
         &self.0
     }
-}
-
-struct Server {
-    plan: Option<(ServerPlan, Arc<MethodPlan>, Arc<Group>)>,
-    /// Those that have no worker yet.
-    line: VecDeque<u64>,
-    busy: usize,
-    there: BTreeMap<u64, There>,
-    bell: Arc<Bell>,
 }
 
 struct Run<'a> {
@@ -186,7 +144,7 @@ struct Run<'a> {
     events: BinaryHeap<Reverse<(Duration, u64, Event)>>,
     client: ClientPlan,
     members: Vec<Place>,
-    server: Server,
+    servers: Vec<Server>,
     calls: Vec<Option<Call>>,
     rng: SplitMix,
     refusals: Vec<f64>,
@@ -206,6 +164,7 @@ impl Overload {
             server: Some(server::Config { cores: 2, ..server::Config::default() }),
             client: client::Config { throttle: false, ..client::Config::default() },
             attempts: 1,
+            servers: 1,
             workers: 30,
             takes: Takes::Constant(Duration::from_millis(100)),
             rate: vec![(Duration::ZERO, rate)],
@@ -221,20 +180,14 @@ impl Overload {
     pub fn run(&self, seed: u64) -> Came {
         let epoch = Instant::now();
         let client = ClientPlan::new(self.client, epoch);
-        let member = Place(client.member(Placement::default(), false, epoch));
-        member.0.set_connected(true);
-        let plan = self.server.map(|config| {
-            let plan = ServerPlan::new(config, epoch);
-            let (method, group) = (plan.method(epoch), plan.caller());
-            (plan, method, group)
-        });
-        let server = Server {
-            plan,
-            line: VecDeque::new(),
-            busy: 0,
-            there: BTreeMap::new(),
-            bell: Arc::default(),
+        let member = |_| {
+            let member = Place(client.member(Placement::default(), false, epoch));
+            member.0.set_connected(true);
+            member
         };
+        let members: Vec<Place> = (0..self.servers).map(member).collect();
+        let server = |_| Server::new(self.server, epoch);
+        let servers = (0..self.servers).map(server).collect();
         let mut run = Run {
             setup: self,
             epoch,
@@ -243,8 +196,8 @@ impl Overload {
             attempts: 0,
             events: BinaryHeap::new(),
             client,
-            members: vec![member],
-            server,
+            members,
+            servers,
             calls: Vec::new(),
             rng: SplitMix::new(seed),
             refusals: Vec::new(),
@@ -293,9 +246,10 @@ impl Run<'_> {
             Event::Done { attempt } => self.done(attempt),
             Event::Expires { attempt } => self.expires(attempt),
             Event::Waited { attempt } => self.waited(attempt),
-            Event::Resume => self.work(),
+            Event::Resume => (0..self.servers.len()).for_each(|at| self.work(at)),
             Event::Second => {
-                let limit = self.server.plan.as_ref().and_then(|(plan, ..)| plan.standing().limit);
+                let limit =
+                    self.servers[0].plan.as_ref().and_then(|(plan, ..)| plan.standing().limit);
                 self.second(self.now - Duration::from_millis(1)).limit = limit.unwrap_or(0);
                 if self.now < self.setup.time {
                     self.after(Duration::from_secs(1), Event::Second);
@@ -354,9 +308,10 @@ impl Run<'_> {
         }
         let Some(call) = &mut self.calls[id] else { return };
         let picked = self.client.pick(&self.members, &mut call.turn, now, &mut self.rng);
+        let picked = picked.must("an endpoint");
         self.attempts += 1;
-        let attempt = self.attempts;
-        call.out = Some((attempt, picked.must("the endpoint").ticket));
+        let attempt = self.attempts * self.servers.len() as u64 + picked.at as u64;
+        call.out = Some((attempt, picked.ticket, picked.at));
         call.sent = self.now;
         call.attempts += 1;
         let there = (call.class, call.key, call.deadline);
@@ -368,12 +323,14 @@ impl Run<'_> {
     fn late(&mut self, id: usize, attempt: u64) {
         let now = self.instant();
         let Some(call) = self.calls[id].as_mut() else { return };
-        let Some((_, ticket)) = call.out.take_if(|(known, _)| *known == attempt) else { return };
+        let Some((_, ticket, at)) = call.out.take_if(|(known, ..)| *known == attempt) else {
+            return;
+        };
         let again = self.setup.again_when_late && call.attempts < self.setup.attempts;
         call.deadline = self.now + self.setup.timeout;
         let failed = failure(Disposition::Unknown, Code::DeadlineExceeded, Reason::Expired);
         let outcome = client::Outcome::Failed { failed: &failed, had: Some(self.setup.timeout) };
-        let member = &self.members[0].0;
+        let member = &self.members[at].0;
         self.client.settle(&self.members, member, (ticket, outcome), now, &mut self.rng);
         if again && self.client.withdraw(Purpose::Any, now) {
             self.attempt(id);
@@ -386,8 +343,13 @@ impl Run<'_> {
     fn answer(&mut self, id: usize, attempt: u64, failed: Option<Failed>) {
         let now = self.instant();
         let Some(call) = self.calls[id].as_mut() else { return };
-        let Some((_, ticket)) = call.out.take_if(|(known, _)| *known == attempt) else { return };
-        let member = &self.members[0].0;
+        let Some((_, ticket, at)) = call.out.take_if(|(known, ..)| *known == attempt) else {
+            return;
+        };
+        let member = &self.members[at].0;
+        if let Some((plan, ..)) = &self.servers[at].plan {
+            member.report(0, plan.at_work(), now);
+        }
         let Some(failed) = failed else {
             let settled = (ticket, client::Outcome::Answered);
             self.client.settle(&self.members, member, settled, now, &mut self.rng);
@@ -401,189 +363,11 @@ impl Run<'_> {
         let left = call.deadline.saturating_sub(self.now);
         let outcome = client::Outcome::Failed { failed: &failed, had: Some(left) };
         self.client.settle(&self.members, member, (ticket, outcome), now, &mut self.rng);
-        let room = Room { endpoints: 1, left: Some(left) };
+        let room = Room { endpoints: self.members.len(), left: Some(left) };
         match self.client.failed(&mut call.turn, &failed, room, now, &mut self.rng) {
             Verdict::GiveUp(_) | Verdict::WaitForReady => self.calls[id] = None,
             Verdict::Next => self.after(Duration::ZERO, Event::Attempt { call: id }),
             Verdict::NextAfter(wait) => self.after(wait, Event::Attempt { call: id }),
-        }
-    }
-
-    // -- the server --
-
-    fn reach(&mut self, call: usize, attempt: u64, of: (Criticality, u16, Duration)) {
-        let (class, key, deadline) = of;
-        let now = self.instant();
-        let Some((plan, method, group)) = &self.server.plan else {
-            let state = State::Works { since: self.now, running: false };
-            self.server.there.insert(attempt, There { call, state });
-            self.server.line.push_back(attempt);
-            return self.work();
-        };
-        let asks = Asks { class, key, deadline: Some(self.epoch + deadline) };
-        let state = match plan.arrive(asks, method, group, now) {
-            Arrived::Begins => State::Works { since: self.now, running: false },
-            Arrived::Waits(seat) => {
-                let waker = self.waker(attempt);
-                let _ = seat.poll(&waker);
-                // What was decided in the meantime is heard of all the same.
-                self.server.bell.0.lock().unwrap_or_else(PoisonError::into_inner).push(attempt);
-                if let Some(longest) = plan.longest_wait() {
-                    self.after(longest, Event::Waited { attempt });
-                }
-                State::Waits(seat)
-            }
-            Arrived::Refused(why) => return self.answer(call, attempt, Some(refusal(why))),
-        };
-        let begins = matches!(state, State::Works { .. });
-        self.server.there.insert(attempt, There { call, state });
-        self.after(deadline.saturating_sub(self.now), Event::Expires { attempt });
-        if begins {
-            self.server.line.push_back(attempt);
-            self.work();
-        }
-    }
-
-    fn waker(&self, attempt: u64) -> Waker {
-        Waker::from(Arc::new(Rings { bell: Arc::clone(&self.server.bell), attempt }))
-    }
-
-    /// Calls that were told something.
-    fn listen(&mut self) {
-        loop {
-            let bell = &self.server.bell.0;
-            let rung = std::mem::take(&mut *bell.lock().unwrap_or_else(PoisonError::into_inner));
-            if rung.is_empty() {
-                return;
-            }
-            for attempt in rung {
-                let waker = self.waker(attempt);
-                let Some(there) = self.server.there.get_mut(&attempt) else { continue };
-                let State::Waits(seat) = &there.state else { continue };
-                match seat.poll(&waker) {
-                    Poll::Pending => {}
-                    Poll::Ready(Ok(())) => {
-                        there.state = State::Works { since: self.now, running: false };
-                        self.server.line.push_back(attempt);
-                        self.work();
-                    }
-                    Poll::Ready(Err(why)) => {
-                        let call = there.call;
-                        self.server.there.remove(&attempt);
-                        self.answer(call, attempt, Some(refusal(Refused::Queue(why))));
-                    }
-                }
-            }
-        }
-    }
-
-    /// Gives work to the workers that have none.
-    fn work(&mut self) {
-        if let Trouble::Stall(from, to) = self.setup.trouble
-            && (from..to).contains(&self.now)
-        {
-            return;
-        }
-        while self.server.busy < self.setup.workers {
-            let Some(attempt) = self.server.line.pop_front() else { return };
-            let Some(there) = self.server.there.get_mut(&attempt) else { continue };
-            let State::Works { running, .. } = &mut there.state else { continue };
-            if let Trouble::Hang(from, to) = self.setup.trouble
-                && (from..to).contains(&self.now)
-            {
-                // It waits for something that does not come, and takes no worker.
-                continue;
-            }
-            *running = true;
-            self.server.busy += 1;
-            let mut takes = match self.setup.takes {
-                Takes::Constant(takes) => takes,
-                Takes::Exponential(mean) => exponential(mean, &mut self.rng),
-            };
-            if let Trouble::Stall(from, to) = self.setup.trouble
-                && self.now < from
-                && self.now + takes > from
-            {
-                takes += to - from;
-            }
-            self.after(takes, Event::Done { attempt });
-        }
-    }
-
-    fn done(&mut self, attempt: u64) {
-        self.server.busy -= 1;
-        let at = self.now;
-        self.second(at).worked += 1;
-        let there = self.server.there.remove(&attempt);
-        let waited_for = there.as_ref().is_some_and(|there| {
-            let known = self.calls[there.call].as_ref();
-            known.is_some_and(|call| call.out.is_some_and(|(known, _)| known == attempt))
-        });
-        if !waited_for {
-            self.second(at).wasted += 1;
-        }
-        if let Some(There { call, state: State::Works { since, .. }, .. }) = there {
-            self.leave(since, Left::Ended);
-            self.answer(call, attempt, None);
-        }
-        self.work();
-    }
-
-    fn leave(&self, since: Duration, left: Left) {
-        if let Some((plan, method, group)) = &self.server.plan {
-            plan.leave(method, group, (self.now - since, left), self.instant());
-        }
-    }
-
-    fn expires(&mut self, attempt: u64) {
-        let now = self.instant();
-        let Some(there) = self.server.there.get_mut(&attempt) else { return };
-        match std::mem::replace(&mut there.state, State::Abandoned) {
-            State::Waits(seat) => {
-                self.server.there.remove(&attempt);
-                if let Some((plan, ..)) = &self.server.plan {
-                    plan.give_up(seat, now);
-                }
-            }
-            State::Works { since, running } => {
-                // A worker that has it cannot be stopped; what waits for one is dropped.
-                if !running {
-                    self.server.there.remove(&attempt);
-                }
-                self.leave(since, Left::TimedOut);
-            }
-            State::Abandoned => {}
-        }
-    }
-
-    fn waited(&mut self, attempt: u64) {
-        let now = self.instant();
-        let Some(there) = self.server.there.get(&attempt) else { return };
-        if !matches!(there.state, State::Waits(_)) {
-            return;
-        }
-        let Some(There { call, state: State::Waits(seat), .. }) =
-            self.server.there.remove(&attempt)
-        else {
-            return;
-        };
-        if let Some((plan, ..)) = &self.server.plan
-            && plan.give_up(seat, now)
-        {
-            let why = Refused::Queue(Unqueued::TooLong(limits::QUEUE_INTERVAL));
-            self.answer(call, attempt, Some(refusal(why)));
-        }
-    }
-}
-
-fn refusal(why: Refused) -> Failed {
-    match why {
-        Refused::Shed => failure(Disposition::Rejected, Code::ResourceExhausted, Reason::Shed),
-        Refused::Queue(Unqueued::CannotFinish { .. }) => {
-            failure(Disposition::Rejected, Code::DeadlineExceeded, Reason::Expired)
-        }
-        Refused::Queue(_) => {
-            failure(Disposition::Rejected, Code::ResourceExhausted, Reason::Overloaded)
         }
     }
 }

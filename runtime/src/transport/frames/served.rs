@@ -143,6 +143,13 @@ impl Served {
         }
     }
 
+    /// It waits for the room of its answer, and holds no place meanwhile.
+    pub(crate) fn step_back(&mut self) {
+        if let Some(turn) = &mut self.turn {
+            turn.step_back();
+        }
+    }
+
     /// Asks for a place at once: why there is none, if so.
     pub(crate) fn ask(&mut self) -> Result<(), Status> {
         match self.turn.as_mut().map_or(Ok(()), |turn| turn.ask(self.arrived)) {

@@ -156,6 +156,7 @@ impl Conn {
     /// Runs a handler once there is room for its answer, or its time is over, or its caller gone.
     pub(super) async fn serve_in_turn(&self, mut served: Served) -> Ended {
         if self.must_wait(&served) {
+            served.step_back();
             tokio::select! {
                 () = self.answers.waiting.opened() => {}
                 () = served.given_up() => {}

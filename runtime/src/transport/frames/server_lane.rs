@@ -279,6 +279,7 @@ impl ServerLane {
     async fn serve_in_turn(&self, mut served: Served) -> Ended {
         let lanes = &self.conn.answers.lanes;
         if !lanes.is_open() {
+            served.step_back();
             tokio::select! {
                 () = lanes.opened() => {}
                 () = served.given_up() => {}

@@ -39,6 +39,25 @@ fn stall(takes: Takes) -> Overload {
     }
 }
 
+/// Three servers that get four fifths of what they can do, and three seconds of trouble with all of them.
+fn three(trouble: Trouble) -> Overload {
+    Overload {
+        servers: 3,
+        workers: 8,
+        takes: Takes::Constant(Duration::from_millis(30)),
+        timeout: Duration::from_millis(500),
+        attempts: 3,
+        client: client::Config::default(),
+        trouble,
+        ..Overload::new(640.0, s(16))
+    }
+}
+
+/// Seconds until 95 % of the calls are answered again, at worst of five.
+fn back_of_three(setup: &Overload, seed: u64) -> f64 {
+    (seed..seed + 5).map(|seed| setup.run(seed).back_after(8, 0.95)).fold(0.0, f64::max)
+}
+
 /// 1: what each mechanism is worth alone, and all together.
 pub(super) fn metastable(seed: u64) -> Vec<Figure> {
     let constant = stall(Takes::Constant(Duration::from_millis(100)));
@@ -53,10 +72,25 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
     let bounded = alone(Some(server::Config { bounded_wait: true, ..plain() }), naive());
     let all = constant.run(seed);
     let by_chance = exponential.run(seed);
+    let troubles = [
+        ("1j", "handlers hang", three(Trouble::Hang(s(5), s(8)))),
+        ("1k", "they stand still", three(Trouble::Stall(s(5), s(8)))),
+    ];
+    let three = troubles.map(|(id, what, setup)| {
+        let without =
+            Overload { server: None, client: naive(), again_when_late: true, ..setup.clone() };
+        Figure {
+            id,
+            name: format!("3 servers, {what} for 3 s: until they are back (s)"),
+            naive: Some((back_of_three(&without, seed), None)),
+            ours: back_of_three(&setup, seed),
+            bar: Bar::AtMost(2.0),
+        }
+    });
     let after = |name: &str| format!("10 s stall: {name}: calls answered, 10 s later");
     let figure = |id, name, naive, ours, bar| Figure { id, name, naive, ours, bar };
     let none = Some((nothing.goodput(40, 60), Some(0.0)));
-    vec![
+    let mut figures = vec![
         figure("1a", after("all mechanisms"), none, all.goodput(40, 60), Bar::AtLeast(0.97)),
         figure(
             "1b",
@@ -108,7 +142,9 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
             by_chance.goodput(40, 60),
             Bar::AtLeast(0.96),
         ),
-    ]
+    ];
+    figures.extend(three);
+    figures
 }
 
 /// 2: two and three times as much as can be done, for a minute, three attempts.

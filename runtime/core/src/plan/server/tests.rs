@@ -108,6 +108,27 @@ fn who_goes_while_it_waits_or_has_just_been_told_to_begin_leaves_no_place_behind
 }
 
 #[test]
+fn no_more_than_the_limit_are_at_work_however_long_it_is_full() {
+    let mut tried = Tried::fixed(4);
+    tried.begin(4);
+    let mut seats = Vec::new();
+    for _ in 0..1000 {
+        tried.now += MS;
+        for _ in 0..3 {
+            if let Arrived::Waits(seat) = tried.arrive(ASKS) {
+                seats.push(seat);
+            }
+        }
+        // What is shed leaves fewer.
+        if tried.plan.at_work() > 0 {
+            tried.leave();
+        }
+        assert!(tried.plan.at_work() <= 4, "{}", tried.plan.at_work());
+    }
+    assert!(!seats.is_empty());
+}
+
+#[test]
 fn without_a_limit_nobody_waits() {
     let tried = Tried::with(Config { concurrency: Concurrency::Unlimited, ..Config::default() });
     tried.begin(100_000);
