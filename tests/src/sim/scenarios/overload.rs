@@ -58,6 +58,26 @@ fn back_of_three(setup: &Overload, seed: u64) -> f64 {
     (seed..seed + 5).map(|seed| setup.run(seed).back_after(8, 0.95)).fold(0.0, f64::max)
 }
 
+/// 1j, 1k: servers that are all in trouble at once.
+fn of_three(seed: u64) -> impl Iterator<Item = Figure> {
+    let troubles = [
+        ("1j", "handlers hang", three(Trouble::Hang(s(5), s(8)))),
+        ("1k", "they stand still", three(Trouble::Stall(s(5), s(8)))),
+    ];
+    let figure = move |(id, what, setup): (&'static str, &str, Overload)| {
+        let without =
+            Overload { server: None, client: naive(), again_when_late: true, ..setup.clone() };
+        Figure {
+            id,
+            name: format!("3 servers, {what} for 3 s: until they are back (s)"),
+            naive: Some((back_of_three(&without, seed), None)),
+            ours: back_of_three(&setup, seed),
+            bar: Bar::AtMost(2.0),
+        }
+    };
+    troubles.into_iter().map(figure)
+}
+
 /// 1: what each mechanism is worth alone, and all together.
 pub(super) fn metastable(seed: u64) -> Vec<Figure> {
     let constant = stall(Takes::Constant(Duration::from_millis(100)));
@@ -72,21 +92,6 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
     let bounded = alone(Some(server::Config { bounded_wait: true, ..plain() }), naive());
     let all = constant.run(seed);
     let by_chance = exponential.run(seed);
-    let troubles = [
-        ("1j", "handlers hang", three(Trouble::Hang(s(5), s(8)))),
-        ("1k", "they stand still", three(Trouble::Stall(s(5), s(8)))),
-    ];
-    let three = troubles.map(|(id, what, setup)| {
-        let without =
-            Overload { server: None, client: naive(), again_when_late: true, ..setup.clone() };
-        Figure {
-            id,
-            name: format!("3 servers, {what} for 3 s: until they are back (s)"),
-            naive: Some((back_of_three(&without, seed), None)),
-            ours: back_of_three(&setup, seed),
-            bar: Bar::AtMost(2.0),
-        }
-    });
     let after = |name: &str| format!("10 s stall: {name}: calls answered, 10 s later");
     let figure = |id, name, naive, ours, bar| Figure { id, name, naive, ours, bar };
     let none = Some((nothing.goodput(40, 60), Some(0.0)));
@@ -143,7 +148,7 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
             Bar::AtLeast(0.96),
         ),
     ];
-    figures.extend(three);
+    figures.extend(of_three(seed));
     figures
 }
 
