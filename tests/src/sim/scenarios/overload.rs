@@ -58,6 +58,41 @@ fn back_of_three(setup: &Overload, seed: u64) -> f64 {
     (seed..seed + 5).map(|seed| setup.run(seed).back_after(8, 0.95)).fold(0.0, f64::max)
 }
 
+/// 1e to 1h: one mechanism, and none of the others.
+fn each_alone(constant: &Overload, seed: u64) -> Vec<Figure> {
+    let alone = |server, client| Overload { server, client, ..constant.clone() }.run(seed);
+    let budget = alone(None, client::Config { throttle: false, ..client::Config::default() });
+    let expired = alone(Some(plain()), naive());
+    let feasible = alone(Some(server::Config { feasibility: true, ..plain() }), naive());
+    let bounded = alone(Some(server::Config { bounded_wait: true, ..plain() }), naive());
+    let after = |name: &str| format!("10 s stall: {name}: calls answered, 10 s later");
+    let figure = |id, name, naive, ours, bar| Figure { id, name, naive, ours, bar };
+    vec![
+        figure("1e", after("the budget alone"), None, budget.goodput(40, 60), Bar::AtMost(0.01)),
+        figure(
+            "1f",
+            after("late calls dropped alone"),
+            None,
+            expired.goodput(40, 60),
+            Bar::AtMost(0.05),
+        ),
+        figure(
+            "1g",
+            after("feasibility alone"),
+            None,
+            feasible.goodput(40, 60),
+            Bar::AtLeast(0.97),
+        ),
+        figure(
+            "1h",
+            after("bounded waits alone"),
+            None,
+            bounded.goodput(40, 60),
+            Bar::AtLeast(0.95),
+        ),
+    ]
+}
+
 /// 1j, 1k: servers that are all in trouble at once.
 fn of_three(seed: u64) -> impl Iterator<Item = Figure> {
     let troubles = [
@@ -84,12 +119,7 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
     let exponential = stall(Takes::Exponential(Duration::from_millis(100)));
     let without =
         |setup: &Overload| Overload { server: None, client: naive(), ..setup.clone() }.run(seed);
-    let alone = |server, client| Overload { server, client, ..constant.clone() }.run(seed);
     let nothing = without(&constant);
-    let budget = alone(None, client::Config { throttle: false, ..client::Config::default() });
-    let expired = alone(Some(plain()), naive());
-    let feasible = alone(Some(server::Config { feasibility: true, ..plain() }), naive());
-    let bounded = alone(Some(server::Config { bounded_wait: true, ..plain() }), naive());
     let all = constant.run(seed);
     let by_chance = exponential.run(seed);
     let after = |name: &str| format!("10 s stall: {name}: calls answered, 10 s later");
@@ -118,28 +148,6 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
             all.wasted(40, 60),
             Bar::AtMost(0.01),
         ),
-        figure("1e", after("the budget alone"), None, budget.goodput(40, 60), Bar::AtMost(0.01)),
-        figure(
-            "1f",
-            after("late calls dropped alone"),
-            None,
-            expired.goodput(40, 60),
-            Bar::AtMost(0.05),
-        ),
-        figure(
-            "1g",
-            after("feasibility alone"),
-            None,
-            feasible.goodput(40, 60),
-            Bar::AtLeast(0.97),
-        ),
-        figure(
-            "1h",
-            after("bounded waits alone"),
-            None,
-            bounded.goodput(40, 60),
-            Bar::AtLeast(0.95),
-        ),
         figure(
             "1i",
             after("all, calls of any length"),
@@ -148,6 +156,7 @@ pub(super) fn metastable(seed: u64) -> Vec<Figure> {
             Bar::AtLeast(0.96),
         ),
     ];
+    figures.extend(each_alone(&constant, seed));
     figures.extend(of_three(seed));
     figures
 }
