@@ -305,7 +305,9 @@ fn classify(
 ) -> Result<Answer, Status> {
     let answer = match answer {
         Ok(mut answer) => {
-            endpoint.member().note_cut(answer.head.cut, call.now().into_std());
+            // When it came, and not when the call began: what is shed is believed for a moment only.
+            let now = answer.at.unwrap_or_else(Instant::now).into_std();
+            endpoint.member().note_cut(answer.head.cut, now);
             answer.by = call.answerer(endpoint);
             call.keep_metadata(&answer.head);
             answer
@@ -318,7 +320,8 @@ fn classify(
     if let AnswerOutcome::Status(_) = &answer.head.outcome {
         // A server that refuses, because it has too much to do, says how much.
         if let Some(load) = &answer.head.load {
-            endpoint.member().report(stripe::own(), load.in_flight, call.now().into_std());
+            let now = answer.at.unwrap_or_else(Instant::now).into_std();
+            endpoint.member().report(stripe::own(), load.in_flight, now);
         }
         return Err(refused(call, answer));
     }
