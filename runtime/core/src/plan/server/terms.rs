@@ -72,9 +72,9 @@ pub struct Asks {
 /// What becomes of a call that came.
 #[derive(Debug)]
 pub enum Arrived {
-    /// It has a place, to be given back by [`ServerPlan::leave`].
+    /// It has a place, to be given back by [`ServerPlan::leave`](super::ServerPlan::leave).
     Begins,
-    /// It waits for one: [`Seat::poll`], and [`ServerPlan::give_up`] if it does not.
+    /// It waits for one: [`Seat::poll`], and [`ServerPlan::give_up`](super::ServerPlan::give_up) if it does not.
     Waits(Seat),
     /// It has none.
     Refused(Refused),
