@@ -22,7 +22,6 @@ use crate::{
     codec,
     error::Status,
     interceptor::Interceptors,
-    policy::Policy,
     server::{ServerCore, Service, stack},
     transport::{
         BoxFuture, Connector, Session,
@@ -101,8 +100,7 @@ pub fn client(service: &str) -> (Channel, Ends) {
         age: sinew_core::limits::CONNECTION_AGE,
     };
     let seen = crate::metrics::Service::alone(service);
-    let (policy, interceptors) = (Policy::new(), Interceptors::default());
-    (Channel::new(ClientCore::new(seen, vec![target], policy, interceptors)), ends)
+    (Channel::new(ClientCore::new(seen, vec![target], Interceptors::default())), ends)
 }
 
 /// The server's ends of a client's connections, oldest first.

@@ -13,7 +13,7 @@
 //! | see what it does | [`Mesh::metrics`], [`Mesh::decisions`] |
 //! | work beside a call | [`spawn`], [`detach`], [`root`] |
 //! | run around calls | [`Interceptor`] |
-//! | choose how a service is called | [`Policy`], [`Balance`] |
+//! | choose how a service is called | [`Policy`], [`Balance`], `sinew.toml`: [`check_policy`], [`Mesh::apply_policy`] |
 
 // The pages are tested like everything else that shows code.
 #[cfg(doctest)]
@@ -95,7 +95,7 @@ pub use crate::{
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient, describe},
     metrics::Metrics,
-    policy::Policy,
+    policy::{Policy, PolicyError, PolicyProblem, PolicyStatus, check_policy},
     server::{BindError, Health, Server, ServerBuilder, UnknownService},
     signal::shutdown_signal,
 };

@@ -1,6 +1,6 @@
 //! Who this process is and whom it calls: the one value that a program makes first.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use sinew_core::{
     codes::{Code, Reason},
@@ -12,7 +12,7 @@ use sinew_descriptor::Descriptor;
 
 use crate::{
     call::{failure::Failure, types::Types},
-    client::{Channel, ClientCore, Discovery, Target},
+    client::{Channel, ClientCore, Discovery, KnownMethods, Target},
     discovery::{
         About, EndpointsFile, Entry, Fixed, LastGood, Listing, Local, Place, Source, Sources,
         check_zone, listed,
@@ -22,7 +22,7 @@ use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Interceptor, Interceptors},
     metrics::{Metrics, Registry, Service as Seen},
-    policy::{Policies, Policy, Problem},
+    policy::{Policies, Policy, PolicyError, PolicyStatus, Problem, live::Live, watch::Watched},
     server::{ServerBuilder, Service, stack},
     transport::{
         Connector,
@@ -79,7 +79,7 @@ struct Inner {
     /// Where servers and clients of this user and machine find each other.
     local: Option<Local>,
     zone: Option<String>,
-    policies: Policies,
+    policy: Arc<Live>,
     endpoints: BTreeMap<String, Vec<Place>>,
     identities: BTreeMap<String, SpiffeId>,
     connection_age: Duration,
@@ -137,6 +137,9 @@ pub enum MeshError {
         /// What is wrong with it, and what is accepted.
         problem: String,
     },
+    /// The file of policy cannot be used, nor what was in force at an earlier start.
+    #[error("{0}; mend it, or name another one with `SINEW_CONFIG` or `MeshBuilder::policy_file`")]
+    PolicyFile(PolicyError),
     /// Several things are wrong at once.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Several(Vec<MeshError>),
@@ -165,15 +168,15 @@ impl Mesh {
     ///
     /// Never fails: a service of which no endpoint is known is what its calls say, after they have waited for one.
     pub fn client<C: ServiceClient>(&self) -> C {
-        C::from_channel(self.found(C::SERVICE))
+        C::from_channel(self.found(C::SERVICE, Some(C::types)))
     }
 
     /// A channel to wherever a service is known to be.
-    fn found(&self, service: &str) -> Channel {
+    fn found(&self, service: &str, methods: Option<KnownMethods>) -> Channel {
         match (self.0.endpoints.get(service), &self.0.local) {
-            (Some(places), _) => self.channel(service, places),
-            (None, Some(_)) => self.channel(service, &[Place::Name(service.to_owned())]),
-            (None, None) => self.channel(service, &[]),
+            (Some(places), _) => self.channel((service, methods), places),
+            (None, Some(_)) => self.channel((service, methods), &[Place::Name(service.to_owned())]),
+            (None, None) => self.channel((service, methods), &[]),
         }
     }
 
@@ -194,12 +197,12 @@ impl Mesh {
     /// [`MeshError::Target`] with what to write instead.
     pub fn client_at<C: ServiceClient>(&self, target: impl AsRef<str>) -> Result<C, MeshError> {
         let place = parse_target(target.as_ref(), &self.0.schemes)?;
-        Ok(C::from_channel(self.channel(C::SERVICE, &[place])))
+        Ok(C::from_channel(self.channel((C::SERVICE, Some(C::types)), &[place])))
     }
 
     /// A client of a service whose trait is not at hand, found as [`client`](Self::client) finds it.
     pub fn dynamic(&self, service: &str) -> DynamicClient {
-        DynamicClient::new(self.found(service))
+        DynamicClient::new(self.found(service, None))
     }
 
     /// The same at a target, as [`client_at`](Self::client_at) takes it.
@@ -212,14 +215,15 @@ impl Mesh {
         target: impl AsRef<str>,
     ) -> Result<DynamicClient, MeshError> {
         let place = parse_target(target.as_ref(), &self.0.schemes)?;
-        Ok(DynamicClient::new(self.channel(service, &[place])))
+        Ok(DynamicClient::new(self.channel((service, None), &[place])))
     }
 
     /// A server with this identity, in the zone of this mesh.
     pub fn server(&self) -> ServerBuilder {
         let metrics = Arc::clone(&self.0.metrics);
         let about = About { zone: self.0.zone.clone(), ..About::default() };
-        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about, metrics)
+        let policy = Arc::clone(&self.0.policy);
+        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about, (metrics, policy))
     }
 
     /// Whoever announces a service on this machine where this mesh looks for others, by the name of the service; nobody
@@ -262,6 +266,28 @@ impl Mesh {
         self.0.metrics.decisions(service)
     }
 
+    /// Puts a document of policy in force, as if it stood in the file: for policy that comes from elsewhere. Where there is a
+    /// file as well, whichever changes last is in force. Returns how many documents have been.
+    ///
+    /// Calls that are out go on by the rules they began with. What is known of endpoints, and the budgets, stay.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, with the lines; what was in force stays.
+    ///
+    /// ```
+    /// # async fn example(mesh: sinew::Mesh) -> Result<(), sinew::PolicyError> {
+    /// mesh.apply_policy("version = 1\n[service.Greeter]\ntimeout = \"300ms\"\n")?;
+    /// # Ok(()) }
+    /// ```
+    pub fn apply_policy(&self, text: &str) -> Result<u64, PolicyError> {
+        self.0.policy.apply(text, "`Mesh::apply_policy`")
+    }
+
+    /// Which policy is in force, and why what came last is not, if so.
+    pub fn policy_status(&self) -> PolicyStatus {
+        self.0.policy.status()
+    }
+
     /// Who this process is.
     pub fn identity(&self) -> &Identity {
         &self.0.identity
@@ -270,8 +296,9 @@ impl Mesh {
     /// Who may answer for a service. A name that is no path of an identity cannot be served either: generated code never
     /// makes one.
     fn expected(&self, service: &str) -> Option<SpiffeId> {
-        match self.0.identities.get(service) {
-            Some(id) => Some(id.clone()),
+        let named = self.0.policy.now().terms(service).identity;
+        match named.or_else(|| self.0.identities.get(service).cloned()) {
+            Some(id) => Some(id),
             None => SpiffeId::for_service(self.0.identity.trust_domain(), service).ok(),
         }
     }
@@ -289,11 +316,16 @@ impl Mesh {
         Target { name: address.to_owned(), connector, age: self.0.connection_age }
     }
 
-    fn channel(&self, service: &str, places: &[Place]) -> Channel {
-        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
+    fn channel(
+        &self,
+        (service, methods): (&str, Option<KnownMethods>),
+        places: &[Place],
+    ) -> Channel {
+        let (policy, interceptors) = (&self.0.policy, self.0.interceptors.clone());
+        let governed = |core: ClientCore| Channel::governed(core.of_methods(methods), policy);
         let seen = self.0.metrics.service(service);
         let Some(expected) = self.expected(service) else {
-            return Channel::new(ClientCore::new(seen, Vec::new(), policy, interceptors));
+            return governed(ClientCore::new(seen, Vec::new(), interceptors));
         };
         let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
@@ -302,13 +334,13 @@ impl Mesh {
                 .iter()
                 .map(|address| self.target(address, (&expected, &shared)))
                 .collect();
-            return Channel::new(ClientCore::new(seen, targets, policy, interceptors));
+            return governed(ClientCore::new(seen, targets, interceptors));
         }
         let sources = self.sources(service, places, &expected);
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, (&expected, &shared));
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
-        Channel::new(ClientCore::discovered(seen, discovery, policy, interceptors))
+        governed(ClientCore::discovered(seen, discovery, interceptors))
     }
 
     fn sources(&self, service: &str, places: &[Place], expected: &SpiffeId) -> Sources {
@@ -358,6 +390,7 @@ pub struct MeshBuilder {
     identity: Option<Identity>,
     interceptors: Interceptors,
     policies: Policies,
+    policy_file: Watched,
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
     zone: Option<String>,
@@ -395,7 +428,22 @@ impl MeshBuilder {
         self
     }
 
-    /// How the clients of this mesh call a service: see [`Policy`]. Once per service.
+    /// A file of policy: see `docs/policy.md`. It is followed: what changes in it is in force within a fraction of a second,
+    /// and a file that is wrong, or gone, changes nothing. Default: the one that `SINEW_CONFIG` names, else `./sinew.toml` if
+    /// it is there when the mesh is built.
+    pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.policy_file = Watched::At(path.into());
+        self
+    }
+
+    /// Follows no file of policy, whatever the environment says.
+    pub fn without_policy_file(mut self) -> Self {
+        self.policy_file = Watched::Nowhere;
+        self
+    }
+
+    /// How the clients of this mesh call a service: see [`Policy`]. Once per service. What the file of policy says of the
+    /// same service goes before.
     pub fn policy(mut self, service: impl Into<String>, policy: Policy) -> Self {
         self.policies.add(service.into(), policy);
         self
@@ -471,22 +519,27 @@ impl MeshBuilder {
                 None
             }
         };
+        let metrics: Arc<Registry> = Arc::default();
+        let policy = Arc::new(Live::new(self.policies.into_terms(), Arc::clone(&metrics)));
+        let runtime = identity.as_ref().and_then(Identity::runtime_directory);
+        if let Some(file) = self.policy_file.file(runtime.as_deref())
+            && let Err(why) = file.begin(&policy).await
+        {
+            problems.push(MeshError::PolicyFile(why));
+        }
         match (identity, problems.len()) {
             (Some(identity), 0) => Ok(Mesh(Arc::new(Inner {
-                local: identity
-                    .runtime_directory()
-                    .filter(|_| !self.alone)
-                    .map(|path| Local::in_directory(&path)),
+                local: runtime.filter(|_| !self.alone).map(|path| Local::in_directory(&path)),
                 zone,
                 identity,
                 sockets: Arc::default(),
                 interceptors: self.interceptors,
-                policies: self.policies,
+                policy,
                 endpoints,
                 identities,
                 connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
                 schemes: self.schemes,
-                metrics: Arc::default(),
+                metrics,
             }))),
             (_, 1) => Err(problems.remove(0)),
             _ => Err(MeshError::Several(problems)),
@@ -552,8 +605,7 @@ pub(crate) fn local(service: Service) -> Result<Channel, Failure> {
         age: limits::CONNECTION_AGE,
     };
     let seen = Seen::alone(name);
-    let (policy, interceptors) = (Policy::new(), Interceptors::default());
-    Ok(Channel::new(ClientCore::new(seen, vec![target], policy, interceptors)))
+    Ok(Channel::new(ClientCore::new(seen, vec![target], Interceptors::default())))
 }
 
 #[cfg(test)]

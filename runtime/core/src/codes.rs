@@ -388,6 +388,8 @@ open_words! {
         UnknownCodec = 21 "unknown codec",
         /// The server has no time for the call before its deadline: it was not begun.
         CannotFinish = 22 "cannot finish in time",
+        /// No rule of the server's policy lets this identity call this method.
+        NotAllowed = 23 "not allowed",
     }
 }
 
@@ -433,7 +435,7 @@ mod tests {
             assert_eq!(Reason::from_u8(number).to_u8(), number);
             assert_eq!(CancelReason::from_u8(number).to_u8(), number);
         }
-        assert_eq!(Reason::KNOWN.len(), 23);
+        assert_eq!(Reason::KNOWN.len(), 24);
         assert_eq!(CancelReason::from_u8(0), CancelReason::Other(0));
     }
 

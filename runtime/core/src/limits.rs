@@ -472,6 +472,17 @@ limits! {
     /// Hosts behind one SRV name that are asked for.
     count DNS_HOSTS_MAX: usize = 64;
 
+    // -- policy --
+
+    /// The size of a document of policy.
+    bytes POLICY_FILE_MAX: u64 = MIB as u64;
+    /// Rules that allow, and partitions, in one.
+    count POLICY_RULES_MAX: usize = 1024;
+    /// What is wrong with one, as far as it is told.
+    count POLICY_PROBLEMS_MAX: usize = 100;
+    /// A file of policy is looked at this often; what was written in place is believed when it is the same twice.
+    time POLICY_FILE_LOOK: Duration = Duration::from_millis(100);
+
     // -- bulkheads --
 
     /// Calls of one client to one service that may be out.
@@ -556,7 +567,7 @@ limits! {
     /// ... and a call pays for this much of a retry, to find out.
     ratio BUDGET_VAIN_SHARE: f64 = 0.1;
     /// Retries per second that need no calls.
-    count BUDGET_RESERVE_PER_S: u64 = 1;
+    count BUDGET_RESERVE_PER_S: u32 = 1;
     /// The most of those that are saved.
     count BUDGET_RESERVE_MAX: u64 = 10;
     /// Hedges, as a share of the calls of their method.

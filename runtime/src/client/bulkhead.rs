@@ -57,9 +57,15 @@ impl Drop for Waiting<'_> {
 }
 
 impl Places {
+    /// For so many calls from here on.
+    pub(super) fn resize(&self, limit: u32) {
+        self.bulkhead.resize(limit);
+        self.left.notify_waiters();
+    }
+
     /// A place for a call.
     pub(super) async fn enter(&self, call: &Call) -> Result<Place<'_>, Status> {
-        match self.bulkhead.admit(call.head().method.0) {
+        match self.bulkhead.admit_within(call.head().method.0, call.rules.most) {
             Ok(permit) => Ok(Place { places: self, permit: Some(permit) }),
             Err(_) => Box::pin(self.wait(call)).await,
         }
@@ -72,12 +78,12 @@ impl Places {
         let left = call.deadline().map_or(Duration::MAX, |end| end.saturating_duration_since(now));
         let patience = left
             .min(limits::DEADLINE_DEFAULT)
-            .mul_f64(limits::BULKHEAD_WAIT_SHARE)
+            .mul_f64(f64::from(call.rules.wait))
             .max(limits::BULKHEAD_WAIT_MIN);
         let waiting = self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(self);
-        if waiting >= limits::BULKHEAD_WAITING_MAX {
-            let full = self.bulkhead.admit(method);
+        if waiting >= call.rules.waiting_max {
+            let full = self.bulkhead.admit_within(method, call.rules.most);
             return full
                 .map(|permit| Place { places: self, permit: Some(permit) })
                 .map_err(|full| refused(call, full, Duration::ZERO));
@@ -85,7 +91,7 @@ impl Places {
         let until = now + patience;
         loop {
             let left = self.left.notified();
-            let full = match self.bulkhead.admit(method) {
+            let full = match self.bulkhead.admit_within(method, call.rules.most) {
                 Ok(permit) => return Ok(Place { places: self, permit: Some(permit) }),
                 Err(full) => full,
             };
@@ -96,13 +102,20 @@ impl Places {
     }
 }
 
-fn refused(call: &Call, Full { limit, share }: Full, waited: Duration) -> Status {
-    let words = format!(
-        "{limit} calls of this client to `{}` are out already (BULKHEAD_MAX), {share} or more of this method \
-         (BULKHEAD_METHOD_SHARE), and none ended within {}",
-        call.method.service(),
-        millis(waited)
-    );
+fn refused(call: &Call, Full { limit, share, of_method }: Full, waited: Duration) -> Status {
+    let waited = millis(waited);
+    let words = match of_method {
+        Some(most) => format!(
+            "{most} calls of this client to `{}` are out already (`max_in_flight` of the method in the policy), and none \
+             ended within {waited}",
+            call.method.path()
+        ),
+        None => format!(
+            "{limit} calls of this client to `{}` are out already (BULKHEAD_MAX), {share} or more of this method \
+             (BULKHEAD_METHOD_SHARE), and none ended within {waited}",
+            call.method.service()
+        ),
+    };
     Status::not_sent(Code::ResourceExhausted, Reason::BulkheadFull, words)
         .with_directive(Directive::DoNotRetry)
 }

@@ -23,6 +23,7 @@ use crate::{
     codec::{self, Encode},
     error::{Status, millis},
     metrics::Happened,
+    policy::terms::{CallRules, Later},
     transport::{Outgoing, Session, Theirs},
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Call {
     /// What the caller allowed, for the message.
     pub(super) limit: Option<Duration>,
     pub(super) head: RequestHead,
+    /// What the policy says of it, as it was when the call began.
+    pub(super) rules: Later,
     pub(super) record: Record,
     /// It had to wait for an endpoint, or is at a later attempt.
     pub(super) waited: bool,
@@ -71,7 +74,8 @@ impl Call {
             note_lost_context(method.path());
         }
         let inherited = context.as_ref().map(Context::inner);
-        let limit = own_limit(method, options, channel.core.timeout());
+        let rules = channel.core.rules(method);
+        let limit = own_limit(method, options, &rules);
         let parent = inherited.and_then(|parent| parent.deadline);
         let deadline = match limit {
             // The reserve leaves the caller time to answer its own caller.
@@ -79,8 +83,10 @@ impl Call {
             None => parent.and(Some(child(now, Duration::MAX, inherited))),
         };
         let mut head = RequestHead::new(method.id(), types.codec());
-        head.idempotent = method.is_idempotent();
-        let own = options.and_then(|options| options.criticality).or(method.default_criticality());
+        head.idempotent = method.is_idempotent() && !rules.once;
+        let own = options.and_then(|options| options.criticality);
+        let own =
+            own.or(rules.own_criticality).or(method.default_criticality()).or(rules.criticality);
         head.criticality = match (own, inherited.and_then(|parent| parent.criticality)) {
             (Some(own), Some(parent)) => parent.lowered_to(own),
             (Some(one), None) | (None, Some(one)) => one,
@@ -107,6 +113,7 @@ impl Call {
             deadline,
             limit,
             head,
+            rules: rules.later,
             record: Record::new(method.path(), now),
             waited: false,
             over: false,
@@ -269,20 +276,22 @@ impl Drop for Call {
     }
 }
 
-/// The timeout of the call itself: its options', its method's, its service's; `None` for a call without one.
+/// The timeout of the call itself: its options', what the policy says of its method, its method's, its service's; `None` for
+/// a call without one.
 fn own_limit(
     method: &Method,
     options: Option<&CallOptions>,
-    of_service: Duration,
+    rules: &CallRules,
 ) -> Option<Duration> {
     let asked = options.and_then(|options| options.timeout);
     if asked.is_none() && options.is_some_and(|options| options.unbounded) {
         return None;
     }
-    let limit = match (asked, method.timeout(), method.shape().streams()) {
-        (Some(limit), _, _) | (None, Some(limit), _) => limit,
-        (None, None, true) => return None,
-        (None, None, false) => of_service,
+    let own = asked.or(rules.own_timeout).or(method.timeout());
+    let limit = match own {
+        Some(limit) => limit,
+        None if method.shape().streams() => return None,
+        None => rules.timeout,
     };
     let (limit, clamped) = deadline::clamp_to_default(limit);
     if clamped {

@@ -85,7 +85,11 @@ impl Drop for Watch {
 impl Call {
     /// How long the first attempt is waited for alone; `None` where the call is not hedged.
     pub(super) fn hedge(&self) -> Option<After> {
-        match self.options().hedge.or(self.method.hedge())? {
+        // What is said of a whole service is said of those of its methods that can have it.
+        let fit = self.head.idempotent && !self.method.shape().streams();
+        let ruled = |hedge: Option<Hedge>| hedge.filter(|_| fit);
+        let own = self.options().hedge.or(ruled(self.rules.own_hedge)).or(self.method.hedge());
+        match own.or(ruled(self.rules.hedge))? {
             Hedge::Off => None,
             Hedge::AfterPercentile(percent) => {
                 Some(After::Percentile(percent.clamp(HEDGE_PERCENT_MIN, HEDGE_PERCENT_MAX)))

@@ -74,6 +74,11 @@ impl Discovery {
         }
     }
 
+    /// The zone of the caller.
+    pub(super) fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,6 +144,7 @@ impl ClientCore {
 
     /// The endpoints are these from now on.
     fn replace(&self, entries: &[Entry], discovery: &Discovery) {
+        let _changing = self.changing();
         let known = self.endpoints.load();
         let of = |endpoint: &Endpoint| {
             let entry = endpoint.entry();
@@ -146,19 +152,20 @@ impl ClientCore {
         };
         let mut kept: BTreeMap<_, _> =
             known.iter().map(|endpoint| (of(endpoint), endpoint)).collect();
-        let (now, zone) = (Instant::now().into_std(), discovery.zone.as_deref());
+        let (now, zone) = (Instant::now().into_std(), discovery.zone());
+        let rules = self.rules.load();
         let fresh = !known.is_empty();
         let mut endpoints: Vec<Endpoint> = entries
             .iter()
             .map(|entry| match kept.remove(&(entry.id.clone(), entry.address.clone())) {
                 Some(endpoint) => {
                     if *endpoint.entry() != *entry {
-                        endpoint.set_entry(entry, placement(&self.policy, entry, zone));
+                        endpoint.set_entry(entry, placement(&rules, entry, zone));
                     }
                     endpoint.clone()
                 }
                 None => {
-                    let member = self.plan.member(placement(&self.policy, entry, zone), fresh, now);
+                    let member = self.plan.member(placement(&rules, entry, zone), fresh, now);
                     Endpoint::new((discovery.reach)(entry), entry.clone(), member, &self.seen)
                 }
             })

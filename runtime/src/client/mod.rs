@@ -6,6 +6,7 @@ mod attempt;
 mod bulkhead;
 mod call;
 mod endpoint;
+mod governed;
 mod hedged;
 mod intercepted;
 mod members;
@@ -13,16 +14,10 @@ mod noted;
 mod route;
 pub(crate) mod stack;
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwap;
-use sinew_core::{
-    limits,
-    plan::client::{ClientPlan, Config, Placement},
-};
+use sinew_core::plan::client::{ClientPlan, Config, Placement};
 use tokio::time::Instant;
 
 use bulkhead::Places;
@@ -30,8 +25,15 @@ pub(crate) use endpoint::{Endpoint, Target};
 pub(crate) use members::Discovery;
 
 use crate::{
-    call::options::CallOptions, discovery::Entry, interceptor::Interceptors, metrics::Service,
-    policy::Policy, stripe,
+    call::{options::CallOptions, types::Types},
+    discovery::Entry,
+    interceptor::Interceptors,
+    metrics::Service,
+    policy::{
+        live::Live,
+        terms::{Rules, Terms},
+    },
+    stripe,
 };
 
 /// What every client of one service shares: its endpoints, and what is known of them.
@@ -45,23 +47,31 @@ pub(crate) struct ClientCore {
     /// Where the endpoints come from, unless they were named.
     discovery: Option<Discovery>,
     places: Places,
-    policy: Policy,
+    /// What the policy says of the service.
+    rules: ArcSwap<Rules>,
+    /// Held while the endpoints, or the rules by which they are placed, change.
+    changing: Mutex<()>,
+    /// Its methods, where they are known.
+    methods: Option<KnownMethods>,
     interceptors: Interceptors,
 }
+
+/// What finds out which methods a service has.
+pub(crate) type KnownMethods = fn() -> Vec<&'static Types>;
 
 impl ClientCore {
     pub(crate) fn new(
         seen: Arc<Service>,
         targets: Vec<Target>,
-        policy: Policy,
         interceptors: Interceptors,
     ) -> Self {
         let now = Instant::now().into_std();
-        let config = Config { stripes: stripe::count(), ..policy.config() };
+        let rules = Rules::new(seen.name(), &Terms::default());
+        let config = Config { stripes: stripe::count(), ..rules.plan };
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let entry = Entry::at(&*target.name);
-            let placement = placement(&policy, &entry, None);
+            let placement = placement(&rules, &entry, None);
             Endpoint::new(target, entry, plan.member(placement, false, now), &seen)
         });
         let endpoints = endpoints.collect();
@@ -72,7 +82,9 @@ impl ClientCore {
             plan,
             discovery: None,
             places: Places::default(),
-            policy,
+            rules: ArcSwap::from_pointee(rules),
+            changing: Mutex::default(),
+            methods: None,
             interceptors,
         }
     }
@@ -81,20 +93,18 @@ impl ClientCore {
     pub(crate) fn discovered(
         seen: Arc<Service>,
         discovery: Discovery,
-        policy: Policy,
         interceptors: Interceptors,
     ) -> Self {
-        Self { discovery: Some(discovery), ..Self::new(seen, Vec::new(), policy, interceptors) }
+        Self { discovery: Some(discovery), ..Self::new(seen, Vec::new(), interceptors) }
     }
 
-    /// Attempts of a call that does not say how many it wants.
-    fn attempts(&self) -> u8 {
-        self.policy.attempts.unwrap_or(limits::ATTEMPTS)
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a unary call may take that does not say how long, nor does its method.
-    fn timeout(&self) -> Duration {
-        self.policy.timeout.unwrap_or(limits::DEADLINE_DEFAULT)
+    /// Of a service whose methods are known.
+    pub(crate) fn of_methods(self, methods: Option<KnownMethods>) -> Self {
+        Self { methods, ..self }
     }
 
     pub(crate) fn service(&self) -> &str {
@@ -103,9 +113,9 @@ impl ClientCore {
 }
 
 /// What the plan goes by: what discovery says of an endpoint, and what the policy makes of its labels.
-fn placement(policy: &Policy, entry: &Entry, zone: Option<&str>) -> Placement {
+fn placement(rules: &Rules, entry: &Entry, zone: Option<&str>) -> Placement {
     let labels = entry.about.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    Placement { subset: policy.subset(labels), ..entry.placement(zone) }
+    Placement { subset: rules.subset(labels), ..entry.placement(zone) }
 }
 
 /// What a generated client holds: a service that can be called, and the options of this value. Cheap to clone.
@@ -121,6 +131,13 @@ impl Channel {
         let looked_at: Weak<ClientCore> = Arc::downgrade(&core);
         core.seen.add_client(looked_at);
         Self { core, options: None }
+    }
+
+    /// The same, by this policy.
+    pub(crate) fn governed(core: ClientCore, policy: &Live) -> Self {
+        let channel = Self::new(core);
+        policy.join(&channel.core);
+        channel
     }
 
     /// The same channel; these options hold for every call made through it.

@@ -259,7 +259,7 @@ impl Call {
         let attempts = if self.head.no_retry {
             1
         } else {
-            self.options().attempts.unwrap_or(self.channel.core.attempts())
+            self.options().attempts.unwrap_or(self.rules.attempts)
         };
         let now = self.record.started().into_std();
         let plan = self.channel.core.plan();

@@ -11,7 +11,7 @@ pub(super) const UNFINISHED: &str = ".new-";
 
 /// Why a file is not used.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     /// It could not be read this time.
     Unread(String),
     /// It is not what it should be.
@@ -19,7 +19,7 @@ pub(super) enum Unusable {
 }
 
 /// Writes a file whole: elsewhere first, then under its name. Its directory is made where it is missing.
-pub(super) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_whole(file: &Path, text: &str) -> io::Result<()> {
     let directory = file.parent().unwrap_or(file);
     make_private(directory)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy();
@@ -46,7 +46,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
 }
 
 /// The text of a file that only the owner of its directory may have written.
-pub(super) fn read_private(file: &Path, most: u64) -> Result<String, Unusable> {
+pub(crate) fn read_private(file: &Path, most: u64) -> Result<String, Unusable> {
     let unread = |why: io::Error| Unusable::Unread(why.to_string());
     let metadata = fs::symlink_metadata(file).map_err(unread)?;
     if !metadata.is_file() {
@@ -64,7 +64,7 @@ pub(super) fn read_private(file: &Path, most: u64) -> Result<String, Unusable> {
 }
 
 /// The text of a file that is not too large.
-pub(super) fn read_bounded(file: &Path, most: u64) -> Result<String, Unusable> {
+pub(crate) fn read_bounded(file: &Path, most: u64) -> Result<String, Unusable> {
     let unread = |why: io::Error| Unusable::Unread(why.to_string());
     // What is no file may never end, or never begin.
     if !fs::metadata(file).map_err(unread)?.is_file() {
@@ -79,7 +79,7 @@ pub(super) fn read_bounded(file: &Path, most: u64) -> Result<String, Unusable> {
 }
 
 impl Unusable {
-    pub(super) fn into_words(self) -> String {
+    pub(crate) fn into_words(self) -> String {
         match self {
             Self::Unread(why) | Self::Wrong(why) => why,
         }

@@ -22,14 +22,14 @@ mod dns;
 mod endpoints;
 mod entry;
 mod file;
-mod files;
+pub(crate) mod files;
 mod fixed;
 mod follow;
 mod last_good;
 mod listing;
 mod local;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod target;
 
 use std::pin::Pin;

@@ -126,6 +126,12 @@ families! {
         "Connections that its servers have, those in the handshake included."
     ServerAccepted Counter "sinew_server_connections_total" ["result"]
         "Connections that came, by what became of them."
+    PolicyVersion Gauge "sinew_policy_version" []
+        "How many documents of policy have been in force so far; 0 while there are only the defaults."
+    PolicyLoads Counter "sinew_policy_loads_total" ["result"]
+        "Documents of policy that came, by what became of them."
+    PolicyRefused Gauge "sinew_policy_refused" []
+        "1 while what came last is not in force."
     LostContexts Counter "sinew_lost_contexts_total" []
         "Calls made without the context of the call that they belong to, in a process that serves."
     Codecs Counter "sinew_codec_uses_total" ["codec"]

@@ -24,7 +24,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Instant,
 };
@@ -93,6 +93,9 @@ pub(crate) struct Registry {
     named: Arc<Named>,
     refused: Refused,
     accepted: [AtomicU64; Accepted::ALL.len()],
+    policies: [AtomicU64; PolicyLoad::ALL.len()],
+    policy_version: AtomicU64,
+    policy_refused: AtomicBool,
 }
 
 /// A server, as far as it is looked at.
@@ -146,6 +149,28 @@ impl Accepted {
     ];
 }
 
+/// What became of a document of policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PolicyLoad {
+    /// It is in force.
+    Applied,
+    /// It could not be read.
+    Unreadable,
+    /// It is wrong by itself.
+    Invalid,
+    /// It does not suit the services that are known.
+    Unfit,
+}
+
+impl PolicyLoad {
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Applied, "applied"),
+        (Self::Unreadable, "unreadable"),
+        (Self::Invalid, "invalid"),
+        (Self::Unfit, "unfit"),
+    ];
+}
+
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -195,6 +220,13 @@ impl Registry {
         self.accepted[accepted as usize].fetch_add(1, Relaxed);
     }
 
+    /// A document of policy came; so many have been in force.
+    pub(crate) fn policy_loaded(&self, load: PolicyLoad, version: u64) {
+        self.policies[load as usize].fetch_add(1, Relaxed);
+        self.policy_version.store(version, Relaxed);
+        self.policy_refused.store(load != PolicyLoad::Applied, Relaxed);
+    }
+
     /// The last decisions of a service's clients, the oldest first.
     pub(crate) fn decisions(&self, service: &str) -> Vec<Decision> {
         let service = lock(&self.services).get(service).cloned();
@@ -216,6 +248,14 @@ impl Registry {
             page.add(Family::ServerLimit, &[], limit);
         }
         page.add(Family::ServerAdmitted, &[], f64::from(admitted) / cut::LEVELS as f64);
+    }
+
+    fn write_policy(&self, page: &mut Page) {
+        page.add(Family::PolicyVersion, &[], self.policy_version.load(Relaxed));
+        for ((_, word), count) in PolicyLoad::ALL.iter().zip(&self.policies) {
+            page.add(Family::PolicyLoads, &[word], count.load(Relaxed));
+        }
+        page.add(Family::PolicyRefused, &[], u8::from(self.policy_refused.load(Relaxed)));
     }
 
     fn page(&self) -> Page {
@@ -242,6 +282,7 @@ impl Registry {
         for ((_, word), count) in Accepted::ALL.iter().zip(&self.accepted) {
             page.add(Family::ServerAccepted, &[word], count.load(Relaxed));
         }
+        self.write_policy(&mut page);
         page.add(Family::LostContexts, &[], lost_contexts());
         let codecs = codec_counts();
         for (codec, count) in

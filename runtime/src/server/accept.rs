@@ -7,6 +7,7 @@
 
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -26,6 +27,7 @@ use crate::{
     transport::{
         Serve,
         frames::{self, Counted, Drain},
+        link::Link,
         quic::QuicEndpoint,
     },
 };
@@ -60,6 +62,7 @@ pub(super) fn listen(
 async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, drain: Arc<Drain>) {
     while let Some(accepting) = endpoint.accept().await {
         let serve: Arc<dyn Serve> = core.clone();
+        let core = Arc::clone(&core);
         let counted = Counted::new(&drain);
         let shares = shares.clone();
         let metrics = Arc::clone(core.metrics());
@@ -74,7 +77,7 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, d
                 Ok(link) => match shares.take(&link.peer().identity) {
                     Ok(_share) => {
                         metrics.accepted(Accepted::Served);
-                        frames::serve(link, serve, counted).await;
+                        served(link, serve, counted, &core).await;
                     }
                     Err(open) => {
                         metrics.accepted(Accepted::TooMany);
@@ -96,6 +99,28 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, d
             }
         });
     }
+}
+
+/// Serves a connection until it ends, or its peer may call nothing any more.
+async fn served(link: Arc<dyn Link>, serve: Arc<dyn Serve>, counted: Counted, core: &ServerCore) {
+    let peer = Arc::clone(&link);
+    let identity = &peer.peer().identity;
+    let mut serving = pin!(frames::serve(link, serve, counted));
+    let disowned = async {
+        while core.governed().knows(identity) {
+            core.governed().disowns(identity).await;
+            // His calls are denied from now on, and answered: those answers are to arrive.
+            sleep(limits::DRAIN_FLUSH).await;
+        }
+    };
+    tokio::select! {
+        () = &mut serving => return,
+        () = disowned => {}
+    }
+    tracing::info!(%identity, "a connection is closed: the policy lets its peer call nothing any more");
+    let why = format!("the policy of this server lets `{identity}` call nothing any more");
+    peer.close(kinds::CLOSE_WRONG_IDENTITY, &why);
+    serving.await;
 }
 
 impl Accepting {

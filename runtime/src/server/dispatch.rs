@@ -168,6 +168,11 @@ impl Table {
             .collect()
     }
 
+    /// All of them, sorted by the ids of their methods.
+    pub(super) fn handlers(&self) -> impl Iterator<Item = &Handler> {
+        self.0.iter().map(|(_, handler)| handler)
+    }
+
     pub(super) fn get(&self, id: MethodId) -> Option<&Handler> {
         let at = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         self.0.get(at).map(|(_, handler)| handler)

@@ -2,6 +2,7 @@
 
 mod accept;
 mod dispatch;
+mod governed;
 mod health;
 mod reflection;
 mod shares;
@@ -25,6 +26,7 @@ use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
     metrics::Registry,
+    policy::live::Live,
 };
 
 pub(crate) use stack::ServerCore;
@@ -41,6 +43,7 @@ pub struct ServerBuilder {
     local: Option<Local>,
     about: About,
     metrics: Arc<Registry>,
+    policy: Arc<Live>,
     advertised: Option<SocketAddr>,
     reflects: bool,
     concurrency: Concurrency,
@@ -88,7 +91,7 @@ impl ServerBuilder {
         identity: Identity,
         local: Option<Local>,
         about: About,
-        metrics: Arc<Registry>,
+        (metrics, policy): (Arc<Registry>, Arc<Live>),
     ) -> Self {
         Self {
             identity,
@@ -99,6 +102,7 @@ impl ServerBuilder {
             local,
             about,
             metrics,
+            policy,
             advertised: None,
             reflects: true,
             concurrency: Concurrency::default(),
@@ -214,18 +218,25 @@ impl ServerBuilder {
             ServerCore::new(self.services, self.interceptors, self.metrics, how)?
         };
         let core = Arc::new(core);
+        self.policy.join(&core);
+        let ruled = if core.governed().has_rules() {
+            "those whom its policy allows"
+        } else {
+            "every verified identity of the trust domain"
+        };
         let health = core.health().clone();
         let names: Vec<String> = core.service_names().map(str::to_owned).collect();
         let tls =
             self.identity.server_config(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let shares = Shares::new(self.connections);
-        let accepting = accept::listen(address, tls, &self.identity.reset_secret(), core, shares)
-            .map_err(io)?;
+        let governed = Arc::clone(&core);
+        let secret = self.identity.reset_secret();
+        let accepting = accept::listen(address, tls, &secret, core, shares).map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),
             callers = %self.identity.trust_domain(),
-            "listening; every verified identity of the trust domain may call"
+            "listening; {ruled} may call"
         );
         let mut address = self.advertised.unwrap_or(accepting.local_addr());
         if address.port() == 0 {
@@ -236,7 +247,13 @@ impl ServerBuilder {
             let about = About { identity, ..self.about.clone() };
             Some(self.local.as_ref()?.announce(name, address, about))
         });
-        Ok(Server { announced: announced.collect(), accepting, grace: self.grace, health })
+        Ok(Server {
+            announced: announced.collect(),
+            accepting,
+            grace: self.grace,
+            governed,
+            health,
+        })
     }
 }
 
@@ -248,6 +265,7 @@ pub struct Server {
     announced: Vec<Announced>,
     accepting: accept::Accepting,
     grace: Duration,
+    governed: Arc<ServerCore>,
     health: Health,
 }
 
@@ -270,6 +288,7 @@ impl Server {
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
         self.announced.iter().for_each(Announced::withdraw);
-        self.accepting.drain(self.grace).await;
+        let grace = self.governed.governed().grace().unwrap_or(self.grace);
+        self.accepting.drain(grace).await;
     }
 }

@@ -5,16 +5,17 @@
 //!   1  place        calls in flight per connection; refused while draining (in the transport, where the place is held)
 //!   2  deadline     already past, or zero: the handler never hears of it
 //!   3  method       resolved once, by its id; what comes later sees the method and not a name
-//!   4  codec        what the caller encoded must be what is spoken here
-//!   5  turn         is there a place for it, or may it wait for one: `sinew_core::plan::server`; asked for in the
+//!   4  authorized   may this caller call it, by the policy: `governed.rs`
+//!   5  codec        what the caller encoded must be what is spoken here
+//!   6  turn         is there a place for it, or may it wait for one: `sinew_core::plan::server`; asked for in the
 //!                   transport, once there is room for its answer: `transport/turn.rs`
-//!   6  context      deadline, criticality, peer, trace and baggage, for everything below
-//!   7  interceptors per call
-//!   8  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `transport/frames/served.rs`
+//!   7  context      deadline, criticality, peer, trace and baggage, for everything below
+//!   8  interceptors per call
+//!   9  dispatch     decode, handler, encode: `dispatch.rs`; its time and its panics: `transport/frames/served.rs`
 //! ```
 //!
 //! # Invariants
-//! 1. Refusals 1 to 5 come before the body is decoded, and say that the handler did not run.
+//! 1. Refusals 1 to 6 come before the body is decoded, and say that the handler did not run.
 //! 2. A deadline that the wire brought is only ever made smaller.
 
 use std::{
@@ -26,7 +27,8 @@ use std::{
 };
 
 use super::{
-    BindError, Handler, HandlerRequest, Service, dispatch::Table, health::Health, reflection,
+    BindError, Handler, HandlerRequest, Service, dispatch::Table, governed::Governed,
+    health::Health, reflection,
 };
 use crate::{
     call::{
@@ -58,6 +60,7 @@ pub(crate) struct ServerCore {
     plan: Arc<ServerPlan>,
     /// Who calls, as long as somebody of that identity is connected.
     callers: Mutex<BTreeMap<SpiffeId, Weak<Group>>>,
+    governed: Governed,
     /// For calls of which nobody says whom they are for.
     spread: AtomicU16,
 }
@@ -84,7 +87,31 @@ impl ServerCore {
         let health = Health::new(services.iter().map(|service| service.name().to_owned()));
         metrics.add_plan(Arc::downgrade(&plan));
         let (callers, spread) = (Mutex::default(), AtomicU16::new(0));
-        Ok(Self { services, table, interceptors, health, metrics, plan, callers, spread })
+        let governed = Governed::new(concurrency);
+        Ok(Self { services, table, interceptors, health, metrics, plan, callers, governed, spread })
+    }
+
+    /// What the policy says of it.
+    pub(super) fn governed(&self) -> &Governed {
+        &self.governed
+    }
+
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
+    pub(super) fn set_concurrency(&self, concurrency: Concurrency) {
+        self.plan.set_concurrency(concurrency);
+    }
+
+    /// What each caller has of the places is as the policy says now.
+    pub(super) fn share_anew(&self) {
+        let callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        for (caller, group) in callers.iter() {
+            if let Some(group) = group.upgrade() {
+                group.set_share(self.governed.share(caller));
+            }
+        }
     }
 
     /// Where it is counted.
@@ -100,7 +127,7 @@ impl ServerCore {
         &self.health
     }
 
-    /// 5: what it needs to ask for a place; none for a method that does not need one.
+    /// 6: what it needs to ask for a place; none for a method that does not need one.
     fn turn(&self, handler: &Handler, request: &Incoming) -> Option<Turn> {
         let method = Arc::clone(handler.plan()?);
         let head = &request.head;
@@ -115,7 +142,7 @@ impl ServerCore {
         Some(Turn::new(Arc::clone(&self.plan), method, Arc::clone(&request.caller), asks))
     }
 
-    /// 7 and 8: what is run once the request has its turn.
+    /// 8 and 9: what is run once the request has its turn.
     fn work(
         &self,
         handler: &Handler,
@@ -157,6 +184,7 @@ impl Serve for ServerCore {
         }
         callers.retain(|_, known| known.strong_count() > 0);
         let caller = self.plan.caller();
+        caller.set_share(self.governed.share(peer.identity()));
         callers.insert(peer.identity().clone(), Arc::downgrade(&caller));
         caller
     }
@@ -194,11 +222,13 @@ impl Serve for ServerCore {
         };
         let method = handler.method();
         // 4
+        self.governed.authorize(handler, request.peer.identity())?;
+        // 5
         agreed(handler.types(), &request.head)?;
         types::used(request.head.codec);
-        // 5
-        let turn = self.turn(handler, &request);
         // 6
+        let turn = self.turn(handler, &request);
+        // 7
         let context = Context::new(Inherited {
             deadline: request.deadline,
             criticality: Some(request.head.criticality),
@@ -237,7 +267,7 @@ impl Serve for ServerCore {
     }
 }
 
-/// 4: bincode only between types that are known to be the same.
+/// 5: bincode only between types that are known to be the same.
 ///
 /// A caller that says no fingerprint has compared with the one in our settings.
 fn agreed(types: &Types, head: &RequestHead) -> Result<(), Status> {

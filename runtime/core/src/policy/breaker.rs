@@ -38,6 +38,33 @@ use crate::{
     window::Window,
 };
 
+/// When one opens, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// Failures in a row that open it.
+    pub in_a_row: u32,
+    /// The share of successes below which it opens ...
+    pub rate: f64,
+    /// ... from so many attempts in ten seconds.
+    pub rate_calls: u32,
+    /// How long it is open at first; twice as long each time ...
+    pub open_first: Duration,
+    /// ... and at most.
+    pub open_max: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            in_a_row: BREAKER_IN_A_ROW,
+            rate: BREAKER_RATE,
+            rate_calls: BREAKER_RATE_CALLS,
+            open_first: BREAKER_OPEN_FIRST,
+            open_max: BREAKER_OPEN_MAX,
+        }
+    }
+}
+
 /// Why an endpoint is out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -118,6 +145,7 @@ pub enum Phase {
 /// The breaker of one endpoint.
 #[derive(Clone, Debug)]
 pub struct Breaker {
+    terms: Terms,
     state: State,
     epoch: u32,
     in_a_row: u32,
@@ -149,8 +177,9 @@ const REFUSAL: f64 = 0.1;
 
 impl Breaker {
     /// Closed.
-    pub fn new(now: Instant) -> Self {
+    pub fn new(terms: Terms, now: Instant) -> Self {
         Self {
+            terms,
             state: State::Closed,
             epoch: 0,
             in_a_row: 0,
@@ -159,6 +188,11 @@ impl Breaker {
             in_spite: 0,
             window: Window::new(now),
         }
+    }
+
+    /// Other terms from here on; where it stands, and what it has counted, stays.
+    pub fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
     }
 
     /// Where it stands.
@@ -261,7 +295,7 @@ impl Breaker {
             (State::Closed, Verdict::Failure) => {
                 self.in_a_row += 1;
                 self.count(BAD, now);
-                if self.in_a_row >= BREAKER_IN_A_ROW {
+                if self.in_a_row >= self.terms.in_a_row {
                     return Some(Cause::InARow);
                 }
                 self.rate_is_low(now)
@@ -284,23 +318,23 @@ impl Breaker {
 
     fn rate_is_low(&mut self, now: Instant) -> Option<Cause> {
         let rate = self.success_rate(now)?;
-        (rate < BREAKER_RATE).then_some(Cause::SuccessRate)
+        (rate < self.terms.rate).then_some(Cause::SuccessRate)
     }
 
-    /// The share of successes in the last 10 s; `None` below 20 attempts.
+    /// The share of successes in the last 10 s; `None` where there were too few attempts to tell.
     pub fn success_rate(&mut self, now: Instant) -> Option<f64> {
         let [good, bad, refused] = self.window.sums(now);
-        if good + bad + refused < u64::from(BREAKER_RATE_CALLS) {
+        if good + bad + refused < u64::from(self.terms.rate_calls) {
             return None;
         }
         let (good, bad, refused) = (good as f64, bad as f64, refused as f64);
         Some(good / refused.mul_add(REFUSAL, good + bad).max(1e-9))
     }
 
-    /// Opens: for 1 s, twice as long each time, 60 s at most, of which chance takes up to a half. Returns until when.
+    /// Opens: twice as long each time, of which chance takes up to a half. Returns until when.
     pub fn open(&mut self, cause: Cause, now: Instant, rng: &mut (impl Rng + ?Sized)) -> Instant {
-        let doubled = BREAKER_OPEN_FIRST.saturating_mul(1 << self.relapses.min(16));
-        let whole = doubled.min(BREAKER_OPEN_MAX).as_secs_f64();
+        let doubled = self.terms.open_first.saturating_mul(1 << self.relapses.min(16));
+        let whole = doubled.min(self.terms.open_max).as_secs_f64();
         let pause = Duration::from_secs_f64(whole * (1.0 - BREAKER_JITTER * unit_f64(rng)));
         self.relapses = (self.relapses + 1).min(16);
         self.in_a_row = 0;

@@ -47,6 +47,27 @@ pub enum Purpose {
     Overload,
 }
 
+/// What calls pay in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// Of a retry, for each call.
+    pub share: f64,
+    /// The same into the purse for refusals by servers that have too much to do; never more than `share`.
+    pub overload_share: f64,
+    /// Retries a second that need no calls; ten of them are saved.
+    pub reserve_per_s: u32,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            share: BUDGET_SHARE,
+            overload_share: BUDGET_OVERLOAD_SHARE,
+            reserve_per_s: BUDGET_RESERVE_PER_S,
+        }
+    }
+}
+
 /// The budget of one client and one service.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -74,6 +95,7 @@ const REMEMBERED: Duration = Duration::from_secs(10);
 struct Purse {
     /// Per deposit.
     share: u64,
+    reserve_per_s: u64,
     /// What is left of the deposits, and what they were.
     window: Window<2>,
     reserve: u64,
@@ -88,16 +110,32 @@ impl Budget {
 
     /// Where a retry costs `1 / share` calls, in thousandths, rounded.
     pub fn with_share(share: f64, now: Instant) -> Self {
-        Self {
-            any: Purse::new(share, now),
-            overload: Purse::new(BUDGET_OVERLOAD_SHARE.min(share), now),
-            vain: Vain {
-                row: 0,
-                last: now,
-                share: thousandths(BUDGET_VAIN_SHARE.min(share)),
-                left: BUDGET_RESERVE_MAX * ONE,
-            },
+        Self::with(Terms { share, ..Terms::default() }, now)
+    }
+
+    /// On these terms.
+    pub fn with(terms: Terms, now: Instant) -> Self {
+        let mut budget = Self {
+            any: Purse::new(now),
+            overload: Purse::new(now),
+            vain: Vain { row: 0, last: now, share: 0, left: BUDGET_RESERVE_MAX * ONE },
+        };
+        budget.set_terms(terms, now);
+        budget
+    }
+
+    /// Other terms from here on. What was paid in stays, and what was saved of the reserve too.
+    pub fn set_terms(&mut self, terms: Terms, now: Instant) {
+        let Terms { share, overload_share, reserve_per_s } = terms;
+        for (purse, share) in
+            [(&mut self.any, share), (&mut self.overload, overload_share.min(share))]
+        {
+            // What has passed until now, at the old rate.
+            purse.balance(now);
+            purse.share = thousandths(share);
+            purse.reserve_per_s = u64::from(reserve_per_s);
         }
+        self.vain.share = thousandths(BUDGET_VAIN_SHARE.min(share));
     }
 
     /// So many calls began in this second (of [`second`](Self::second)).
@@ -176,9 +214,10 @@ fn thousandths(share: f64) -> u64 {
 }
 
 impl Purse {
-    fn new(share: f64, now: Instant) -> Self {
+    fn new(now: Instant) -> Self {
         Self {
-            share: thousandths(share),
+            share: 0,
+            reserve_per_s: 0,
             window: Window::new(now),
             reserve: BUDGET_RESERVE_MAX * ONE,
             filled: now,
@@ -190,7 +229,7 @@ impl Purse {
         if sums[PAID] < BUDGET_RESERVE_MAX * ONE {
             let passed = now.saturating_duration_since(self.filled).as_millis();
             let filled =
-                u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(BUDGET_RESERVE_PER_S);
+                u64::try_from(passed).unwrap_or(u64::MAX).saturating_mul(self.reserve_per_s);
             self.reserve = self.reserve.saturating_add(filled).min(BUDGET_RESERVE_MAX * ONE);
         }
         self.filled = self.filled.max(now);

@@ -26,8 +26,8 @@ const METHODS: usize = 64;
 /// The places of one client's calls to one service.
 #[derive(Debug)]
 pub struct Bulkhead {
-    limit: u32,
-    share: u32,
+    limit: AtomicU32,
+    share: AtomicU32,
     out: AtomicU32,
     methods: [Method; METHODS],
 }
@@ -51,6 +51,8 @@ pub struct Full {
     pub limit: u32,
     /// How many of one method when there are as many.
     pub share: u32,
+    /// How many of its method in any case, where that is what it came upon.
+    pub of_method: Option<u32>,
 }
 
 impl Default for Bulkhead {
@@ -62,18 +64,23 @@ impl Default for Bulkhead {
 impl Bulkhead {
     /// For so many calls.
     pub fn new(limit: u32) -> Self {
-        let share = (f64::from(limit) * BULKHEAD_METHOD_SHARE) as u32;
         Self {
-            limit,
-            share: share.max(BULKHEAD_METHOD_MIN).min(limit),
+            limit: AtomicU32::new(limit),
+            share: AtomicU32::new(share(limit)),
             out: AtomicU32::new(0),
             methods: std::array::from_fn(|_| Method::default()),
         }
     }
 
+    /// For so many calls from here on. Those that are out stay out: where they are more, none begins until they are fewer.
+    pub fn resize(&self, limit: u32) {
+        self.share.store(share(limit), Relaxed);
+        self.limit.store(limit, Relaxed);
+    }
+
     /// For so many calls, of whichever methods come first: what a bulkhead without shares is worth, for comparison.
     pub fn without_shares(limit: u32) -> Self {
-        Self { share: 0, ..Self::new(limit) }
+        Self { share: AtomicU32::new(0), ..Self::new(limit) }
     }
 
     /// A place for a call of this method.
@@ -81,13 +88,22 @@ impl Bulkhead {
     /// # Errors
     /// [`Full`] where there is none now.
     pub fn admit(&self, method: u64) -> Result<Permit, Full> {
+        self.admit_within(method, u32::MAX)
+    }
+
+    /// The same, of a method of which no more than `most` may be out in any case.
+    ///
+    /// # Errors
+    /// [`Full`] where there is none now.
+    pub fn admit_within(&self, method: u64, most: u32) -> Result<Permit, Full> {
         let at = self.place_of(method);
         let ours = self.methods[at].out.fetch_add(1, Relaxed);
         let all = self.out.fetch_add(1, Relaxed);
         let permit = Permit(at);
-        if all >= self.limit && ours >= self.share {
+        let (limit, share) = (self.limit.load(Relaxed), self.share.load(Relaxed));
+        if ours >= most || (all >= limit && ours >= share) {
             self.settle(permit);
-            return Err(Full { limit: self.limit, share: self.share });
+            return Err(Full { limit, share, of_method: (ours >= most).then_some(most) });
         }
         Ok(permit)
     }
@@ -124,6 +140,12 @@ impl Bulkhead {
     }
 }
 
+/// What of so many calls a method has in any case.
+fn share(limit: u32) -> u32 {
+    let share = (f64::from(limit) * BULKHEAD_METHOD_SHARE) as u32;
+    share.max(BULKHEAD_METHOD_MIN).min(limit)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -139,15 +161,40 @@ mod tests {
         let others: Vec<_> = std::iter::from_fn(|| bulkhead.admit(2).ok()).collect();
         assert_eq!(others.len(), 25);
         let full = bulkhead.admit(1).unwrap_err();
-        assert_eq!(full, Full { limit: 100, share: 25 });
+        assert_eq!(full, Full { limit: 100, share: 25, of_method: None });
         hanging.into_iter().chain(others).for_each(|permit| bulkhead.settle(permit));
         assert_eq!(bulkhead.out(), 0);
     }
 
     #[test]
     fn a_small_bulkhead_leaves_a_method_its_least() {
-        assert_eq!(Bulkhead::new(20).share, 16);
-        assert_eq!(Bulkhead::new(4).share, 4);
+        assert_eq!(share(20), 16);
+        assert_eq!(share(4), 4);
+    }
+
+    #[test]
+    fn a_method_has_no_more_than_its_own_bound_and_the_others_may_have_the_rest() {
+        let bulkhead = Bulkhead::new(100);
+        let within: Vec<_> = std::iter::from_fn(|| bulkhead.admit_within(1, 10).ok()).collect();
+        assert_eq!(within.len(), 10);
+        assert_eq!(bulkhead.admit_within(1, 10).unwrap_err().of_method, Some(10));
+        let others: Vec<_> = std::iter::from_fn(|| bulkhead.admit(2).ok()).collect();
+        assert_eq!(others.len(), 90);
+        assert_eq!(bulkhead.admit_within(3, 0).unwrap_err().of_method, Some(0));
+        within.into_iter().chain(others).for_each(|permit| bulkhead.settle(permit));
+        assert_eq!(bulkhead.out(), 0);
+    }
+
+    #[test]
+    fn a_smaller_one_keeps_what_is_out_and_lets_nothing_in_until_there_is_room() {
+        let bulkhead = Bulkhead::new(100);
+        let mut out: Vec<_> = (0..60).map(|_| bulkhead.admit(1).unwrap()).collect();
+        bulkhead.resize(40);
+        assert_eq!(bulkhead.admit(1).unwrap_err(), Full { limit: 40, share: 16, of_method: None });
+        out.drain(..21).for_each(|permit| bulkhead.settle(permit));
+        assert!(bulkhead.admit(1).is_ok());
+        bulkhead.resize(1000);
+        assert!(bulkhead.admit(1).is_ok());
     }
 
     #[test]

@@ -114,16 +114,25 @@ impl Ticket {
     }
 }
 
+fn thousandths(share: f64) -> u64 {
+    (share * ONE as f64).round() as u64
+}
+
 impl Hedge {
     /// Where hedges are at most this share of the calls; `None`: where nothing bounds them.
     pub fn new(extra: Option<f64>, now: Instant) -> Self {
         Self {
-            share: extra.map(|extra| (extra * ONE as f64).round() as u64),
+            share: extra.map(thousandths),
             took: Digest::new(now),
             earned: 0,
             window: Window::new(now),
             counts: Counts::default(),
         }
+    }
+
+    /// Another share from here on; what was earned stays.
+    pub fn set_extra(&mut self, extra: Option<f64>) {
+        self.share = extra.map(thousandths);
     }
 
     /// The first attempt of a call goes out.

@@ -3,6 +3,7 @@
 //! All have the same verbs, so that reading one teaches all: `new` starts; `admit` says whether an attempt may go, with
 //! a ticket if so; `settle` hears what became of it, once per ticket. Time and chance are arguments.
 
+pub mod authorize;
 pub mod balance;
 pub mod breaker;
 pub mod budget;

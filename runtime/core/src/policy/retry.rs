@@ -24,6 +24,21 @@ use crate::{
     rng::{Rng, below},
 };
 
+/// How long is waited between attempts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// The longest first pause; twice as long each time ...
+    pub first: Duration,
+    /// ... and at most.
+    pub max: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { first: RETRY_BACKOFF_FIRST, max: RETRY_BACKOFF_MAX }
+    }
+}
+
 /// What is known of an attempt that gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failed {
@@ -78,7 +93,13 @@ pub struct Past {
 }
 
 /// Whether the call may go again after this.
-pub fn again(failed: &Failed, idempotent: bool, past: Past, rng: &mut impl Rng) -> Again {
+pub fn again(
+    failed: &Failed,
+    idempotent: bool,
+    past: Past,
+    terms: Terms,
+    rng: &mut impl Rng,
+) -> Again {
     if matches!(failed.directive, Directive::DoNotRetry) {
         return Again::No;
     }
@@ -90,7 +111,7 @@ pub fn again(failed: &Failed, idempotent: bool, past: Past, rng: &mut impl Rng) 
     // Drawn whether it is needed or not: one draw per decision, so that a seed means the same sequence.
     let wait = match told {
         Some(told) => spread(told, rng),
-        None => backoff(past.attempts, rng),
+        None => backoff(past.attempts, terms, rng),
     };
     match failed.disposition {
         Disposition::NotSent if failed.code == Code::Unavailable => Again::Unreached,
@@ -122,9 +143,9 @@ pub fn again(failed: &Failed, idempotent: bool, past: Past, rng: &mut impl Rng) 
 }
 
 /// Full jitter: anywhere between nothing and 25 ms, 50, 100, 200, 250 (Brooker, "Exponential Backoff and Jitter").
-fn backoff(attempts: u8, rng: &mut impl Rng) -> Duration {
+fn backoff(attempts: u8, terms: Terms, rng: &mut impl Rng) -> Duration {
     let steps = u32::from(attempts.saturating_sub(1).min(8));
-    let most = (RETRY_BACKOFF_FIRST * (1 << steps)).min(RETRY_BACKOFF_MAX);
+    let most = terms.first.saturating_mul(1 << steps).min(terms.max);
     Duration::from_micros(below(rng, most.as_micros() as u64 + 1))
 }
 
@@ -152,8 +173,13 @@ mod tests {
     }
 
     fn may(failed: Failed, idempotent: bool) -> bool {
-        again(&failed, idempotent, Past { attempts: 1, drained: false }, &mut SplitMix::new(1))
-            != Again::No
+        again(
+            &failed,
+            idempotent,
+            Past { attempts: 1, drained: false },
+            Terms::default(),
+            &mut SplitMix::new(1),
+        ) != Again::No
     }
 
     #[test]
@@ -234,7 +260,8 @@ mod tests {
                 let mut row = format!("{state:<9} {event:<12}");
                 // What may be repeated, and what may not.
                 for idempotent in [true, false] {
-                    let cell = match again(failed, idempotent, past, &mut Longest) {
+                    let cell = match again(failed, idempotent, past, Terms::default(), &mut Longest)
+                    {
                         Again::No => "no".to_owned(),
                         Again::Unreached => "unreached".to_owned(),
                         Again::Yes { cost, wait, here_too } => {
@@ -306,7 +333,7 @@ sent away do not retry | no                          | no
         let rng = &mut SplitMix::new(1);
         for cost in [Cost::Free, Cost::Usual] {
             let expected = Again::Yes { cost, wait: Duration::ZERO, here_too: false };
-            assert_eq!(again(&failed, false, past, rng), expected);
+            assert_eq!(again(&failed, false, past, Terms::default(), rng), expected);
             past.drained = true;
         }
     }
@@ -319,7 +346,10 @@ sent away do not retry | no                          | no
             let mut longest = Duration::ZERO;
             for _ in 0..1000 {
                 let past = Past { attempts, drained: false };
-                let Again::Yes { wait, .. } = again(&lost, true, past, rng) else { panic!() };
+                let Again::Yes { wait, .. } = again(&lost, true, past, Terms::default(), rng)
+                else {
+                    panic!()
+                };
                 longest = longest.max(wait);
             }
             let most = Duration::from_millis(most);
@@ -329,7 +359,9 @@ sent away do not retry | no                          | no
         let failed = Failed { directive: Directive::RetryAfter(told), ..lost };
         for _ in 0..1000 {
             let past = Past { attempts: 1, drained: false };
-            let Again::Yes { wait, .. } = again(&failed, true, past, rng) else { panic!() };
+            let Again::Yes { wait, .. } = again(&failed, true, past, Terms::default(), rng) else {
+                panic!()
+            };
             assert!((told..=told * 3 / 2).contains(&wait), "{wait:?}");
         }
     }

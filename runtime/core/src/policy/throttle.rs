@@ -22,9 +22,25 @@ use crate::{
 const REQUESTS: usize = 0;
 const ACCEPTED: usize = 1;
 
+/// How much is held back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// A client sends at most so many times what the service takes.
+    pub k: f64,
+    /// The largest share that is dropped.
+    pub drop_max: f64,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { k: THROTTLE_K, drop_max: THROTTLE_DROP_MAX }
+    }
+}
+
 /// What one client knows of one service's refusals.
 #[derive(Clone, Debug)]
 pub struct Throttle {
+    terms: Terms,
     window: Window<2>,
     last_through: Instant,
     /// Attempts in a row that were taken.
@@ -33,8 +49,13 @@ pub struct Throttle {
 
 impl Throttle {
     /// Without a refusal.
-    pub const fn new(now: Instant) -> Self {
-        Self { window: Window::new(now), last_through: now, taken: 0 }
+    pub const fn new(terms: Terms, now: Instant) -> Self {
+        Self { terms, window: Window::new(now), last_through: now, taken: 0 }
+    }
+
+    /// Other terms from here on; what was counted stays.
+    pub const fn set_terms(&mut self, terms: Terms) {
+        self.terms = terms;
     }
 
     /// Whether an attempt may go. One that may not counts as a request.
@@ -67,7 +88,7 @@ impl Throttle {
             return 0.0;
         }
         let (requests, accepted) = (requests as f64, accepted as f64);
-        ((requests - THROTTLE_K * accepted) / (requests + 1.0)).clamp(0.0, THROTTLE_DROP_MAX)
+        ((requests - self.terms.k * accepted) / (requests + 1.0)).clamp(0.0, self.terms.drop_max)
     }
 }
 
@@ -98,7 +119,7 @@ mod tests {
     /// in the second half.
     fn sent(demand: u32, capacity: u32) -> u32 {
         let t0 = start();
-        let mut throttle = Throttle::new(t0);
+        let mut throttle = Throttle::new(Terms::default(), t0);
         let mut rng = SplitMix::new(1);
         let mut sent = 0;
         for second in 0..60 {
@@ -133,7 +154,7 @@ mod tests {
     #[test]
     fn one_request_a_second_goes_through_whatever_happened() {
         let t0 = start();
-        let mut throttle = Throttle::new(t0);
+        let mut throttle = Throttle::new(Terms::default(), t0);
         for _ in 0..1000 {
             throttle.settle(false, t0);
         }
@@ -146,7 +167,7 @@ mod tests {
     #[test]
     fn it_is_over_when_so_many_in_a_row_were_taken() {
         let t0 = start();
-        let mut throttle = Throttle::new(t0);
+        let mut throttle = Throttle::new(Terms::default(), t0);
         (0..1000).for_each(|_| throttle.settle(false, t0));
         (1..THROTTLE_ENDS).for_each(|_| throttle.settle(true, t0));
         assert!(throttle.drop_share(t0) > 0.8);
@@ -157,7 +178,7 @@ mod tests {
     #[test]
     fn it_is_over_ten_seconds_after_the_last_refusal() {
         let t0 = start();
-        let mut throttle = Throttle::new(t0);
+        let mut throttle = Throttle::new(Terms::default(), t0);
         for _ in 0..100 {
             throttle.settle(false, t0);
         }
@@ -168,7 +189,7 @@ mod tests {
     fn every_state_answers_every_event() {
         let t0 = start();
         let after = |accepted: usize, refused: usize| {
-            let mut throttle = Throttle::new(t0);
+            let mut throttle = Throttle::new(Terms::default(), t0);
             // Evenly mixed.
             let all = accepted + refused;
             let taken = |at: usize| accepted * (at + 1) / all > accepted * at / all;

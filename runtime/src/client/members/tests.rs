@@ -8,7 +8,6 @@ use crate::{
     error::Status,
     interceptor::Interceptors,
     metrics::Service,
-    policy::Policy,
     transport::{BoxFuture, Connector, Session},
 };
 
@@ -35,12 +34,7 @@ fn core(zone: &str, addresses: &[&str]) -> Arc<ClientCore> {
         age: sinew_core::limits::CONNECTION_AGE,
     };
     let discovery = Discovery::new(sources, Some(zone.to_owned()), Box::new(reach));
-    Arc::new(ClientCore::discovered(
-        Service::alone("a"),
-        discovery,
-        Policy::default(),
-        Interceptors::default(),
-    ))
+    Arc::new(ClientCore::discovered(Service::alone("a"), discovery, Interceptors::default()))
 }
 
 fn entry(id: &str, address: &str, zone: &str, weight: f64) -> Entry {

@@ -69,11 +69,15 @@ impl ClientPlan {
         self.hedges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn set_hedge_extra(&self, extra: Option<f64>) {
+        self.hedges().values_mut().for_each(|hedge| hedge.set_extra(extra));
+    }
+
     /// The first attempt of a call of a hedged method goes out.
     pub fn hedge_admit(&self, method: u64, after: After, now: Instant) -> Hedging {
         let mut hedges = self.hedges();
-        let extra = self.config.hedge_extra;
-        let hedge = hedges.entry(method).or_insert_with(|| Box::new(Hedge::new(extra, now)));
+        let extra = || self.current().hedge_extra;
+        let hedge = hedges.entry(method).or_insert_with(|| Box::new(Hedge::new(extra(), now)));
         Hedging { method, ticket: hedge.admit(after, now) }
     }
 

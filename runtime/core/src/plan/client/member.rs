@@ -171,12 +171,11 @@ impl fmt::Debug for Member {
 
 impl Member {
     pub(super) fn new(
-        id: u64,
-        placement: Placement,
+        (id, placement): (u64, Placement),
         news: Arc<News>,
         stripes: usize,
-        epoch: Instant,
-        now: Instant,
+        breaker: Breaker,
+        (epoch, now): (Instant, Instant),
     ) -> Self {
         let member = Self {
             id,
@@ -196,7 +195,7 @@ impl Member {
             picked_ms: AtomicU32::new(0),
             back_ms: AtomicU32::new(0),
             probe_ms: AtomicU32::new(0),
-            inner: Mutex::new(Inner { latency: PeakEwma::new(), breaker: Breaker::new(now) }),
+            inner: Mutex::new(Inner { latency: PeakEwma::new(), breaker }),
             stripes: (0..stripes.max(1)).map(|_| Stripe::default()).collect(),
         };
         member.picked_ms.store(member.ms(now), Relaxed);

@@ -26,6 +26,7 @@
 //! rare. A call that succeeds takes none: it counts in its thread's own stripe, and what is counted there is looked at
 //! every 10 ms ([`Member`]).
 
+mod configure;
 mod cuts;
 mod effects;
 mod hedging;
@@ -42,23 +43,24 @@ mod tests;
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{
-            AtomicBool, AtomicU32, AtomicU64,
+            AtomicBool, AtomicU8, AtomicU32, AtomicU64,
             Ordering::{Acquire, Relaxed},
         },
     },
     time::{Duration, Instant},
 };
 
-use self::{cuts::News, hedging::Hedges, parts::Parts};
 pub use self::{
+    configure::Terms,
     effects::{Effects, Outcome, Sample, ThrottleEffect, effects, is_answer},
     hedging::{Hedging, Unhedged},
     member::{Member, Out, Ticket, View},
     parts::Placement,
     pick::{Chosen, Picked},
 };
+use self::{cuts::News, hedging::Hedges, parts::Parts};
 pub use crate::policy::{
     breaker::{Cause, Phase},
     hedge::{After, Counts, End},
@@ -68,7 +70,7 @@ use crate::{
     codes::{Criticality, Disposition, Reason},
     limits::{self, SUBSETS_MAX},
     policy::{
-        breaker::Verdict as Blame,
+        breaker::{Breaker, Verdict as Blame},
         budget::{Budget, Purpose},
         cut,
         retry::{self, Again, Cost},
@@ -93,7 +95,11 @@ pub enum Balance {
     RoundRobin,
 }
 
-/// Which mechanisms are at work. All are, but in a simulation that asks what one of them is worth.
+impl Balance {
+    const ALL: [Self; 3] = [Self::PeakEwma, Self::LeastRequest, Self::RoundRobin];
+}
+
+/// Which mechanisms are at work, and how. All are, but in a simulation that asks what one of them is worth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Config {
     /// How endpoints are chosen.
@@ -118,6 +124,8 @@ pub struct Config {
     pub bounded: bool,
     /// The weights of a split over labels; see [`Placement::subset`].
     pub subsets: [f64; SUBSETS_MAX],
+    /// The numbers of the policies.
+    pub terms: Terms,
 }
 
 impl Default for Config {
@@ -134,6 +142,7 @@ impl Default for Config {
             zones: true,
             bounded: true,
             subsets: [1.0; SUBSETS_MAX],
+            terms: Terms::default(),
         }
     }
 }
@@ -141,7 +150,12 @@ impl Default for Config {
 /// The plan of one client of one service.
 #[derive(Debug)]
 pub struct ClientPlan {
+    /// As it began: which mechanisms are at work is read from here.
     config: Config,
+    /// As it is now: what may have changed since is read from here.
+    current: RwLock<Config>,
+    /// Of that, what each pick reads.
+    balance: AtomicU8,
     epoch: Instant,
     /// What each stripe has not put into the budget yet.
     deposits: Box<[Deposits]>,
@@ -255,11 +269,13 @@ impl ClientPlan {
     pub fn new(config: Config, now: Instant) -> Self {
         Self {
             config,
+            current: RwLock::new(config),
+            balance: AtomicU8::new(config.balance as u8),
             epoch: now,
             deposits: (0..config.stripes.max(1)).map(|_| Deposits::default()).collect(),
             shared: Mutex::new(Shared {
-                budget: Budget::with_share(config.budget.unwrap_or(0.0), now),
-                throttles: Criticality::ALL.map(|_| Throttle::new(now)),
+                budget: Budget::with(config.budget_terms(), now),
+                throttles: Criticality::ALL.map(|_| Throttle::new(config.terms.throttle, now)),
                 last_refusal: now,
             }),
             refused: AtomicBool::new(false),
@@ -278,7 +294,8 @@ impl ClientPlan {
         let id = self.members.fetch_add(1, Relaxed) + 1;
         self.news.is_stale();
         let (news, stripes) = (Arc::clone(&self.news), self.config.stripes);
-        let member = Member::new(id, placement, news, stripes, self.epoch, now);
+        let breaker = Breaker::new(self.current().terms.breaker, now);
+        let member = Member::new((id, placement), news, stripes, breaker, (self.epoch, now));
         if fresh {
             member.come_back(now);
         }
@@ -376,7 +393,7 @@ impl ClientPlan {
     /// To be called when the set of endpoints has changed, and those that are called are the new ones.
     pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
         let members = || members.iter().map(AsRef::as_ref);
-        self.parts.publish(members(), &self.config);
+        self.parts.publish(members(), &self.current());
         let due = members().filter_map(Member::probe_at_ms).min();
         self.probe_ms.store(due.map_or(0, |ms| ms.wrapping_add(1).max(1)), Relaxed);
     }
@@ -418,7 +435,9 @@ impl ClientPlan {
         if failed.disposition != Disposition::NotSent {
             turn.past.attempts = turn.past.attempts.saturating_add(1);
         }
-        let (cost, wait, here_too) = match retry::again(failed, turn.idempotent, turn.past, rng) {
+        let terms = self.current().terms.retry;
+        let again = retry::again(failed, turn.idempotent, turn.past, terms, rng);
+        let (cost, wait, here_too) = match again {
             Again::No => return Verdict::GiveUp(Why::Final),
             Again::Unreached => return turn.unreached(failed, endpoints),
             Again::Yes { cost, wait, here_too } => (cost, wait, here_too),
@@ -444,8 +463,7 @@ impl ClientPlan {
         turn.note_tried();
         turn.past.drained |= failed.reason == Reason::Draining;
         // The only endpoint that sends its calls elsewhere: it, or its successor, will be there again soon.
-        let wait =
-            if !here_too && endpoints < 2 { wait.max(limits::RETRY_BACKOFF_FIRST) } else { wait };
+        let wait = if !here_too && endpoints < 2 { wait.max(terms.first) } else { wait };
         if wait.is_zero() { Verdict::Next } else { Verdict::NextAfter(wait) }
     }
 

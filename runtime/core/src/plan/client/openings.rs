@@ -12,7 +12,6 @@ use super::{
     member::{Member, Out},
 };
 use crate::{
-    limits::EJECTED_MAX,
     policy::breaker::{Cause, falls_behind},
     rng::Rng,
 };
@@ -54,7 +53,7 @@ impl ClientPlan {
             open.for_each(|member| member.stay(now));
             of.stay(now);
             Event::Spared { cause }
-        } else if may_open(members, of) {
+        } else if may_open(members, of, self.current().terms.ejected_max) {
             Event::Opened { cause, until: of.open(cause, now, rng) }
         } else {
             of.stay(now);
@@ -81,10 +80,10 @@ fn all_fail<M: AsRef<Member>>(members: &[M], one: &Member) -> bool {
     reached.peek().is_some() && reached.all(Member::is_failing)
 }
 
-/// Whether one more may be out: at most half, rounded up, and never the last one.
-fn may_open<M: AsRef<Member>>(members: &[M], one: &Member) -> bool {
+/// Whether one more may be out: at most this share, rounded up, and never the last one.
+fn may_open<M: AsRef<Member>>(members: &[M], one: &Member, most: f64) -> bool {
     let ejected = others(members, one).filter(|other| other.is_open()).count();
-    let most = (members.len() as f64 * EJECTED_MAX).ceil() as usize;
+    let most = (members.len() as f64 * most).ceil() as usize;
     ejected < most && others(members, one).any(Member::is_usable)
 }
 

@@ -161,7 +161,7 @@ impl ClientPlan {
         }
         let part = self.parts.draw(n, rng);
         let mut look = Look::new(self, turn, part.number, now);
-        let seen_all = if self.config.balance == Balance::RoundRobin {
+        let seen_all = if self.balance() == Balance::RoundRobin {
             look.rotate(members, part.range);
             false
         } else {
@@ -191,6 +191,7 @@ impl ClientPlan {
 /// One look at some of the endpoints.
 struct Look<'a> {
     plan: &'a ClientPlan,
+    balance: Balance,
     turn: &'a Turn,
     /// The part that the call belongs to, where there are several.
     part: Option<usize>,
@@ -214,7 +215,8 @@ impl<'a> Look<'a> {
         let (best, untouched, cold, weighed) = (None, None, None, false);
         let now_ms = plan.ms(now);
         let cut = plan.is_cut(now_ms);
-        Self { plan, turn, part, now_ms, cut, panic, best, untouched, cold, weighed }
+        let balance = plan.balance();
+        Self { plan, balance, turn, part, now_ms, cut, panic, best, untouched, cold, weighed }
     }
 
     /// All endpoints of a part where they are few, else some until one can be asked. Whether that were all there are.
@@ -247,7 +249,7 @@ impl<'a> Look<'a> {
         let patience = if self.turn.idempotent { 1 } else { PATIENCE };
         let rounds = ((many / per_pick).max(1) as u32).saturating_mul(patience);
         let too_long = (PICK_UNTOUCHED.as_millis() as u32).saturating_mul(rounds);
-        let may_touch = self.plan.config.balance == Balance::PeakEwma && many > 1;
+        let may_touch = self.balance == Balance::PeakEwma && many > 1;
         let mut looked = [0; PICK_ALL_UP_TO];
         let mut count = 0;
         let (heaviest, uneven) = self.plan.parts.heaviest();
@@ -289,7 +291,7 @@ impl<'a> Look<'a> {
             self.cold = Some(at);
         }
         let mut price = member.price(self.turn.stripe, self.now_ms);
-        if self.plan.config.balance != Balance::PeakEwma {
+        if self.balance != Balance::PeakEwma {
             price.latency_us = Some(1.0);
         }
         // Who was drawn by its weight must not win by it again; what is left is its slow start.

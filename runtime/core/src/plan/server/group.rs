@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
@@ -14,13 +14,19 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Calls that count together: those of one identity, or of one method.
 #[derive(Debug)]
 pub struct Group {
-    share: f64,
+    /// An `f64`.
+    share: AtomicU64,
     at_work: AtomicU32,
 }
 
 impl Group {
     pub(super) const fn new(share: f64) -> Self {
-        Self { share, at_work: AtomicU32::new(0) }
+        Self { share: AtomicU64::new(share.to_bits()), at_work: AtomicU32::new(0) }
+    }
+
+    /// What it has of the places while others wait, from here on.
+    pub fn set_share(&self, share: f64) {
+        self.share.store(share.to_bits(), Relaxed);
     }
 
     pub(super) fn enter(&self) {
@@ -38,7 +44,8 @@ impl Group {
 
     /// How many it has beyond its share of so many places.
     pub(super) fn beyond(&self, places: u32) -> u32 {
-        let own = (f64::from(places) * self.share).max(1.0) as u32;
+        let share = f64::from_bits(self.share.load(Relaxed));
+        let own = (f64::from(places) * share).max(1.0) as u32;
         self.at_work().saturating_sub(own)
     }
 }

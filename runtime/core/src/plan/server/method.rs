@@ -58,6 +58,11 @@ impl MethodPlan {
         Self { group: Arc::new(Group::new(METHOD_SHARE)), known }
     }
 
+    /// What calls of it have of the places while others wait, from here on.
+    pub fn set_share(&self, share: f64) {
+        self.group.set_share(share);
+    }
+
     /// A call took this long. Where two threads note something at once, one of them does not: a sample more or less
     /// changes nothing, and nobody waits.
     pub(super) fn note(&self, took: Duration, left: Left, now: Instant) {

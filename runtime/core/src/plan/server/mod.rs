@@ -92,6 +92,7 @@ pub struct ServerPlan {
 
 #[derive(Debug)]
 struct State {
+    concurrency: Concurrency,
     limit: Option<Limit>,
     queue: Queue<Arc<Chair>>,
     cut: Cut,
@@ -121,14 +122,18 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 
 type Told = Vec<(Arc<Chair>, Unqueued)>;
 
+/// What finds the number, where it is to be found.
+fn limit(concurrency: Concurrency, cores: u32) -> Option<Limit> {
+    let floor = cores.max(1) * CONCURRENCY_FLOOR_PER_CORE;
+    match concurrency {
+        Concurrency::Adaptive { initial, max } => Some(Limit::new(initial, floor, max)),
+        Concurrency::Fixed(_) | Concurrency::Unlimited => None,
+    }
+}
+
 impl ServerPlan {
     /// A server that has nothing to do.
     pub fn new(config: Config, now: Instant) -> Self {
-        let floor = config.cores.max(1) * CONCURRENCY_FLOOR_PER_CORE;
-        let limit = match config.concurrency {
-            Concurrency::Adaptive { initial, max } => Some(Limit::new(initial, floor, max)),
-            Concurrency::Fixed(_) | Concurrency::Unlimited => None,
-        };
         let queue = if config.bounded_wait { Queue::new() } else { Queue::unbounded() };
         let plan = Self {
             config,
@@ -143,7 +148,8 @@ impl ServerPlan {
             admits: AtomicU32::new(cut::LEVELS as u32),
             interval_us: AtomicU64::new(QUEUE_INTERVAL_MAX.as_micros() as u64),
             state: Mutex::new(State {
-                limit,
+                concurrency: config.concurrency,
+                limit: limit(config.concurrency, config.cores),
                 queue,
                 cut: Cut::new(now),
                 callers: Groups::default(),
@@ -170,6 +176,17 @@ impl ServerPlan {
     pub fn longest_wait(&self) -> Option<Duration> {
         let interval = Duration::from_micros(self.interval_us.load(Relaxed));
         self.config.bounded_wait.then_some(interval)
+    }
+
+    /// Works on so many calls from here on. Those at work stay; where they are more, fewer begin until they are not.
+    pub fn set_concurrency(&self, concurrency: Concurrency) {
+        let mut state = self.state();
+        if state.concurrency != concurrency {
+            state.concurrency = concurrency;
+            state.limit = limit(concurrency, self.config.cores);
+            // What waits is looked at when the next call comes or leaves.
+            self.publish(&state);
+        }
     }
 
     /// A method that it serves.
@@ -288,7 +305,7 @@ impl ServerPlan {
     }
 
     fn limit(&self, state: &State) -> u32 {
-        match (self.config.concurrency, &state.limit) {
+        match (state.concurrency, &state.limit) {
             (_, Some(limit)) => limit.get(),
             (Concurrency::Fixed(limit), None) => limit,
             (Concurrency::Unlimited | Concurrency::Adaptive { .. }, None) => u32::MAX,

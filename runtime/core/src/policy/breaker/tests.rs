@@ -29,7 +29,7 @@ fn attempt(breaker: &mut Breaker, verdict: Verdict, now: Instant) -> Option<Caus
 }
 
 fn open(t0: Instant) -> Breaker {
-    let mut breaker = Breaker::new(t0);
+    let mut breaker = Breaker::new(Terms::default(), t0);
     breaker.open(Cause::InARow, t0, &mut Whole);
     breaker
 }
@@ -40,7 +40,12 @@ fn states(t0: Instant) -> [(&'static str, Breaker); 4] {
     probing.admit(t0).unwrap();
     let mut ramp = open(t0 - S);
     attempt(&mut ramp, Verdict::Success, t0);
-    [("closed", Breaker::new(t0)), ("open", open(t0)), ("probing", probing), ("ramp", ramp)]
+    [
+        ("closed", Breaker::new(Terms::default(), t0)),
+        ("open", open(t0)),
+        ("probing", probing),
+        ("ramp", ramp),
+    ]
 }
 
 fn name(breaker: &Breaker) -> &'static str {
@@ -114,7 +119,7 @@ ramp     later       ramp (goes)
 #[test]
 fn five_failures_in_a_row_open_it_and_four_do_not() {
     let t0 = start();
-    let mut breaker = Breaker::new(t0);
+    let mut breaker = Breaker::new(Terms::default(), t0);
     for _ in 0..4 {
         assert_eq!(attempt(&mut breaker, Verdict::Failure, t0), None);
     }
@@ -146,7 +151,7 @@ fn chance_takes_up_to_half_of_a_pause() {
     let t0 = start();
     let mut rng = SplitMix::new(3);
     for _ in 0..1000 {
-        let pause = Breaker::new(t0).open(Cause::InARow, t0, &mut rng) - t0;
+        let pause = Breaker::new(Terms::default(), t0).open(Cause::InARow, t0, &mut rng) - t0;
         assert!(pause <= S && pause >= S / 2, "{pause:?}");
     }
 }
@@ -169,7 +174,7 @@ fn three_successes_close_it_and_a_failure_before_opens_it_again() {
 #[test]
 fn a_result_from_before_the_opening_changes_nothing() {
     let t0 = start();
-    let mut breaker = Breaker::new(t0);
+    let mut breaker = Breaker::new(Terms::default(), t0);
     let old = breaker.admit(t0).unwrap();
     breaker.open(Cause::InARow, t0, &mut Whole);
     let probe = breaker.admit(t0 + S).unwrap();
@@ -210,7 +215,7 @@ fn a_probe_that_comes_to_nothing_gives_its_place_back() {
 #[test]
 fn a_low_success_rate_asks_for_an_opening_from_twenty_attempts_on() {
     let t0 = start();
-    let mut breaker = Breaker::new(t0);
+    let mut breaker = Breaker::new(Terms::default(), t0);
     let mut asked = Vec::new();
     for at in 0..24 {
         let ticket = breaker.admit(t0).unwrap();
@@ -233,7 +238,7 @@ fn a_sick_service_has_no_sick_endpoint() {
 #[test]
 fn overload_counts_in_the_rate_and_not_in_the_row() {
     let t0 = start();
-    let mut breaker = Breaker::new(t0);
+    let mut breaker = Breaker::new(Terms::default(), t0);
     for _ in 0..19 {
         assert_eq!(attempt(&mut breaker, Verdict::Overloaded, t0), None);
     }
@@ -245,7 +250,7 @@ fn overload_counts_in_the_rate_and_not_in_the_row() {
 #[test]
 fn a_refusal_for_overload_is_a_tenth_of_a_failure() {
     let t0 = start();
-    let mut breaker = Breaker::new(t0);
+    let mut breaker = Breaker::new(Terms::default(), t0);
     for _ in 0..50 {
         attempt(&mut breaker, Verdict::Success, t0);
         assert_eq!(attempt(&mut breaker, Verdict::Overloaded, t0), None);
@@ -303,7 +308,7 @@ fn whatever_happens_one_probe_is_out_at_most_and_the_road_back_stays_open() {
     let t0 = start();
     for seed in 0..200 {
         let mut rng = SplitMix::new(seed);
-        let mut breaker = Breaker::new(t0);
+        let mut breaker = Breaker::new(Terms::default(), t0);
         let mut now = t0;
         let mut out: Vec<Ticket> = Vec::new();
         for _ in 0..300 {

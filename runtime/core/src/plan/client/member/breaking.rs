@@ -3,9 +3,16 @@
 use std::time::Instant;
 
 use super::Member;
-use crate::{policy::breaker::Cause, rng::Rng};
+use crate::{
+    policy::breaker::{Cause, Terms},
+    rng::Rng,
+};
 
 impl Member {
+    pub(in super::super) fn set_terms(&self, terms: Terms) {
+        self.lock().breaker.set_terms(terms);
+    }
+
     pub(in super::super) fn open(&self, cause: Cause, now: Instant, rng: &mut impl Rng) -> Instant {
         let mut inner = self.lock();
         let until = inner.breaker.open(cause, now, rng);

@@ -1,19 +1,33 @@
-//! How the clients of a mesh call a service, where the defaults are not what is wanted.
+//! How calls are made and served: what a program says, and what whoever operates it says in a file.
+//!
+//! ```text
+//!   document/   sinew.toml: read as a whole, every problem with its line
+//!   terms.rs    what is said of a service, and what follows for its calls
+//!   live.rs     what is in force, and who goes by it       watch.rs   a file that is followed
+//! ```
 //!
 //! # Invariants
-//! 1. Setters neither fail nor judge. Whoever builds the mesh hears of everything that is wrong, by service and field.
-//! 2. Nothing here has to be set.
+//! 1. Nothing has to be said.
+//! 2. Setters neither fail nor judge. Whoever builds the mesh hears of everything that is wrong, by service and field.
+
+pub(crate) mod document;
+pub(crate) mod live;
+pub(crate) mod terms;
+pub(crate) mod watch;
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
+    fmt,
     time::Duration,
 };
 
 use sinew_core::{
     limits::{self, ATTEMPTS_MAX, DEADLINE_MAX, SEND_MIN, SUBSETS_MAX},
-    plan::client::{Balance, Config},
+    plan::client::Balance,
 };
 
+use self::{document::Document, terms::Terms};
+pub use self::{document::Problem as PolicyProblem, live::PolicyStatus};
 use crate::error::millis;
 
 /// How the clients of a mesh call one service; given to [`MeshBuilder::policy`](crate::MeshBuilder::policy), which checks
@@ -32,10 +46,7 @@ use crate::error::millis;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
-    pub(crate) balance: Balance,
-    pub(crate) labels: Vec<(String, f64)>,
-    pub(crate) attempts: Option<u8>,
-    pub(crate) timeout: Option<Duration>,
+    terms: Terms,
 }
 
 impl Policy {
@@ -48,7 +59,7 @@ impl Policy {
     /// (`#[rpc(key = "..")]`) goes to the endpoint of its key in any case.
     #[must_use]
     pub fn balance(mut self, balance: Balance) -> Self {
-        self.balance = balance;
+        self.terms.balance = Some(balance);
         self
     }
 
@@ -60,7 +71,7 @@ impl Policy {
     /// to 1,000,000, not all 0. Default: no split, labels make no difference.
     #[must_use]
     pub fn label_weight(mut self, label: impl Into<String>, weight: f64) -> Self {
-        self.labels.push((label.into(), weight));
+        self.terms.weights.get_or_insert_default().push((label.into(), weight));
         self
     }
 
@@ -68,7 +79,7 @@ impl Policy {
     /// [`CallOptions`](crate::CallOptions::attempts) do not say. Default 3; accepted 1 to 5.
     #[must_use]
     pub fn attempts(mut self, attempts: u8) -> Self {
-        self.attempts = Some(attempts);
+        self.terms.attempts = Some(attempts);
         self
     }
 
@@ -76,44 +87,19 @@ impl Policy {
     /// nor its method says so. Default 10 s; accepted 1 ms to 5 min.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.terms.timeout = Some(timeout);
         self
-    }
-
-    /// What the plan has to know of it.
-    pub(crate) fn config(&self) -> Config {
-        let mut config = Config { balance: self.balance, ..Config::default() };
-        if !self.labels.is_empty() {
-            // Those without a label come after the last one, and have no weight.
-            config.subsets = [0.0; SUBSETS_MAX];
-            for (subset, (_, weight)) in config.subsets.iter_mut().zip(&self.labels) {
-                *subset = *weight;
-            }
-        }
-        config
-    }
-
-    /// Where an endpoint with these labels belongs: [`Placement::subset`](sinew_core::plan::client::Placement::subset).
-    pub(crate) fn subset<'a>(
-        &self,
-        labels: impl Iterator<Item = (&'a str, &'a str)> + Clone,
-    ) -> u8 {
-        let has = |wanted: &str| {
-            wanted.split_once('=').is_some_and(|wanted| labels.clone().any(|label| label == wanted))
-        };
-        let place = self.labels.iter().position(|(label, _)| has(label));
-        place.unwrap_or(self.labels.len()) as u8
     }
 
     fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
-        if let Some(attempts) = self.attempts
+        if let Some(attempts) = self.terms.attempts
             && !(1..=ATTEMPTS_MAX).contains(&attempts)
         {
             let words = format!("is {attempts}; 1 to {ATTEMPTS_MAX} are accepted (ATTEMPTS_MAX)");
             problems.push(("attempts", words));
         }
-        if let Some(timeout) = self.timeout
+        if let Some(timeout) = self.terms.timeout
             && !(SEND_MIN..=DEADLINE_MAX).contains(&timeout)
         {
             let words = format!(
@@ -130,12 +116,13 @@ impl Policy {
 
     fn label_problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        for (at, (label, weight)) in self.labels.iter().enumerate() {
+        let Some(labels) = &self.terms.weights else { return problems };
+        for (at, (label, weight)) in labels.iter().enumerate() {
             let parts = label.split_once('=');
             if !parts.is_some_and(|(name, value)| !name.is_empty() && !value.is_empty()) {
                 problems.push(format!("names `{label}`, which is not `name=value`"));
             }
-            if self.labels[..at].iter().any(|(other, _)| other == label) {
+            if labels[..at].iter().any(|(other, _)| other == label) {
                 problems.push(format!("names `{label}` twice"));
             }
             if !(0.0..=limits::LABEL_WEIGHT_MAX).contains(weight) {
@@ -145,19 +132,67 @@ impl Policy {
                 ));
             }
         }
-        if self.labels.len() >= SUBSETS_MAX {
+        if labels.len() >= SUBSETS_MAX {
             let most = SUBSETS_MAX - 1;
-            let many = self.labels.len();
+            let many = labels.len();
             problems.push(format!("names {many} labels; {most} are accepted (SUBSETS_MAX)"));
         }
-        if !self.labels.is_empty() && self.labels.iter().all(|(_, weight)| *weight == 0.0) {
+        if labels.iter().all(|(_, weight)| *weight == 0.0) {
             problems.push("gives every label the weight 0, so that none has a share".to_owned());
         }
         problems
     }
 }
 
-/// Something that is wrong with a policy.
+/// A document of policy that is not used, and everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyError {
+    of: String,
+    problems: Vec<PolicyProblem>,
+}
+
+impl PolicyError {
+    pub(crate) fn new(of: &str, problems: Vec<PolicyProblem>) -> Self {
+        Self { of: of.to_owned(), problems }
+    }
+
+    /// What is wrong, in the order of the lines; never empty, 100 at most (`POLICY_PROBLEMS_MAX`).
+    pub fn problems(&self) -> &[PolicyProblem] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the policy of {} is not used: ", self.of)?;
+        for (at, problem) in self.problems.iter().enumerate() {
+            write!(f, "{}{problem}", if at == 0 { "" } else { "; " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// Checks a document of policy by itself, as `sinew policy check` does: keys, values, ranges, and what must fit together.
+/// What has to fit the services that a program has is checked where the program runs.
+///
+/// # Errors
+/// Everything that is wrong with it.
+///
+/// ```
+/// let error = sinew::check_policy("version = 1\n[defaults]\ntimout = \"2s\"\n").unwrap_err();
+/// assert_eq!(error.problems()[0].line, 3);
+/// assert!(error.to_string().contains("did you mean `timeout`?"));
+/// ```
+pub fn check_policy(text: &str) -> Result<(), PolicyError> {
+    match Document::parse(text) {
+        Ok(_) => Ok(()),
+        Err(problems) => Err(PolicyError::new("this text", problems)),
+    }
+}
+
+/// Something that is wrong with a policy of the program.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) service: String,
@@ -181,9 +216,10 @@ impl Policies {
         }
     }
 
-    /// That of a service.
-    pub(crate) fn of(&self, service: &str) -> Policy {
-        self.by_service.get(service).cloned().unwrap_or_default()
+    /// What they say, by service.
+    pub(crate) fn into_terms(self) -> BTreeMap<String, Terms> {
+        let terms = self.by_service.into_iter().map(|(service, policy)| (service, policy.terms));
+        terms.collect()
     }
 
     /// Everything that is wrong with them.
@@ -238,19 +274,5 @@ mod tests {
             (0..8).fold(Policy::new(), |policy, at| policy.label_weight(format!("a={at}"), 1.0));
         assert!(many.problems()[0].1.contains("names 8 labels; 7"), "{:?}", many.problems());
         assert!(Policy::new().problems().is_empty());
-    }
-
-    #[test]
-    fn an_endpoint_belongs_to_the_first_label_that_it_has_and_to_the_rest_without_one() {
-        let policy = Policy::new().label_weight("version=2", 5.0).label_weight("canary=yes", 95.0);
-        let subset = |labels: &[(&str, &str)]| policy.subset(labels.iter().copied());
-        assert_eq!(subset(&[("version", "2")]), 0);
-        assert_eq!(subset(&[("canary", "yes"), ("version", "1")]), 1);
-        assert_eq!(subset(&[("canary", "yes"), ("version", "2")]), 0);
-        assert_eq!(subset(&[("version", "1")]), 2);
-        assert_eq!(subset(&[]), 2);
-        assert_eq!(policy.config().subsets[..3], [5.0, 95.0, 0.0]);
-        assert_eq!(Policy::new().subset([("version", "2")].into_iter()), 0);
-        assert_eq!(Policy::new().config(), Config::default());
     }
 }
