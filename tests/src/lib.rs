@@ -42,7 +42,7 @@ pub mod raw;
 pub mod relay;
 pub mod scene;
 pub mod scrape;
-mod scratch;
+pub mod scratch;
 pub mod sim;
 pub mod versions;
 pub mod wait;

@@ -10,10 +10,11 @@ use crate::Must as _;
 
 /// Only this user may look into it.
 #[derive(Debug)]
-pub(crate) struct Scratch(PathBuf);
+pub struct Scratch(PathBuf);
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
+    /// An empty one.
+    pub fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("sinew-test-{}-{next}", std::process::id());
@@ -24,12 +25,20 @@ impl Scratch {
         Self(path)
     }
 
-    pub(crate) fn join(&self, name: &str) -> PathBuf {
+    /// Where something of this name in it is.
+    pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         &self.0
+    }
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

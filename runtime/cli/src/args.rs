@@ -83,6 +83,15 @@ Examples:
   sinew check old.json new.json
   sinew check inventory.json shop.Inventory        what is checked in, with what runs")]
     Check(Check),
+    /// Checks a file of policy, before it is rolled out.
+    #[command(
+        subcommand,
+        after_help = "\
+Examples:
+  sinew policy check sinew.toml                    exit code 1 where something is wrong: every problem, with its line
+  sinew policy check - < sinew.toml"
+    )]
+    Policy(Policy),
     /// The development CA: what it is, certificates of it as files, a new one in its stead.
     #[command(
         subcommand,
@@ -192,6 +201,16 @@ pub(crate) struct Check {
     pub(crate) old: String,
     /// What is to be.
     pub(crate) new: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Says everything that is wrong with a file by itself: keys, values, ranges, what does not fit together. Whether it names
+    /// methods that a service has, a process finds out that has the service.
+    Check {
+        /// The file, or `-` for standard input.
+        file: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -48,6 +48,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Explain(explain) => commands::explain::run(explain, json).await,
         Command::Generate(generate) => commands::generate::run(generate).await,
         Command::Check(check) => commands::check::run(check, json).await,
+        Command::Policy(policy) => commands::policy::run(policy, json),
         Command::Ca(ca) => commands::ca::run(ca, json),
         Command::Completions { shell } => commands::completions(shell),
     }

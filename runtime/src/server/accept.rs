@@ -107,11 +107,11 @@ async fn served(link: Arc<dyn Link>, serve: Arc<dyn Serve>, counted: Counted, co
     let identity = &peer.peer().identity;
     let mut serving = pin!(frames::serve(link, serve, counted));
     let disowned = async {
-        while core.governed().knows(identity) {
-            core.governed().disowns(identity).await;
-            // His calls are denied from now on, and answered: those answers are to arrive.
-            sleep(limits::DRAIN_FLUSH).await;
-        }
+        // Who comes while nothing is allowed to him hears so from each of his calls.
+        core.governed().becomes(true, identity).await;
+        core.governed().becomes(false, identity).await;
+        // His calls are denied from now on, and answered: those answers are to arrive.
+        sleep(limits::DRAIN_FLUSH).await;
     };
     tokio::select! {
         () = &mut serving => return,

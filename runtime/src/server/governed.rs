@@ -86,7 +86,7 @@ impl Governed {
     }
 
     /// Whether a caller may call anything.
-    pub(super) fn knows(&self, caller: &SpiffeId) -> bool {
+    fn knows(&self, caller: &SpiffeId) -> bool {
         let allowed = self.allowed.load();
         let allows = |allowed: &Vec<(MethodId, Allowed)>| {
             allowed.iter().any(|(_, allowed)| allowed.has(caller))
@@ -94,13 +94,13 @@ impl Governed {
         (**allowed).as_ref().is_none_or(allows)
     }
 
-    /// Resolves when a caller may call nothing.
+    /// Resolves when a caller may call something, or nothing any more.
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    pub(super) async fn disowns(&self, caller: &SpiffeId) {
+    pub(super) async fn becomes(&self, known: bool, caller: &SpiffeId) {
         let mut changed = self.changed.subscribe();
-        while self.knows(caller) {
+        while self.knows(caller) != known {
             // Who changes it is held by whoever waits here.
             let _ = changed.changed().await;
         }

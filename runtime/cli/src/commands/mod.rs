@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod list;
 pub(crate) mod new;
+pub(crate) mod policy;
 
 use std::path::Path;
 

@@ -50,9 +50,8 @@ pub(super) fn document(notes: &Notes<'_>, top: Table<'_, '_>) -> Document {
     if let Some(value) = top.get("defaults")
         && let Some(table) = value.table()
     {
-        let before = notes.count();
         document.defaults = terms(table, false);
-        if notes.count() == before {
+        if notes.count() == 0 {
             agrees(&value, &document.defaults);
         }
     }
@@ -71,10 +70,9 @@ pub(super) fn document(notes: &Notes<'_>, top: Table<'_, '_>) -> Document {
                 value.wrong("is no name of a service: up to 256 of `a-z A-Z 0-9 . - _`, in quotes");
             }
             if let Some(table) = value.table() {
-                let before = notes.count();
                 let own = terms(table, true);
                 // What was not understood would be taken for the default.
-                if notes.count() == before {
+                if notes.count() == 0 {
                     agrees(&value, &own.over(&document.defaults));
                 }
                 document.services.insert(name.to_owned(), own);
