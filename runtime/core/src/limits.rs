@@ -290,6 +290,8 @@ limits! {
     bytes IDENTITY_FILE_MAX: u64 = 1024 * 1024;
     /// Configurations kept for expected servers; a process that expects more makes them again.
     count IDENTITY_CLIENTS_MAX: usize = 1024;
+    /// How often a mesh looks at the files of its certificates.
+    time IDENTITY_FILES_LOOK: Duration = Duration::from_millis(500);
     /// How often the directory of the development authority is looked at.
     time IDENTITY_LOOK: Duration = Duration::from_secs(1);
     /// How long a development authority lasts.

@@ -10,13 +10,16 @@
 //! 2. The trust domain and the kind of identity never change while the process runs.
 //!
 //! # Not here
-//! When to look for new files: `Identity::reload`. Only the development authority, which nobody
+//! When to look for new files: a mesh does, by `Identity::reload`. Only the development authority, which nobody
 //! manages, is looked after here, at most once per second and only while handshakes happen.
 
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -49,6 +52,8 @@ pub(super) struct Current {
     pub(super) provider: Arc<CryptoProvider>,
     pub(super) trust_domain: TrustDomain,
     held: RwLock<Arc<Held>>,
+    /// How often it has changed.
+    generation: AtomicU64,
     /// Held while looking, so that one handshake looks and the others go on with what there is.
     looked: Mutex<Looked>,
 }
@@ -156,6 +161,7 @@ impl Current {
             provider,
             trust_domain: loaded.id.trust_domain(),
             held: RwLock::new(Arc::new(Held::of_files(loaded))),
+            generation: AtomicU64::new(0),
             looked: Mutex::new(looked),
         })
     }
@@ -171,6 +177,7 @@ impl Current {
             provider,
             trust_domain: held.id.trust_domain(),
             held: RwLock::new(Arc::new(held)),
+            generation: AtomicU64::new(0),
             looked: Mutex::new(Looked { at: Instant::now(), stamp: None }),
         }))
     }
@@ -195,6 +202,12 @@ impl Current {
 
     fn replace(&self, held: Held) {
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(held);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often what is shown and trusted has changed.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
     }
 
     /// Reads everything again; whether there was news.
@@ -241,6 +254,10 @@ impl Current {
         }
         self.replace(Held::of_authorities(authorities, Some(&held.bundle), &self.provider)?);
         Ok(true)
+    }
+
+    pub(super) fn has_files(&self) -> bool {
+        matches!(&self.source, Source::Files(places) if *places != Places::MEMORY)
     }
 
     /// Whether our certificate may be used for `purpose`; in development it always may.

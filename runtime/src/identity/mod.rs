@@ -59,6 +59,7 @@ use sinew_core::{
 pub use development::{DevelopmentAuthority, DevelopmentCa, DevelopmentLeaf, DevelopmentStanding};
 pub use error::IdentityError;
 pub(crate) use explain::{HandshakeFailure, RefusedBy};
+pub(crate) use verify::Side;
 
 use self::{
     chain::Purpose,
@@ -229,9 +230,8 @@ impl Identity {
 
     /// Reads files that changed since they were read last; whether there was news.
     ///
-    /// Handshakes from then on show and trust what is new. Connections that are open stay open.
-    /// Reads files, so call it from where blocking is allowed. The development authority does this
-    /// by itself.
+    /// Handshakes from then on show and trust what is new. A mesh does this every 500 ms by itself, and closes
+    /// connections whose peers are not trusted any more. Reads files, so call it from where blocking is allowed.
     ///
     /// # Errors
     /// As [`from_files`](Self::from_files); what was in use before stays in use.
@@ -254,6 +254,25 @@ impl Identity {
                 }
             },
         }
+    }
+
+    /// Whether it comes from files, which may be renewed.
+    pub(crate) fn has_files(&self) -> bool {
+        self.inner.current.has_files()
+    }
+
+    /// How often what is shown and trusted has changed.
+    pub(crate) fn generation(&self) -> u64 {
+        self.inner.current.generation()
+    }
+
+    /// Whether a peer that was verified when it connected would be again.
+    pub(crate) fn verify_again(
+        &self,
+        certificates: &[Vec<u8>],
+        side: Side,
+    ) -> Result<(), IdentityError> {
+        verify::again(&self.inner.current, certificates, side)
     }
 
     /// What resets of a server with this identity are made from; the same after a restart with the same key.

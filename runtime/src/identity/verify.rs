@@ -79,6 +79,31 @@ fn verify_chain(
     }
 }
 
+/// Which side of a connection the peer is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// It calls us.
+    Client,
+    /// We call it.
+    Server,
+}
+
+/// Verifies a peer that was verified in a handshake before, by what is trusted now.
+pub(super) fn again(
+    current: &Current,
+    certificates: &[Vec<u8>],
+    side: Side,
+) -> Result<(), IdentityError> {
+    let chain: Vec<_> = certificates.iter().map(|one| CertificateDer::from(&**one)).collect();
+    // In process there is none.
+    let Some((leaf, intermediates)) = chain.split_first() else { return Ok(()) };
+    let purpose = match side {
+        Side::Client => Purpose::Client,
+        Side::Server => Purpose::Server,
+    };
+    verify_chain(current, leaf, intermediates, purpose, UnixTime::now()).map(|_| ())
+}
+
 /// Verifies servers, for a client.
 #[derive(Debug)]
 pub(super) struct ExpectedServer {

@@ -132,6 +132,10 @@ families! {
         "Documents of policy that came, by what became of them."
     PolicyRefused Gauge "sinew_policy_refused" []
         "1 while what came last is not in force."
+    IdentityLoads Counter "sinew_identity_loads_total" ["result"]
+        "Certificates that were found renewed in their files, by what became of them."
+    IdentityRefused Gauge "sinew_identity_refused" []
+        "1 while what is in the files is not what is shown and trusted."
     LostContexts Counter "sinew_lost_contexts_total" []
         "Calls made without the context of the call that they belong to, in a process that serves."
     Codecs Counter "sinew_codec_uses_total" ["codec"]

@@ -96,6 +96,8 @@ pub(crate) struct Registry {
     policies: [AtomicU64; PolicyLoad::ALL.len()],
     policy_version: AtomicU64,
     policy_refused: AtomicBool,
+    identities: [AtomicU64; IdentityLoad::ALL.len()],
+    identity_refused: AtomicBool,
 }
 
 /// A server, as far as it is looked at.
@@ -171,6 +173,19 @@ impl PolicyLoad {
     ];
 }
 
+/// What became of renewed certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdentityLoad {
+    /// They are shown and trusted.
+    Renewed,
+    /// Something is wrong with them.
+    Refused,
+}
+
+impl IdentityLoad {
+    const ALL: [(Self, &'static str); 2] = [(Self::Renewed, "renewed"), (Self::Refused, "refused")];
+}
+
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -227,6 +242,17 @@ impl Registry {
         self.policy_refused.store(load != PolicyLoad::Applied, Relaxed);
     }
 
+    /// Certificates were found renewed in their files.
+    pub(crate) fn identity_loaded(&self, load: IdentityLoad) {
+        self.identities[load as usize].fetch_add(1, Relaxed);
+        self.identity_refused.store(load == IdentityLoad::Refused, Relaxed);
+    }
+
+    /// The files are again what is in use.
+    pub(crate) fn identity_is_well(&self) {
+        self.identity_refused.store(false, Relaxed);
+    }
+
     /// The last decisions of a service's clients, the oldest first.
     pub(crate) fn decisions(&self, service: &str) -> Vec<Decision> {
         let service = lock(&self.services).get(service).cloned();
@@ -256,6 +282,10 @@ impl Registry {
             page.add(Family::PolicyLoads, &[word], count.load(Relaxed));
         }
         page.add(Family::PolicyRefused, &[], u8::from(self.policy_refused.load(Relaxed)));
+        for ((_, word), count) in IdentityLoad::ALL.iter().zip(&self.identities) {
+            page.add(Family::IdentityLoads, &[word], count.load(Relaxed));
+        }
+        page.add(Family::IdentityRefused, &[], u8::from(self.identity_refused.load(Relaxed)));
     }
 
     fn page(&self) -> Page {

@@ -22,15 +22,23 @@ use super::{ServerCore, shares::Shares};
 use crate::{
     call::context::ServingGuard,
     error::millis,
-    identity::{self, ServerTls},
+    identity::{self, Identity, ServerTls, Side},
     metrics::Accepted,
     transport::{
         Serve,
         frames::{self, Counted, Drain},
         link::Link,
+        links::Links,
         quic::QuicEndpoint,
     },
 };
+
+/// Whom a server trusts, and the connections that are looked at again when that changes.
+#[derive(Debug, Clone)]
+pub(super) struct Trusts {
+    pub(super) identity: Identity,
+    pub(super) links: Arc<Links>,
+}
 
 /// A socket that is listened on.
 #[derive(Debug)]
@@ -46,28 +54,33 @@ pub(super) struct Accepting {
 pub(super) fn listen(
     address: SocketAddr,
     tls: ServerTls,
-    reset_secret: &[u8; 32],
+    trusts: Trusts,
     core: Arc<ServerCore>,
     shares: Shares,
 ) -> std::io::Result<Accepting> {
-    let endpoint = QuicEndpoint::server(address, tls, Some(reset_secret))?;
+    let endpoint = QuicEndpoint::server(address, tls, Some(&trusts.identity.reset_secret()))?;
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
     let looked_at: Weak<Drain> = Arc::downgrade(&drain);
     core.metrics().add_server(looked_at);
-    let task = tokio::spawn(accept(endpoint.clone(), core, shares, Arc::clone(&drain)));
+    let task = tokio::spawn(accept(endpoint.clone(), core, (shares, trusts), Arc::clone(&drain)));
     Ok(Accepting { endpoint, address, drain, task, _serving: ServingGuard::new() })
 }
 
-async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, drain: Arc<Drain>) {
+async fn accept(
+    endpoint: QuicEndpoint,
+    core: Arc<ServerCore>,
+    (shares, trusts): (Shares, Trusts),
+    drain: Arc<Drain>,
+) {
     while let Some(accepting) = endpoint.accept().await {
         let serve: Arc<dyn Serve> = core.clone();
         let core = Arc::clone(&core);
         let counted = Counted::new(&drain);
-        let shares = shares.clone();
+        let (shares, trusts) = (shares.clone(), trusts.clone());
         let metrics = Arc::clone(core.metrics());
         tokio::spawn(async move {
-            let remote = accepting.remote();
+            let (remote, known) = (accepting.remote(), trusts.identity.generation());
             match accepting
                 .handshake(|chain| {
                     identity::peer_identity(chain).map_err(|error| error.to_string())
@@ -77,6 +90,7 @@ async fn accept(endpoint: QuicEndpoint, core: Arc<ServerCore>, shares: Shares, d
                 Ok(link) => match shares.take(&link.peer().identity) {
                     Ok(_share) => {
                         metrics.accepted(Accepted::Served);
+                        trusts.links.add(&link, Side::Client, (&trusts.identity, known));
                         served(link, serve, counted, &core).await;
                     }
                     Err(open) => {

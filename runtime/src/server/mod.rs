@@ -27,6 +27,7 @@ use crate::{
     interceptor::{Chain, Interceptor},
     metrics::Registry,
     policy::live::Live,
+    transport::links::Links,
 };
 
 pub(crate) use stack::ServerCore;
@@ -44,6 +45,7 @@ pub struct ServerBuilder {
     about: About,
     metrics: Arc<Registry>,
     policy: Arc<Live>,
+    links: Arc<Links>,
     advertised: Option<SocketAddr>,
     reflects: bool,
     concurrency: Concurrency,
@@ -91,7 +93,7 @@ impl ServerBuilder {
         identity: Identity,
         local: Option<Local>,
         about: About,
-        (metrics, policy): (Arc<Registry>, Arc<Live>),
+        (metrics, policy, links): (Arc<Registry>, Arc<Live>, Arc<Links>),
     ) -> Self {
         Self {
             identity,
@@ -103,6 +105,7 @@ impl ServerBuilder {
             about,
             metrics,
             policy,
+            links,
             advertised: None,
             reflects: true,
             concurrency: Concurrency::default(),
@@ -230,8 +233,8 @@ impl ServerBuilder {
             self.identity.server_config(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let shares = Shares::new(self.connections);
         let governed = Arc::clone(&core);
-        let secret = self.identity.reset_secret();
-        let accepting = accept::listen(address, tls, &secret, core, shares).map_err(io)?;
+        let trusts = accept::Trusts { identity: self.identity.clone(), links: self.links };
+        let accepting = accept::listen(address, tls, trusts, core, shares).map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),

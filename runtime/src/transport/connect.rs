@@ -14,12 +14,13 @@ use sinew_core::{
 use super::{
     BoxFuture, Connector, Serve, Session,
     frames::{self, ClientSession, Counted, Drain},
+    links::Links,
     memory,
     quic::{ConnectError, QuicEndpoint},
 };
 use crate::{
     error::Status,
-    identity::{self, Identity, IdentityError},
+    identity::{self, Identity, IdentityError, Side},
 };
 
 /// The sockets that a mesh calls from: one for this host, one for elsewhere, made when first needed.
@@ -53,6 +54,7 @@ pub(crate) struct QuicConnector {
     pub(crate) expected: SpiffeId,
     pub(crate) identity: Identity,
     pub(crate) sockets: Arc<Sockets>,
+    pub(crate) links: Arc<Links>,
 }
 
 impl Connector for QuicConnector {
@@ -60,6 +62,7 @@ impl Connector for QuicConnector {
         Box::pin(async move {
             let peer = self.resolve().await?;
             self.identity.allows_address(peer).map_err(not_ours)?;
+            let known = self.identity.generation();
             let tls = self.identity.client_config(&self.expected).map_err(not_ours)?;
             let socket = self.sockets.towards(peer).map_err(unusable)?;
             let name = self.expected.server_name();
@@ -69,6 +72,7 @@ impl Connector for QuicConnector {
                 })
                 .await;
             let link = link.map_err(|error| self.refused(&error))?;
+            self.links.add(&link, Side::Server, (&self.identity, known));
             // A server that does not accept us says so when our side of the handshake is already complete.
             let session =
                 ClientSession::open(link).await.map_err(|error| frames::lost(&error, false))?;

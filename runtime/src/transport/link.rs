@@ -94,6 +94,8 @@ pub(crate) struct LinkPeer {
 pub(crate) trait Link: Send + Sync + fmt::Debug + 'static {
     /// The verified peer.
     fn peer(&self) -> &LinkPeer;
+    /// The certificates that it showed, its own first, as DER; none in process.
+    fn certificates(&self) -> Vec<Vec<u8>>;
     /// Opens a bidirectional stream; waits for stream credit.
     fn open_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>>;
     /// Opens a unidirectional stream.

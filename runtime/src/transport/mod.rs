@@ -14,6 +14,7 @@ pub(crate) mod dropped;
 pub mod foreign;
 pub(crate) mod frames;
 pub(crate) mod link;
+pub(crate) mod links;
 pub(crate) mod memory;
 pub(crate) mod quic;
 pub(crate) mod schemes;

@@ -178,7 +178,9 @@ fn sinew(runtime: &Path) -> Command {
 
 /// Without what somebody has configured.
 fn clean(command: &mut Command) -> &mut Command {
-    for variable in ["SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE", "SINEW_ZONE", "SINEW_CONFIG", "NO_COLOR"] {
+    for variable in
+        ["SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE", "SINEW_ZONE", "SINEW_CONFIG", "NO_COLOR"]
+    {
         command.env_remove(variable);
     }
     command

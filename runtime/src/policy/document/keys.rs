@@ -200,7 +200,7 @@ fn retry(table: &Table<'_, '_>, terms: &mut Terms) {
 
 fn hedge(table: &Table<'_, '_>, extra: &mut Option<f64>) -> Option<Hedge> {
     *extra = table.get("extra").and_then(|value| value.number(0.0..=0.2, ""));
-    let Some(after) = table.get("after") else { return None };
+    let after = table.get("after")?;
     let text = after.text()?;
     let percent = text.strip_prefix('p').and_then(|percent| percent.parse().ok());
     match (text, percent) {

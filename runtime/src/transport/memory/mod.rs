@@ -141,6 +141,10 @@ impl MemoryLink {
 }
 
 impl Link for MemoryLink {
+    fn certificates(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
     fn peer(&self) -> &LinkPeer {
         &self.peer
     }

@@ -37,10 +37,7 @@ impl QuicLink {
         connection: Connection,
         identify: Identify,
     ) -> Result<Arc<dyn Link>, ConnectError> {
-        let certificates = connection
-            .peer_identity()
-            .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok())
-            .unwrap_or_default();
+        let certificates = certificates(&connection);
         match identify(&certificates) {
             Ok(identity) => {
                 let remote = connection.remote_address();
@@ -56,9 +53,20 @@ impl QuicLink {
     }
 }
 
+/// What the peer showed in the handshake.
+fn certificates(connection: &Connection) -> Vec<CertificateDer<'static>> {
+    let any = connection.peer_identity();
+    let shown = any.and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok());
+    shown.map(|shown| *shown).unwrap_or_default()
+}
+
 impl Link for QuicLink {
     fn peer(&self) -> &LinkPeer {
         &self.peer
+    }
+
+    fn certificates(&self) -> Vec<Vec<u8>> {
+        certificates(&self.connection).iter().map(|one| one.to_vec()).collect()
     }
 
     fn open_bi(&self) -> LinkFuture<'_, Result<BiStream, LinkError>> {

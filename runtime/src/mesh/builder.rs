@@ -1,0 +1,223 @@
+//! A mesh before it is made: what a program says of it, checked as a whole.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use sinew_core::{limits, spiffe::SpiffeId};
+
+use super::{Inner, Mesh, MeshError};
+use crate::{
+    discovery::{Local, Place, check_zone},
+    identity::Identity,
+    interceptor::{Interceptor, Interceptors},
+    metrics::Registry,
+    policy::{Policies, Policy, Problem, live::Live, watch::Watched},
+    transport::schemes::{Schemes, scheme},
+};
+
+/// The zone that a process is in.
+const ZONE: &str = "SINEW_ZONE";
+
+/// A mesh before it is made. Setters neither fail nor do I/O; [`build`](Self::build) reports every problem at once.
+#[derive(Debug, Default)]
+#[must_use = "nothing is made before `build`"]
+pub struct MeshBuilder {
+    identity: Option<Identity>,
+    interceptors: Interceptors,
+    policies: Policies,
+    policy_file: Watched,
+    endpoints: Vec<(String, String)>,
+    identities: Vec<(String, String)>,
+    zone: Option<String>,
+    alone: bool,
+    connection_age: Option<Duration>,
+    schemes: Schemes,
+}
+
+impl MeshBuilder {
+    /// Who this process is. Default: [`Identity::from_env`].
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Where a service is: a target as [`Mesh::client_at`] takes it. Several for one service, 16 at most, are merged: an
+    /// address that two of them list is one endpoint.
+    pub fn endpoints(mut self, service: impl Into<String>, target: impl Into<String>) -> Self {
+        self.endpoints.push((service.into(), target.into()));
+        self
+    }
+
+    /// Which identity a service's servers prove. Default: `spiffe://<own trust domain>/<service>`.
+    ///
+    /// It decides who may answer: discovery and DNS cannot widen it.
+    pub fn server_identity(mut self, service: impl Into<String>, id: impl Into<String>) -> Self {
+        self.identities.push((service.into(), id.into()));
+        self
+    }
+
+    /// The zone that this process is in: what its servers say of themselves, and which endpoints are near to its clients.
+    /// Up to 64 of `a-z A-Z 0-9 . - _ / :`. Default: `SINEW_ZONE`, else none; whoever is in none is near to all.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
+        self
+    }
+
+    /// A file of policy: see `docs/policy.md`. It is followed: what changes in it is in force within a fraction of a second,
+    /// and a file that is wrong, or gone, changes nothing. Default: the one that `SINEW_CONFIG` names, else `./sinew.toml` if
+    /// it is there when the mesh is built.
+    pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.policy_file = Watched::At(path.into());
+        self
+    }
+
+    /// Follows no file of policy, whatever the environment says.
+    pub fn without_policy_file(mut self) -> Self {
+        self.policy_file = Watched::Nowhere;
+        self
+    }
+
+    /// How the clients of this mesh call a service: see [`Policy`]. Once per service. What the file of policy says of the
+    /// same service goes before.
+    pub fn policy(mut self, service: impl Into<String>, policy: Policy) -> Self {
+        self.policies.add(service.into(), policy);
+        self
+    }
+
+    /// Neither announces the servers of this mesh on this machine nor looks for others there. By default both happen, in
+    /// the user's runtime directory: who may answer is decided by certificates in any case.
+    pub fn without_local_discovery(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
+    /// How old a connection becomes before calls move to a new one, give or take a tenth; calls in flight end where they
+    /// are. From 1 s to 24 h, default 1 h: long enough to cost nothing, short enough that a new certificate, or a new
+    /// server behind an address, is used the same day. Shorter and longer ones are taken for these bounds.
+    pub fn connection_age(mut self, age: Duration) -> Self {
+        self.connection_age =
+            Some(age.clamp(limits::CONNECTION_AGE_MIN, limits::CONNECTION_AGE_MAX));
+        self
+    }
+
+    /// Speaks another protocol to the endpoints whose addresses have one of its schemes: `sinew_bridge::http()` teaches the
+    /// mesh `http://` and `https://`. Where two transports have a scheme, the one that was added last speaks it.
+    #[cfg(feature = "foreign")]
+    pub fn transport(mut self, transport: impl crate::transport::foreign::Transport) -> Self {
+        self.schemes.add(Arc::new(transport));
+        self
+    }
+
+    /// Runs around every call that a client of this mesh makes, inside of those added before.
+    pub fn intercept_calls(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.per_call.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Runs around every attempt of such a call.
+    pub fn intercept_attempts(mut self, interceptor: impl Interceptor) -> Self {
+        self.interceptors.per_attempt.push(Arc::new(interceptor));
+        self
+    }
+
+    /// Makes the mesh.
+    ///
+    /// # Errors
+    /// Every problem with what was set, and with the identity.
+    ///
+    /// # Cancel safety
+    /// Nothing is left behind when the future is dropped.
+    pub async fn build(self) -> Result<Mesh, MeshError> {
+        let of_policies = self.policies.problems().into_iter();
+        let mut problems: Vec<MeshError> = of_policies
+            .map(|Problem { service, field, what }| MeshError::Policy {
+                service,
+                field,
+                problem: what,
+            })
+            .collect();
+        let endpoints = self.places(&mut problems);
+        let zone = self.own_zone(&mut problems);
+        let mut identities = BTreeMap::new();
+        for (service, id) in self.identities {
+            match SpiffeId::new(&id) {
+                Ok(id) => {
+                    identities.insert(service, id);
+                }
+                Err(source) => problems.push(MeshError::ServerId { service, id, source }),
+            }
+        }
+        let identity = match self.identity.map_or_else(Identity::from_env, Ok) {
+            Ok(identity) => Some(identity),
+            Err(error) => {
+                problems.push(error.into());
+                None
+            }
+        };
+        let metrics: Arc<Registry> = Arc::default();
+        let policy = Arc::new(Live::new(self.policies.into_terms(), Arc::clone(&metrics)));
+        let runtime = identity.as_ref().and_then(Identity::runtime_directory);
+        if let Some(file) = self.policy_file.file(runtime.as_deref())
+            && let Err(why) = file.begin(&policy).await
+        {
+            problems.push(MeshError::PolicyFile(why));
+        }
+        match (identity, problems.len()) {
+            (Some(identity), 0) => Ok(Mesh::new(Inner {
+                local: runtime.filter(|_| !self.alone).map(|path| Local::in_directory(&path)),
+                zone,
+                identity,
+                sockets: Arc::default(),
+                links: Arc::default(),
+                interceptors: self.interceptors,
+                policy,
+                endpoints,
+                identities,
+                connection_age: self.connection_age.unwrap_or(limits::CONNECTION_AGE),
+                schemes: self.schemes,
+                metrics,
+            })),
+            (_, 1) => Err(problems.remove(0)),
+            _ => Err(MeshError::Several(problems)),
+        }
+    }
+
+    fn places(&self, problems: &mut Vec<MeshError>) -> BTreeMap<String, Vec<Place>> {
+        let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
+        for (service, target) in &self.endpoints {
+            let known = places.entry(service.clone()).or_default();
+            match parse_target(target, &self.schemes) {
+                Ok(_) if known.len() >= limits::SOURCES_MAX => problems.push(MeshError::Target {
+                    target: target.clone(),
+                    problem: format!("`{service}` has {} already (SOURCES_MAX)", known.len()),
+                }),
+                Ok(place) => known.push(place),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        places
+    }
+
+    /// The zone that was set, else that of the environment.
+    fn own_zone(&self, problems: &mut Vec<MeshError>) -> Option<String> {
+        let named = || {
+            let zone = std::env::var_os(ZONE)?;
+            Some(zone.to_string_lossy().into_owned())
+        };
+        let zone = self.zone.clone().or_else(named)?;
+        if let Err(problem) = check_zone(&zone) {
+            problems.push(MeshError::Zone { problem });
+        }
+        Some(zone)
+    }
+}
+
+pub(super) fn parse_target(target: &str, schemes: &Schemes) -> Result<Place, MeshError> {
+    let place = Place::parse(target).and_then(|place| {
+        if let Place::Static(addresses) = &place {
+            let mut foreign = addresses.iter().filter(|address| scheme(address).is_some());
+            foreign.try_for_each(|address| schemes.check(address))?;
+        }
+        Ok(place)
+    });
+    place.map_err(|problem| MeshError::Target { target: target.to_owned(), problem })
+}

@@ -1,0 +1,178 @@
+//! Certificates that are renewed in their files while calls run, and trust that is taken back.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use sinew::{Code, Identity, Mesh, Ran, Reason};
+use sinew_tests::{
+    Must as _, MustFail as _, assert_says,
+    authority::{Authority, Issued},
+    probe::{Counting, ProbeClient},
+    scene::{ANYWHERE, Running, client_at, mesh_of},
+    scrape::Scrape,
+    scratch::Scratch,
+    wait::until,
+};
+use tokio::time::sleep;
+
+/// A process whose certificates are in files.
+struct Process {
+    id: String,
+    scratch: Scratch,
+    mesh: Mesh,
+}
+
+impl Process {
+    /// Its certificate is of one authority, and it trusts some.
+    async fn new(path: &str, of: &Authority, trusts: &[&Authority]) -> Self {
+        let (id, scratch) = (format!("spiffe://prod.example/{path}"), Scratch::new());
+        write(&scratch, &of.issue(&id), trusts);
+        let [cert, key, bundle] = files(&scratch);
+        let identity = Identity::from_files(cert, key, bundle).must("an identity");
+        let mesh = mesh_of(identity, |builder| builder).await;
+        Self { id, scratch, mesh }
+    }
+
+    /// Has a new certificate, and trusts others.
+    fn renew(&self, of: &Authority, trusts: &[&Authority]) {
+        write(&self.scratch, &of.issue(&self.id), trusts);
+    }
+
+    fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        Scrape::of(&self.mesh).get(name, labels)
+    }
+
+    fn renewed(&self) -> f64 {
+        self.metric("sinew_identity_loads_total", &[("result", "renewed")])
+    }
+}
+
+fn files(scratch: &Scratch) -> [PathBuf; 3] {
+    ["cert.pem", "key.pem", "bundle.pem"].map(|name| scratch.join(name))
+}
+
+/// As issuers of certificates do it: one file after the other.
+fn write(scratch: &Scratch, issued: &Issued, trusts: &[&Authority]) {
+    let bundle: String = trusts.iter().map(|authority| authority.pem()).collect();
+    let texts = [&issued.pem, &issued.key_pem, &bundle];
+    for (file, text) in files(scratch).iter().zip(texts) {
+        std::fs::write(file, text).must("a file");
+    }
+}
+
+async fn serve(process: &Process, probe: &Counting) -> Running {
+    let bound = process.mesh.server().serve(probe.server()).bind(ANYWHERE).await;
+    Running::new(bound.must("a server"))
+}
+
+/// New certificates on both sides, and a new authority on the way, while calls run: none fails.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_call_fails_while_certificates_and_their_authority_are_renewed() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let server = Process::new("test.Probe", &old, &[&old]).await;
+    let caller = Process::new("caller", &old, &[&old]).await;
+    let probe = Counting::new();
+    let running = serve(&server, &probe).await;
+    let client: ProbeClient = client_at(&caller.mesh, &[running.address()]);
+    let steps: [(&Authority, &[&Authority]); 4] =
+        [(&old, &[&old]), (&old, &[&old, &new]), (&new, &[&old, &new]), (&new, &[&new])];
+    let calls = Arc::new(AtomicU64::new(0));
+    let (counted, called) = (Arc::clone(&calls), client.clone());
+    let caller_task = tokio::spawn(async move {
+        loop {
+            called.echo("x".into()).await.must("an answer");
+            counted.fetch_add(1, Relaxed);
+            sleep(Duration::from_millis(2)).await;
+        }
+    });
+    for (of, trusts) in steps {
+        let before = (server.renewed(), caller.renewed());
+        server.renew(of, trusts);
+        caller.renew(of, trusts);
+        let read = || server.renewed() > before.0 && caller.renewed() > before.1;
+        until("both have read their files", read).await;
+        let after = calls.load(Relaxed) + 5;
+        until("calls go on", || calls.load(Relaxed) >= after || caller_task.is_finished()).await;
+    }
+    assert!(!caller_task.is_finished(), "a call failed: {:?}", caller_task.await);
+    caller_task.abort();
+    // Who connects now, knows the new authority alone.
+    let late = Process::new("late", &new, &[&new]).await;
+    let client: ProbeClient = client_at(&late.mesh, &[running.address()]);
+    client.echo("x".into()).await.must("an answer");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_that_do_not_fit_together_change_nothing_and_are_told() {
+    let root = Authority::new("root");
+    let server = Process::new("test.Probe", &root, &[&root]).await;
+    let caller = Process::new("caller", &root, &[&root]).await;
+    let probe = Counting::new();
+    let running = serve(&server, &probe).await;
+    let client: ProbeClient = client_at(&caller.mesh, &[running.address()]);
+    let refused = |process: &Process| process.metric("sinew_identity_refused", &[]);
+    let [cert, key, _] = files(&server.scratch);
+    let bad: [(&PathBuf, String); 3] = [
+        (&key, root.issue("spiffe://prod.example/other").key_pem),
+        (&cert, "-----BEGIN CERTIFICATE-----\nMIIB".to_owned()),
+        (&cert, root.issue_until("spiffe://prod.example/test.Probe", -10).pem),
+    ];
+    for (file, text) in bad {
+        server.renew(&root, &[&root]);
+        until("the files are well", || refused(&server) == 0.0).await;
+        std::fs::write(file, text).must("a file");
+        until("what is wrong is told", || refused(&server) == 1.0).await;
+        let late = Process::new("late", &root, &[&root]).await;
+        for client in [&client, &client_at::<ProbeClient>(&late.mesh, &[running.address()])] {
+            client.echo("x".into()).await.must("an answer");
+        }
+    }
+}
+
+/// Whom the bundle does not vouch for any more: his connection is closed, and he makes no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_not_trusted_any_more_is_soon_not_connected() {
+    let (root, other) = (Authority::new("root"), Authority::new("other"));
+    let server = Process::new("test.Probe", &root, &[&root, &other]).await;
+    let (stays, goes) = (
+        Process::new("stays", &root, &[&root]).await,
+        Process::new("goes", &other, &[&root]).await,
+    );
+    let probe = Counting::new();
+    let running = serve(&server, &probe).await;
+    let client = |process: &Process| client_at::<ProbeClient>(&process.mesh, &[running.address()]);
+    let (stays, gone) = (client(&stays), client(&goes));
+    stays.echo("x".into()).await.must("an answer");
+    gone.echo("x".into()).await.must("an answer");
+    assert_eq!(server.metric("sinew_server_connections", &[]), 2.0);
+    server.renew(&root, &[&root]);
+    until("his connection is closed", || server.metric("sinew_server_connections", &[]) == 1.0)
+        .await;
+    let status = gone.echo("x".into()).await.must_err();
+    assert_eq!((status.code(), status.ran()), (Code::Unavailable, Ran::No), "{status}");
+    stays.echo("x".into()).await.must("the others are as before");
+}
+
+/// The same the other way round: a server that its callers do not trust any more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_not_trusted_any_more_is_not_called() {
+    let (root, other) = (Authority::new("root"), Authority::new("other"));
+    let server = Process::new("test.Probe", &other, &[&root]).await;
+    let caller = Process::new("caller", &root, &[&root, &other]).await;
+    let probe = Counting::new();
+    let running = serve(&server, &probe).await;
+    let client: ProbeClient = client_at(&caller.mesh, &[running.address()]);
+    client.echo("x".into()).await.must("an answer");
+    caller.renew(&root, &[&root]);
+    until("the new bundle is read", || caller.renewed() == 1.0).await;
+    let status = client.echo("x".into()).await.must_err();
+    assert_eq!(status.reason(), Reason::WrongIdentity, "{status}");
+    assert_says(&status, &["SINEW_BUNDLE"]);
+    assert_eq!(probe.tally().begun, 1);
+}
