@@ -24,6 +24,8 @@ mod service;
 mod stream;
 mod wire;
 
+use sinew_core::limits;
+
 /// A target: its name, which is that of its program and of its corpus, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -38,12 +40,25 @@ pub const TARGETS: &[Target] = &[
     ("server", server::run),
     ("client", client::run),
     ("discovery", discovery),
+    ("policy", policy),
     ("stream", stream::run),
 ];
 
 /// Files that say where servers are.
 fn discovery(input: &[u8]) {
     sinew::fuzzing::discovery(&String::from_utf8_lossy(input));
+}
+
+/// What operators say of calls.
+fn policy(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let Err(error) = sinew::check_policy(&text) else { return };
+    let lines = text.matches('\n').count() + 1;
+    assert!((1..=limits::POLICY_PROBLEMS_MAX).contains(&error.problems().len()), "{error}");
+    for problem in error.problems() {
+        assert!((1..=lines).contains(&problem.line), "{problem:?} of {lines} lines");
+        assert!(!problem.what.is_empty(), "{problem:?}");
+    }
 }
 
 /// Serves what is attacked.
