@@ -183,6 +183,9 @@ pub(crate) struct Counts {
     pub(crate) retries: u64,
     /// Attempts of its own that went out over plain HTTP.
     pub(crate) legacy_http_calls: u64,
+    /// Policies that have been in force, and those that could not be.
+    pub(crate) policies: u64,
+    pub(crate) policies_refused: u64,
 }
 
 /// A call went out to a server.

@@ -4,12 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
-usage: airline [--seconds N] [--travellers N] [--no-chaos] [--json]
+usage: airline [--seconds N] [--travellers N] [--no-chaos] [--overload] [--json]
 
 Starts an airline of five services, three servers of each, and sends travellers through it: they
 look for flights, and some of them book. Two of the servers of fares are nginx (or Python's
 http.server) with static files over plain HTTP, where this machine has one. Meanwhile servers are killed, frozen, slowed down, made to
-fail, cut off and replaced. At the end the books must balance, and no call have failed that may be
+fail, cut off and replaced; the policy of all is changed twice a second, and the authority of their
+certificates renewed. At the end the books must balance, and no call have failed that may be
 repeated or surely did not run. The summary says of each fault how many calls there were meanwhile,
 how many failed or were tried again, and how long the callers of the bad server took to leave it,
 and to use it again afterwards: those times depend on the machine and decide nothing.
@@ -18,6 +19,8 @@ and to use it again afterwards: those times depend on the machine and decide not
                    take longer, because the machine is busy and a process starts slowly
   --travellers N   how many travel at the same time, 1 to 900; default 300
   --no-chaos       nothing is done to the servers; nor is it in less than 10 s
+  --overload       at the end, a flood of calls that nobody waits for, and a service that stands still for
+                   3 s; what the calls that matter saw is told, and decides nothing. Some 20 s more
   --json           the last line on stdout is one JSON object; the summary goes to stderr
   --help           this text
 
@@ -83,6 +86,8 @@ pub(crate) struct Options {
     pub(crate) travellers: u32,
     /// Whether something is done to the servers.
     pub(crate) chaos: bool,
+    /// Whether it is overloaded at the end.
+    pub(crate) overload: bool,
     /// Whether to end with a line for programs.
     pub(crate) json: bool,
 }
@@ -113,7 +118,8 @@ pub(crate) enum Arguments {
 impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let length = Duration::from_secs(20);
-        let mut options = Options { length, travellers: 300, chaos: true, json: false };
+        let mut options =
+            Options { length, travellers: 300, chaos: true, overload: false, json: false };
         let (mut role, mut books, mut legacy) = (None, None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -125,6 +131,7 @@ impl Arguments {
                 "--help" | "-h" => return Ok(Self::Help),
                 "--json" => options.json = true,
                 "--no-chaos" => options.chaos = false,
+                "--overload" => options.overload = true,
                 "--seconds" => {
                     options.length = Duration::from_secs(number(&value()?, 3_600)?.into());
                 }
@@ -163,12 +170,14 @@ mod tests {
     fn what_a_user_says_is_understood() {
         let options = |seconds, travellers, chaos, json| {
             let length = Duration::from_secs(seconds);
-            Ok(Arguments::Drive(Options { length, travellers, chaos, json }))
+            Ok(Arguments::Drive(Options { length, travellers, chaos, overload: false, json }))
         };
         assert_eq!(parse(""), options(20, 300, true, false));
         assert_eq!(parse("--no-chaos"), options(20, 300, false, false));
         assert_eq!(parse("--json --seconds 4 --travellers 7"), options(4, 7, false, true));
         assert_eq!(parse("--seconds 4 --help"), Ok(Arguments::Help));
+        let Ok(Arguments::Drive(options)) = parse("--overload") else { panic!() };
+        assert!(options.overload);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(crate) async fn run(child: Child) -> Result<(), Problem> {
         builder = builder.endpoints(fares, legacy).endpoints(fares, format!("sinew:{fares}"));
     }
     let mesh = builder.build().await?;
-    let counters = Tachograph::new(attempts);
+    let counters = Tachograph::new(mesh.clone(), attempts);
     let mut server = mesh.server().drain_grace(GRACE).serve(CountersServer::new(counters.clone()));
     let mut forwarder = None;
     if child.role.is_behind_a_forwarder() {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sinew::{Code, Context, Status};
+use sinew::{Code, Context, Mesh, Status};
 
 use crate::{
     api::{Attempt, Counters, Counts, Mood},
@@ -21,6 +21,7 @@ pub(crate) struct Tachograph(Arc<Numbers>);
 
 #[derive(Debug, Default)]
 struct Numbers {
+    mesh: Option<Mesh>,
     handlers: AtomicU64,
     late: AtomicU64,
     slow_ms: AtomicU32,
@@ -30,9 +31,9 @@ struct Numbers {
 }
 
 impl Tachograph {
-    /// That of a process whose own calls are noted there.
-    pub(crate) fn new(attempts: Attempts) -> Self {
-        Self(Arc::new(Numbers { attempts, ..Numbers::default() }))
+    /// That of a process with this mesh, whose own calls are noted there.
+    pub(crate) fn new(mesh: Mesh, attempts: Attempts) -> Self {
+        Self(Arc::new(Numbers { mesh: Some(mesh), attempts, ..Numbers::default() }))
     }
 
     /// A handler begins: counts it, and returns the microseconds that its call has left.
@@ -70,13 +71,15 @@ impl Tachograph {
 
 impl Counts {
     pub(crate) fn add(&mut self, more: &Self) {
-        let Self { handlers, late, lost_contexts, calls, retries, legacy_http_calls } = *more;
+        let Self { handlers, late, lost_contexts, calls, retries, .. } = *more;
         self.handlers += handlers;
         self.late += late;
         self.lost_contexts += lost_contexts;
         self.calls += calls;
         self.retries += retries;
-        self.legacy_http_calls += legacy_http_calls;
+        self.legacy_http_calls += more.legacy_http_calls;
+        self.policies += more.policies;
+        self.policies_refused += more.policies_refused;
     }
 }
 
@@ -92,6 +95,7 @@ impl Counters for Tachograph {
     }
 
     async fn read(&self) -> Counts {
+        let policy = self.0.mesh.as_ref().map(Mesh::policy_status);
         Counts {
             handlers: self.0.handlers.load(Ordering::Relaxed),
             late: self.0.late.load(Ordering::Relaxed),
@@ -99,6 +103,8 @@ impl Counters for Tachograph {
             calls: self.0.attempts.calls(),
             retries: self.0.attempts.retries(),
             legacy_http_calls: sinew::codec_counts().json,
+            policies: policy.as_ref().map_or(0, |policy| policy.version),
+            policies_refused: policy.is_some_and(|policy| policy.refused.is_some()).into(),
         }
     }
 }

@@ -11,8 +11,19 @@ use tokio::{
 };
 
 use crate::{
-    Problem, api::GatewayClient, arguments::Options, attempts::Attempts, books::Reckoning, chaos,
-    fleet::Fleet, probes, report::Report, tally::Tally, travellers, world::World,
+    Problem,
+    api::GatewayClient,
+    arguments::Options,
+    attempts::Attempts,
+    books::Reckoning,
+    chaos,
+    fleet::Fleet,
+    operators::{self, Operations},
+    overload, probes,
+    report::Report,
+    tally::Tally,
+    travellers,
+    world::World,
 };
 
 /// Runs the demo, and prints its summary.
@@ -23,6 +34,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let mesh = fleet.mesh(&attempts).await?;
     let gateway: GatewayClient = mesh.client();
     let tally = Tally::default();
+    let (directory, mut operations) = (fleet.directory(), Operations::default());
 
     let began = Instant::now();
     let (ends, end) = watch::channel(false);
@@ -45,6 +57,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let all = async { tokio::join!(everybody, one_of_many, raging) };
     let ((), hop_budget_us, episodes) = tokio::select! {
         all = all => all,
+        why = operators::operate(&directory, &mut operations) => return Err(why),
         () = sinew::shutdown_signal() => return Err("stopped before the end".into()),
     };
     let episodes = episodes?;
@@ -54,13 +67,20 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     }
 
     let miss = probes::miss_a_deadline(&gateway, &tally).await;
+    let counts = fleet.counts().await;
+    let overload = match options.overload {
+        true => Some(overload::overload(&fleet, &gateway).await?),
+        false => None,
+    };
     let numbers = std::mem::take(&mut *tally.numbers());
     let report = Report {
         seconds,
         travellers: options.travellers,
         processes: fleet.processes(),
         reckoning: Reckoning::of(&fleet.store()?, &numbers).map_err(|why| why.to_string()),
-        counts: fleet.counts().await,
+        counts,
+        operations,
+        overload,
         own: (attempts.calls(), attempts.retries()),
         legacy: fleet.legacy_name(),
         numbers,

@@ -19,6 +19,7 @@ use crate::{
     arguments::{REPLICAS, Role},
     attempts::Attempts,
     legacy::Legacy,
+    operators,
     store::Store,
     world::World,
 };
@@ -75,6 +76,7 @@ impl Fleet {
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(&path)?;
         let directory = Directory(path);
+        std::fs::write(directory.0.join(operators::FILE), operators::policy(0))?;
         let control = directory.mesh()?.build().await?;
         let legacy = Legacy::start(&directory.0, world).await?;
         let (running, replaced) = (Vec::new(), Vec::new());
@@ -93,7 +95,8 @@ impl Fleet {
 
     /// A mesh that finds the servers of this fleet.
     pub(crate) async fn mesh(&self, attempts: &Attempts) -> Result<Mesh, Problem> {
-        Ok(attempts.of(self.directory.mesh()?).build().await?)
+        let file = self.directory.0.join(operators::FILE);
+        Ok(attempts.of(self.directory.mesh()?).policy_file(file).build().await?)
     }
 
     /// The books of the seats.
@@ -106,6 +109,7 @@ impl Fleet {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--serve", role.name(), "--books"]).arg(self.directory.books());
         command.env("XDG_RUNTIME_DIR", &self.directory.0);
+        command.env("SINEW_CONFIG", self.directory.0.join(operators::FILE));
         if let Some(legacy) = &self.legacy {
             command.args(["--legacy", &legacy.target()]);
         }
@@ -151,10 +155,20 @@ impl Fleet {
 
     /// Sends a signal to one server.
     pub(crate) async fn signal(&self, role: Role, signal: &str) -> Result<(), Problem> {
-        let victim = &self.running[self.first(role)?];
-        let pid = victim.process.id().ok_or("a server has ended")?.to_string();
-        let sent = Command::new("kill").args([format!("-{signal}"), pid]).status().await?;
-        if sent.success() { Ok(()) } else { Err(format!("`kill -{signal}` failed").into()) }
+        self.running[self.first(role)?].signal(signal).await
+    }
+
+    /// Sends a signal to all servers of a service.
+    pub(crate) async fn signal_all(&self, role: Role, signal: &str) -> Result<(), Problem> {
+        for running in self.of(role) {
+            running.signal(signal).await?;
+        }
+        Ok(())
+    }
+
+    /// Where they find each other, and their policy.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.directory.0.clone()
     }
 
     /// Tells one server how to be.
@@ -275,7 +289,7 @@ impl Fleet {
 impl Directory {
     fn mesh(&self) -> Result<MeshBuilder, Problem> {
         let identity = Identity::development_in(self.0.join("sinew"))?;
-        Ok(Mesh::builder().identity(identity))
+        Ok(Mesh::builder().identity(identity).without_policy_file())
     }
 
     fn books(&self) -> PathBuf {
@@ -284,6 +298,12 @@ impl Directory {
 }
 
 impl Running {
+    async fn signal(&self, signal: &str) -> Result<(), Problem> {
+        let pid = self.process.id().ok_or("a server has ended")?.to_string();
+        let sent = Command::new("kill").args([format!("-{signal}"), pid]).status().await?;
+        if sent.success() { Ok(()) } else { Err(format!("`kill -{signal}` failed").into()) }
+    }
+
     async fn start(role: Role, mut command: Command, control: &Mesh) -> Result<Self, Problem> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // Ctrl-C is for the parent, which still has questions to its children then.

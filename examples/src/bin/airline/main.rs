@@ -13,7 +13,8 @@
 //!
 //! Meanwhile one of them is killed, one frozen, one slowed down, one made to fail, one cut off from
 //! its callers ([`forwarder`]), and the gateways are replaced in turn ([`chaos`]). The travellers do
-//! not notice. How fast the callers leave a bad server, and come back, is measured ([`watch`]).
+//! not notice. Nor do they notice that the policy of all changes twice a second, and the authority of their
+//! certificates now and then ([`operators`]). How fast the callers leave a bad server, and come back, is measured ([`watch`]).
 //!
 //! # What to read
 //! [`api`] has the services as traits; [`gateway`], [`search`], [`schedule`], [`fares`] and
@@ -32,6 +33,8 @@ mod fleet;
 mod forwarder;
 mod gateway;
 mod legacy;
+mod operators;
+mod overload;
 mod probes;
 mod report;
 mod schedule;

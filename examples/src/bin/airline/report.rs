@@ -7,6 +7,8 @@ use crate::{
     arguments::Role,
     books::Reckoning,
     chaos::Episode,
+    operators::Operations,
+    overload::Overload,
     probes::{KNOWN, Miss, TOO_SHORT},
     tally::{Mark, Numbers},
     travellers::is_falling,
@@ -30,6 +32,10 @@ pub(crate) struct Report {
     /// What was done to the servers, and what came of it.
     pub(crate) episodes: Vec<Episode>,
     pub(crate) miss: Miss,
+    /// What its operators did meanwhile.
+    pub(crate) operations: Operations,
+    /// What became of calls when there were too many, if that was asked for.
+    pub(crate) overload: Option<Overload>,
 }
 
 impl Report {
@@ -49,6 +55,13 @@ impl Report {
         if late > 0 {
             faults.push(format!("{late} handlers began after their deadline"));
         }
+        let refused: u64 = self.counts().map(|counts| counts.policies_refused).sum();
+        if refused > 0 {
+            faults.push(format!("{refused} processes have not the last policy"));
+        }
+        if self.policies() < self.operations.policies {
+            faults.push("changes of the policy were not heard".to_owned());
+        }
         if !is_falling(&self.hop_budget_us) {
             faults.push("a deadline did not shrink on its way down".to_owned());
         }
@@ -60,11 +73,14 @@ impl Report {
         let latencies = self.latencies();
         let [gateway, search, fares] = self.hop_budget_us;
         let faults: Vec<String> = self.episodes.iter().map(Episode::json).collect();
+        let overload = self.overload.as_ref();
+        let overload =
+            overload.map_or(String::new(), |one| format!(",\"overload\":{}", one.json()));
         format!(
             "{{\"seconds\":{:.1},\"processes\":{},\"calls\":{},\"failed\":{},\"p50_us\":{},\
              \"p99_us\":{},\"hop_budget_us\":[{gateway},{search},{fares}],\"seats_sold\":{},\
              \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{},\
-             \"legacy_http_calls\":{},\"amplification\":{:.4},\"double_sold\":{},\"faults\":[{}]}}",
+             \"legacy_http_calls\":{},\"amplification\":{:.4},\"double_sold\":{},\"policy_changes\":{},\"ca_rotations\":{},\"faults\":[{}]{}}}",
             self.seconds,
             self.processes,
             self.numbers.calls(),
@@ -78,12 +94,20 @@ impl Report {
             self.legacy_http_calls(),
             self.amplification(),
             reckoning.double_sold,
+            self.operations.policies,
+            self.operations.authorities,
             faults.join(","),
+            overload,
         )
     }
 
     fn late_handlers(&self) -> u64 {
         self.counts().map(|counts| counts.late).sum()
+    }
+
+    /// Policies that have been in force, over all processes.
+    fn policies(&self) -> u64 {
+        self.counts().map(|counts| counts.policies).sum()
     }
 
     /// Attempts that went out over plain HTTP.
@@ -189,6 +213,14 @@ impl Report {
                 }
             }
             writeln!(f)?;
+        }
+        let Operations { policies, authorities } = self.operations;
+        writeln!(
+            f,
+            "operators   changed the policy {policies} times, and the authority of the certificates {authorities} times"
+        )?;
+        if let Some(overload) = &self.overload {
+            write!(f, "{overload}")?;
         }
         let (calls, retries) = self.calls_and_retries();
         let amplification = self.amplification();
