@@ -189,8 +189,8 @@ impl Serve for ServerCore {
         caller
     }
 
-    fn cut(&self) -> Option<AdmissionCut> {
-        self.plan.cut()
+    fn cut(&self, caller: &Group) -> Option<AdmissionCut> {
+        self.plan.cut_of(caller)
     }
 
     fn begin(&self, request: Incoming) -> Result<Begun, Status> {

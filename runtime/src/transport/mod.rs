@@ -289,8 +289,8 @@ pub(crate) trait Serve: Send + Sync + fmt::Debug + 'static {
     /// Admits one request or says why not; nothing of the handler runs here.
     fn begin(&self, request: Incoming) -> Result<Begun, Status>;
 
-    /// What it sheds at present.
-    fn cut(&self) -> Option<AdmissionCut>;
+    /// What of a caller's calls it sheds at present.
+    fn cut(&self, caller: &Group) -> Option<AdmissionCut>;
 
     /// A request did not get to its handler, whoever says so.
     fn refused(&self, status: &Status);

@@ -553,7 +553,7 @@ pub(super) fn status_head(status: &Status, conn: &Conn) -> AnswerHead {
 fn put_standing(head: &mut AnswerHead, conn: &Conn) {
     let in_flight = u32::try_from(conn.drain.in_flight()).unwrap_or(u32::MAX);
     head.load = Some(LoadReport { in_flight, latency_us: 0, utilisation_permille: 0 });
-    head.cut = conn.serve.cut();
+    head.cut = conn.serve.cut(&conn.caller);
 }
 
 fn failed(failure: Failure, codec: u8) -> (AnswerOutcome, u8, Vec<u8>) {

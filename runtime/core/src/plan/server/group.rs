@@ -17,11 +17,19 @@ pub struct Group {
     /// An `f64`.
     share: AtomicU64,
     at_work: AtomicU32,
+    /// Calls that came in this window while there was pressure, and in the one before.
+    came: AtomicU32,
+    last: AtomicU32,
 }
 
 impl Group {
     pub(super) const fn new(share: f64) -> Self {
-        Self { share: AtomicU64::new(share.to_bits()), at_work: AtomicU32::new(0) }
+        Self {
+            share: AtomicU64::new(share.to_bits()),
+            at_work: AtomicU32::new(0),
+            came: AtomicU32::new(0),
+            last: AtomicU32::new(0),
+        }
     }
 
     /// What it has of the places while others wait, from here on.
@@ -40,6 +48,16 @@ impl Group {
     /// Calls of it that are at work.
     pub fn at_work(&self) -> u32 {
         self.at_work.load(Relaxed)
+    }
+
+    /// A call came while there was pressure.
+    pub(super) fn came(&self) {
+        self.came.fetch_add(1, Relaxed);
+    }
+
+    /// How many came in the last window.
+    pub(super) fn lately(&self) -> u32 {
+        self.came.load(Relaxed).max(self.last.load(Relaxed))
     }
 
     /// How many it has beyond its share of so many places.
@@ -76,6 +94,22 @@ impl Groups {
         if !self.are_several() || of.beyond(places) > 0 {
             return 0;
         }
+        self.look(places, now);
+        let over = self.over.iter().filter_map(Weak::upgrade);
+        // Together they never make more room than there are places of half a server.
+        over.map(|group| group.beyond(places)).sum::<u32>().min(places / 2)
+    }
+
+    /// A window is over, in which so many calls began: how many of them would have been everybody's, by equal parts, and those
+    /// of one that comes new.
+    pub(super) fn turn(&mut self, began: u32) -> u32 {
+        let groups = || self.all.iter().filter_map(Weak::upgrade);
+        groups().for_each(|group| group.last.store(group.came.swap(0, Relaxed), Relaxed));
+        let active = groups().filter(|group| group.lately() > 0).count() as u32;
+        began / (active + 1)
+    }
+
+    fn look(&mut self, places: u32, now: Instant) {
         let old = self.looked.is_none_or(|at| now.saturating_duration_since(at) >= LOOK_EVERY);
         if old {
             self.looked = Some(now);
@@ -84,8 +118,5 @@ impl Groups {
             };
             self.over = self.all.iter().filter(over).cloned().collect();
         }
-        let over = self.over.iter().filter_map(Weak::upgrade);
-        // Together they never make more room than there are places of half a server.
-        over.map(|group| group.beyond(places)).sum::<u32>().min(places / 2)
     }
 }

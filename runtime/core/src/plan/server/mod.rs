@@ -14,7 +14,8 @@
 //!
 //! A group (one identity, one method) has at most its share of the places while others wait. What it has beyond that,
 //! because it was alone before, does not stand in the way of the others: as many more may begin, up to half of the limit.
-//! After Netflix's `AbstractPartitionedLimiter`.
+//! After Netflix's `AbstractPartitionedLimiter`. An identity that sends less than an equal part of what is begun neither waits
+//! behind those that send more, as long as there is a place for it, nor is it shed for them.
 //!
 //! # Invariants
 //! 1. Every place that is given is given back, whatever becomes of the call.
@@ -57,7 +58,9 @@ use self::{
 pub use crate::policy::queue::Refused as Unqueued;
 use crate::{
     codes::Criticality,
-    limits::{CALLER_SHARE, CONCURRENCY_FLOOR_PER_CORE, QUEUE_INTERVAL, QUEUE_INTERVAL_MAX},
+    limits::{
+        CALLER_SHARE, CONCURRENCY_FLOOR_PER_CORE, CUT_WINDOW, QUEUE_INTERVAL, QUEUE_INTERVAL_MAX,
+    },
     policy::{
         cut::{self, Cut},
         limit::{Limit, Load, Seen},
@@ -85,6 +88,8 @@ pub struct ServerPlan {
     look_us: AtomicU64,
     /// How many levels are admitted.
     admits: AtomicU32,
+    /// Calls that an equal part of what begins in a window is.
+    fair: AtomicU32,
     /// How long a call waits at most, in microseconds.
     interval_us: AtomicU64,
     state: Mutex<State>,
@@ -101,6 +106,9 @@ struct State {
     plans: Vec<Arc<MethodPlan>>,
     /// Calls that left since one began beyond the limit.
     left: u32,
+    /// Calls that began since it was last worked out what an equal part of them is.
+    begun: u32,
+    turned: Instant,
     /// When the window of the limit began.
     began: Instant,
     /// When somebody waited last.
@@ -146,6 +154,7 @@ impl ServerPlan {
             pressed: AtomicBool::new(false),
             look_us: AtomicU64::new(0),
             admits: AtomicU32::new(cut::LEVELS as u32),
+            fair: AtomicU32::new(0),
             interval_us: AtomicU64::new(QUEUE_INTERVAL_MAX.as_micros() as u64),
             state: Mutex::new(State {
                 concurrency: config.concurrency,
@@ -156,6 +165,8 @@ impl ServerPlan {
                 methods: Groups::default(),
                 plans: Vec::new(),
                 left: 0,
+                begun: 0,
+                turned: now,
                 began: now,
                 pressed: now,
                 too_much: [None; Criticality::ALL.len()],
@@ -236,11 +247,16 @@ impl ServerPlan {
         let mut told = Told::new();
         let mut state = self.state();
         self.look(&mut state, now);
-        let admitted = state.cut.arrive(cut::level(asks.class, asks.key));
+        group.came();
+        let spared = self.spares(group);
+        let admitted = state.cut.arrive(cut::level(asks.class, asks.key)) || spared;
         let arrived = if !admitted && self.config.cut {
             Arrived::Refused(Refused::Shed)
-        } else if state.queue.is_empty() && self.has_place(&mut state, (method, group), now) {
+        } else if (spared || state.queue.is_empty())
+            && self.has_place(&mut state, (method, group), now)
+        {
             self.begin(method, group);
+            state.begun += 1;
             state.cut.begin(Duration::ZERO);
             Arrived::Begins
         } else {
@@ -401,6 +417,7 @@ impl ServerPlan {
             }
             let Some((chair, waited)) = state.queue.next(now, &mut told) else { continue };
             self.begin(&chair.method, &chair.group);
+            state.begun += 1;
             state.cut.begin(waited);
             wakers.extend(chair.tell(Ok(())));
         }
@@ -460,6 +477,11 @@ impl ServerPlan {
         if self.config.cut {
             self.admits.store(u32::from(state.cut.admits()), Relaxed);
         }
+        if now.saturating_duration_since(state.turned) >= CUT_WINDOW {
+            state.turned = now;
+            let began = std::mem::take(&mut state.begun);
+            self.fair.store(state.callers.turn(began), Relaxed);
+        }
         self.window(state, now);
     }
 
@@ -500,10 +522,20 @@ impl ServerPlan {
         *began = now;
     }
 
-    /// What is shed at present, as callers are told.
-    #[inline]
+    /// What is shed at present.
     pub fn cut(&self) -> Option<AdmissionCut> {
         cut::told(self.admits.load(Relaxed) as u16)
+    }
+
+    /// What of this caller's is shed at present, as it is told: nothing of one that sends less than others.
+    #[inline]
+    pub fn cut_of(&self, caller: &Group) -> Option<AdmissionCut> {
+        self.cut().filter(|_| !self.spares(caller))
+    }
+
+    /// Whether a caller sends less than an equal part of what is begun: what is too much comes from others.
+    fn spares(&self, caller: &Group) -> bool {
+        caller.lately() < self.fair.load(Relaxed)
     }
 
     /// How it stands.

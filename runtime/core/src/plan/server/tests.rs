@@ -282,3 +282,41 @@ fn places_are_conserved_whatever_comes_and_goes() {
         }
     }
 }
+
+/// One identity floods a server, another calls now and then: the one that floods is refused, the other never, nor told that
+/// it would be.
+#[test]
+fn who_has_less_than_its_share_neither_waits_nor_is_shed_for_who_has_more() {
+    let mut tried = Tried::fixed(16);
+    let other = tried.plan.caller();
+    let mut rng = SplitMix::new(7);
+    let (mut seats, mut at_work) = (Vec::new(), 0_u32);
+    let (mut refused, mut others, mut told) = (0, 0, false);
+    for step in 0..40_000_u32 {
+        tried.now += MS / 4;
+        let asks = Asks { key: below(&mut rng, 1 << 16) as u16, ..ASKS };
+        match tried.arrive(asks) {
+            Arrived::Begins => at_work += 1,
+            Arrived::Waits(seat) => seats.push(seat),
+            Arrived::Refused(_) => refused += 1,
+        }
+        let now_begun = |seat: &Seat| matches!(tried.poll(seat), Poll::Ready(Ok(())));
+        at_work += seats.iter().filter(|seat| now_begun(seat)).count() as u32;
+        seats.retain(|seat| tried.poll(seat).is_pending());
+        if step % 8 == 0 && at_work > 0 {
+            at_work -= 1;
+            tried.leave();
+        }
+        if step > 4_000 && step % 40 == 0 {
+            let asks = Asks { key: below(&mut rng, 1 << 16) as u16, ..ASKS };
+            let arrived = tried.of(&other, asks);
+            let own = tried.caller.at_work();
+            assert!(matches!(arrived, Arrived::Begins), "step {step}: {arrived:?}, {own} at work");
+            others += 1;
+            assert_eq!(tried.plan.cut_of(&other), None, "step {step}");
+            told |= tried.plan.cut_of(&tried.caller).is_some();
+            tried.leave_of(&other);
+        }
+    }
+    assert!(refused > 20_000 && others > 800 && told, "{refused} {others} {told}");
+}
