@@ -208,13 +208,13 @@ limits! {
     /// ... while a call ran within this time.
     time KEEP_ALIVE_AFTER_CALL: Duration = Duration::from_secs(60);
     /// First pause before connecting again.
-    time RECONNECT_FIRST: Duration = Duration::from_millis(50);
+    time RECONNECT_FIRST: Duration = Duration::from_millis(100);
     /// Longest pause before connecting again.
     time RECONNECT_MAX: Duration = Duration::from_secs(5);
     /// Growth of the pause per failed attempt.
     ratio RECONNECT_FACTOR: f64 = 1.6;
     /// Share of the pause that chance adds or takes.
-    ratio RECONNECT_JITTER: f64 = 0.2;
+    ratio RECONNECT_JITTER: f64 = 0.6;
     /// A call that brings a stream waits this long for the server's settings before it goes with named fields.
     time SETTINGS_WAIT: Duration = Duration::from_secs(1);
     /// One attempt to connect takes at most this.
