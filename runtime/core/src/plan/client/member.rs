@@ -82,8 +82,11 @@ pub struct Member {
     epoch: Instant,
     /// What tells it from the others, in every client.
     hash: u64,
-    /// Its share among its peers, as an `f64`.
+    /// Its share among its peers, as an `f64` ...
     weight: AtomicU64,
+    /// ... and what it counts at least in its circle.
+    floor: AtomicU64,
+    inside: AtomicBool,
     near: AtomicBool,
     subset: AtomicU8,
     /// The plan's.
@@ -184,6 +187,8 @@ impl Member {
             // Unknown to others, it is told apart by this client alone.
             hash: if placement.hash == 0 { id } else { placement.hash },
             weight: AtomicU64::new(0),
+            floor: AtomicU64::new(0),
+            inside: AtomicBool::new(true),
             near: AtomicBool::new(true),
             subset: AtomicU8::new(0),
             news,
@@ -231,13 +236,21 @@ impl Member {
 
     /// What discovery says of it.
     pub fn placement(&self) -> Placement {
-        let subset = self.subset.load(Relaxed);
-        Placement { weight: self.weight(), near: self.is_near(), hash: self.hash, subset }
+        Placement {
+            weight: self.own_weight(),
+            near: self.is_near(),
+            hash: self.hash,
+            subset: self.subset.load(Relaxed),
+            inside: self.is_inside(),
+            floor: f64::from_bits(self.floor.load(Relaxed)),
+        }
     }
 
     /// Discovery says something else of it. Its hash stays: that is its address's.
     pub fn set_placement(&self, placement: Placement) {
         self.weight.store(placement.weight.max(0.0).to_bits(), Relaxed);
+        self.floor.store(placement.floor.max(0.0).to_bits(), Relaxed);
+        self.inside.store(placement.inside, Relaxed);
         self.near.store(placement.near, Relaxed);
         self.subset.store(placement.subset, Relaxed);
         self.news.is_stale();
@@ -284,9 +297,19 @@ impl Member {
 
     // -- what a pick asks --
 
-    /// Its share among its peers, however long it has been there.
+    /// Its share among its peers of the circle, however long it has been there.
     pub(super) fn weight(&self) -> f64 {
+        self.own_weight().max(f64::from_bits(self.floor.load(Relaxed)))
+    }
+
+    /// Its share among all endpoints that there are.
+    pub(super) fn own_weight(&self) -> f64 {
         f64::from_bits(self.weight.load(Relaxed))
+    }
+
+    /// Whether it is in the circle.
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside.load(Relaxed)
     }
 
     /// Whether it is in the caller's zone.
@@ -533,7 +556,7 @@ impl Member {
             at_work,
             sent,
             latency: inner.latency.cost_us(now).map(|us| Duration::from_secs_f64(us / 1e6)),
-            weight: self.weight() * self.share(self.ms(now)),
+            weight: self.own_weight() * self.share(self.ms(now)),
         }
     }
 

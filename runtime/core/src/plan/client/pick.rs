@@ -115,13 +115,14 @@ impl ClientPlan {
         rng: &mut impl Rng,
     ) -> Option<Picked> {
         self.refresh(members);
+        let inside = &members[..self.parts.inside(members.len())];
         let first = match turn.key {
             Some(key) => self.by_key(members, turn, key, now),
-            None => self.probe(members, turn, now),
+            None => self.probe(inside, turn, now),
         };
         let mut picked = match first {
             Some(picked) => picked,
-            None => self.cheapest(members, turn, now, rng)?,
+            None => self.cheapest(inside, turn, now, rng)?,
         };
         picked.ticket.again = turn.past.attempts > 0;
         picked.ticket.class = turn.class;

@@ -1,5 +1,6 @@
 //! The plan as a whole: the table of effects, who is picked, who is left alone, what is repeated.
 
+mod circle;
 mod cuts;
 mod hedges;
 mod keyed;
