@@ -321,6 +321,10 @@ limits! {
     count PICK_ALL_UP_TO: usize = 8;
     /// ... and beyond at so many random ones.
     count PICK_CHOICES: usize = 3;
+    /// So many of those that answered last are looked at, and a random one ...
+    count PICK_HEARD: usize = 3;
+    /// ... of so many that are remembered.
+    count HEARD_LAST: usize = 16;
     /// An endpoint that was not picked for so long is picked once whatever it costs; longer where there are many.
     time PICK_UNTOUCHED: Duration = Duration::from_secs(1);
     /// What a failure costs, as if it were a latency.

@@ -82,6 +82,8 @@ pub struct Member {
     epoch: Instant,
     /// What tells it from the others, in every client.
     hash: u64,
+    /// Where it is in the list: a hint.
+    place: AtomicU32,
     /// Its share among its peers, as an `f64` ...
     weight: AtomicU64,
     /// ... and what it counts at least in its circle.
@@ -186,6 +188,7 @@ impl Member {
             epoch,
             // Unknown to others, it is told apart by this client alone.
             hash: if placement.hash == 0 { id } else { placement.hash },
+            place: AtomicU32::new(0),
             weight: AtomicU64::new(0),
             floor: AtomicU64::new(0),
             inside: AtomicBool::new(true),
@@ -276,8 +279,16 @@ impl Member {
     /// What the server says of its calls at work, everybody's, to whoever calls from that stripe.
     pub fn report(&self, stripe: usize, in_flight: u32, now: Instant) {
         let now_ms = self.ms(now);
-        let (sent, _) = self.calls(stripe, now_ms);
+        let (sent, ours) = self.calls(stripe, now_ms);
         self.stripe(stripe).report(in_flight, sent, now_ms);
+        // The call that brings it is among ours still, and not among the server's.
+        let others = in_flight.saturating_sub(ours.saturating_sub(1));
+        self.news.heard(stripe).note(self.place.load(Relaxed), others, now_ms);
+    }
+
+    /// It is at this place of the list.
+    pub(super) fn set_place(&self, place: usize) {
+        self.place.store(place as u32, Relaxed);
     }
 
     fn stripe(&self, stripe: usize) -> &Stripe {
@@ -387,28 +398,45 @@ impl Member {
         if over < u32::MAX / 2 { over } else { 0 }
     }
 
-    /// What it costs in this millisecond of the plan.
-    pub(super) fn price(&self, stripe: usize, now_ms: u32) -> Price {
+    /// What it costs in this millisecond of the plan; one of `many` of which a pick sees some.
+    ///
+    /// Of few, each is heard of often, and a peak of latency is the first sign of trouble. Of many, those that were heard
+    /// of just now have fresh peaks, and the others have forgotten theirs: there a fresh report says better who has
+    /// trouble, and what is typical is what a call takes.
+    pub(super) fn price(&self, stripe: usize, many: bool, now_ms: u32) -> Price {
         let (sent, ours) = self.calls(stripe, now_ms);
-        let latency_us = self.cost_us(now_ms);
+        let mut latency_us = self.cost_us(now_ms);
         let fresh = REPORT_FRESH.as_millis() as f64;
         let fresh = fresh.max(latency_us.unwrap_or(0.0) / 200.0);
-        let at_work = self.stripe(stripe).reported(sent, fresh, now_ms).unwrap_or(ours);
+        let at_work = self.stripe(stripe).reported(sent, fresh, now_ms);
+        if many && at_work.is_some() {
+            let typical = f64::from(f32::from_bits(self.typical.load(Relaxed)));
+            let penalty = self.penalty_us(now_ms).unwrap_or(0.0);
+            latency_us = latency_us.map(|latency| latency.min(typical.max(penalty)));
+        }
+        let at_work =
+            at_work.unwrap_or_else(|| ours.saturating_add(self.news.heard(stripe).others()));
         Price { latency_us, at_work, ours, weight: self.weight() * self.share(now_ms) }
     }
 
     /// What it costs by its latency, and by its last failure if that is more.
     fn cost_us(&self, now_ms: u32) -> Option<f64> {
-        let latency = self.latency_us(now_ms);
+        match (self.latency_us(now_ms), self.penalty_us(now_ms)) {
+            (Some(latency), Some(penalty)) => Some(latency.max(penalty)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// What its last failure costs, if no answer came since.
+    fn penalty_us(&self, now_ms: u32) -> Option<f64> {
         let penalty = self.penalty.load(Relaxed);
         if penalty == 0 {
-            return latency;
+            return None;
         }
         let age_ms = now_ms.wrapping_sub(penalty as u32);
         let age_ms = if age_ms > u32::MAX / 2 { 0 } else { age_ms };
         let peak = f64::from(f32::from_bits((penalty >> 32) as u32));
-        let decayed = peak * (-f64::from(age_ms) / FORGET_AFTER_MAX.as_millis() as f64).exp();
-        Some(latency.map_or(decayed, |latency| latency.max(decayed)))
+        Some(peak * (-f64::from(age_ms) / FORGET_AFTER_MAX.as_millis() as f64).exp())
     }
 
     fn latency_us(&self, now_ms: u32) -> Option<f64> {

@@ -28,6 +28,7 @@
 
 mod cuts;
 mod effects;
+mod heard;
 mod hedging;
 mod keyed;
 mod member;
@@ -264,7 +265,7 @@ impl ClientPlan {
             }),
             refused: AtomicBool::new(false),
             parts: Parts::new(),
-            news: Arc::default(),
+            news: Arc::new(News::new(config.stripes)),
             probe_ms: AtomicU32::new(0),
             openings: Mutex::new(()),
             hedges: Mutex::new(Hedges::new()),
@@ -377,6 +378,7 @@ impl ClientPlan {
     /// To be called when the set of endpoints has changed, and those that are called are the new ones.
     pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
         let members = || members.iter().map(AsRef::as_ref);
+        members().enumerate().for_each(|(place, member)| member.set_place(place));
         self.parts.publish(members(), &self.config);
         let inside = members().filter(|member| member.is_inside());
         let due = inside.filter_map(Member::probe_at_ms).min();
