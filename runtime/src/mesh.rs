@@ -297,7 +297,8 @@ impl Mesh {
         };
         let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
-        if let Some(addresses) = all_static(places) {
+        let few = |addresses: &Vec<String>| addresses.len() <= policy.circle_size();
+        if let Some(addresses) = all_static(places).filter(few) {
             let targets = addresses
                 .iter()
                 .map(|address| self.target(address, (&expected, &shared)))
