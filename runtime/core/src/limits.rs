@@ -176,6 +176,8 @@ limits! {
     count HANDSHAKES_PER_S: u32 = 50;
     /// Authenticated connections of a server.
     count CONNECTIONS_MAX: u32 = 10_000;
+    /// Connections that a mesh has to servers, of all services together.
+    count CLIENT_CONNECTIONS_MAX: usize = 10_000;
     /// Bytes of the words that go with a connection close: two long identities and the advice still fit one packet.
     bytes CLOSE_REASON_MAX: usize = 768;
 
