@@ -2,6 +2,7 @@
 
 mod circle;
 mod cuts;
+mod heard;
 mod hedges;
 mod keyed;
 mod matrix;
