@@ -15,14 +15,14 @@ const SLOWER: u32 = 4;
 
 /// When a server is disturbed.
 #[derive(Debug, Clone)]
-pub struct Disturbed(Vec<Duration>);
+pub(super) struct Disturbed(Vec<Duration>);
 
 impl Disturbed {
     /// What such a server gets done, as a share of what it would without.
-    pub const SPEED: f64 = 0.8 + 0.2 / SLOWER as f64;
+    pub(super) const SPEED: f64 = 0.8 + 0.2 / SLOWER as f64;
 
     /// By chance, until then.
-    pub fn new(until: Duration, rng: &mut SplitMix) -> Self {
+    pub(super) fn new(until: Duration, rng: &mut SplitMix) -> Self {
         let mut turns = Vec::new();
         let mut at = Duration::ZERO;
         // It may have begun before.
@@ -41,7 +41,7 @@ impl Disturbed {
     }
 
     /// How many times as long a call takes that begins then.
-    pub fn slower(&self, now: Duration) -> u32 {
+    pub(super) fn slower(&self, now: Duration) -> u32 {
         let disturbed = self.0.partition_point(|turn| *turn <= now) % 2 == 1;
         if disturbed { SLOWER } else { 1 }
     }

@@ -30,7 +30,9 @@ pub(super) struct News {
     pub(super) stale: AtomicBool,
     /// The millisecond until which one of them sheds something, plus one; zero where none did yet.
     cut_ms: AtomicU32,
-    /// Which of them were heard last, thread by thread.
+    /// They are so many that a pick looks at some.
+    pub(super) many: AtomicBool,
+    /// Which of them were heard last, thread by thread, while they are many.
     heard: Box<[Heard]>,
 }
 
@@ -38,7 +40,8 @@ impl News {
     /// Of a plan with so many stripes, where nothing was heard.
     pub(super) fn new(stripes: usize) -> Self {
         let heard = (0..stripes.max(1)).map(|_| Heard::default()).collect();
-        Self { stale: AtomicBool::new(false), cut_ms: AtomicU32::new(0), heard }
+        let (stale, many) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { stale, cut_ms: AtomicU32::new(0), many, heard }
     }
 
     /// What a thread's answers have said.

@@ -59,7 +59,7 @@ impl Heard {
 
     /// What others have at work at an endpoint that has not said so.
     pub(super) fn others(&self) -> u32 {
-        f32::from_bits(self.others.load(Relaxed)).round() as u32
+        (f32::from_bits(self.others.load(Relaxed)) + 0.5) as u32
     }
 
     /// Puts those that were heard last, the latest first, into `places`; how many there are.

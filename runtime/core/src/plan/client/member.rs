@@ -26,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(super) use self::pricing::Among;
 use super::{
     cuts::{Known, News},
     effects::Sample,
@@ -84,9 +85,10 @@ pub struct Member {
     hash: u64,
     /// Where it is in the list: a hint.
     place: AtomicU32,
-    /// Its share among its peers, as an `f64` ...
+    /// Its share among its peers of the circle, as an `f64`: a pick reads it of each ...
     weight: AtomicU64,
-    /// ... and what it counts at least in its circle.
+    /// ... its own, among all that there are, and what it counts at least in the circle.
+    own_weight: AtomicU64,
     floor: AtomicU64,
     inside: AtomicBool,
     near: AtomicBool,
@@ -190,6 +192,7 @@ impl Member {
             hash: if placement.hash == 0 { id } else { placement.hash },
             place: AtomicU32::new(0),
             weight: AtomicU64::new(0),
+            own_weight: AtomicU64::new(0),
             floor: AtomicU64::new(0),
             inside: AtomicBool::new(true),
             near: AtomicBool::new(true),
@@ -251,8 +254,10 @@ impl Member {
 
     /// Discovery says something else of it. Its hash stays: that is its address's.
     pub fn set_placement(&self, placement: Placement) {
-        self.weight.store(placement.weight.max(0.0).to_bits(), Relaxed);
-        self.floor.store(placement.floor.max(0.0).to_bits(), Relaxed);
+        let (own, floor) = (placement.weight.max(0.0), placement.floor.max(0.0));
+        self.weight.store(own.max(floor).to_bits(), Relaxed);
+        self.own_weight.store(own.to_bits(), Relaxed);
+        self.floor.store(floor.to_bits(), Relaxed);
         self.inside.store(placement.inside, Relaxed);
         self.near.store(placement.near, Relaxed);
         self.subset.store(placement.subset, Relaxed);
@@ -281,6 +286,9 @@ impl Member {
         let now_ms = self.ms(now);
         let (sent, ours) = self.calls(stripe, now_ms);
         self.stripe(stripe).report(in_flight, sent, now_ms);
+        if !self.news.many.load(Relaxed) {
+            return;
+        }
         // The call that brings it is among ours still, and not among the server's.
         let others = in_flight.saturating_sub(ours.saturating_sub(1));
         self.news.heard(stripe).note(self.place.load(Relaxed), others, now_ms);
@@ -310,12 +318,12 @@ impl Member {
 
     /// Its share among its peers of the circle, however long it has been there.
     pub(super) fn weight(&self) -> f64 {
-        self.own_weight().max(f64::from_bits(self.floor.load(Relaxed)))
+        f64::from_bits(self.weight.load(Relaxed))
     }
 
     /// Its share among all endpoints that there are.
     pub(super) fn own_weight(&self) -> f64 {
-        f64::from_bits(self.weight.load(Relaxed))
+        f64::from_bits(self.own_weight.load(Relaxed))
     }
 
     /// Whether it is in the circle.

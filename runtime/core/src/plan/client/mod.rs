@@ -377,6 +377,7 @@ impl ClientPlan {
 
     /// To be called when the set of endpoints has changed, and those that are called are the new ones.
     pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
+        self.news.many.store(members.len() > limits::PICK_ALL_UP_TO, Relaxed);
         let members = || members.iter().map(AsRef::as_ref);
         members().enumerate().for_each(|(place, member)| member.set_place(place));
         self.parts.publish(members(), &self.config);

@@ -19,7 +19,7 @@ use std::{
 
 use super::{
     Balance, ClientPlan, Turn,
-    member::{Member, Out, Ticket},
+    member::{Among, Member, Out, Ticket},
     parts::number,
 };
 use crate::{
@@ -210,18 +210,18 @@ struct Look<'a> {
     cold: Option<usize>,
     /// Those that are looked at were drawn by their weights, which have done their work then.
     weighed: bool,
-    /// There are so many that a pick looks at some.
-    many: bool,
+    among: Among,
 }
 
 impl<'a> Look<'a> {
     #[inline]
     fn new(plan: &'a ClientPlan, turn: &'a Turn, part: Option<usize>, now: Instant) -> Self {
         let panic = part.is_none() && plan.parts.panics(0);
-        let (best, untouched, cold, weighed, many) = (None, None, None, false, false);
+        let (best, untouched, cold, weighed) = (None, None, None, false);
+        let among = Among::default();
         let now_ms = plan.ms(now);
         let cut = plan.is_cut(now_ms);
-        Self { plan, turn, part, now_ms, cut, panic, best, untouched, cold, weighed, many }
+        Self { plan, turn, part, now_ms, cut, panic, best, untouched, cold, weighed, among }
     }
 
     /// All endpoints of a part where they are few, else some until one can be asked. Whether that were all there are.
@@ -237,7 +237,8 @@ impl<'a> Look<'a> {
             self.sample(members, range, rng);
             return many == members.len();
         }
-        self.many = self.plan.config.choices.is_none();
+        let others = self.plan.news.heard(self.turn.stripe).others();
+        self.among = Among { many: self.plan.config.choices.is_none(), others };
         for _ in 0..LOOKS {
             self.sample(members, range.clone(), rng);
             if self.finds(Rank::Fit) {
@@ -296,7 +297,7 @@ impl<'a> Look<'a> {
             return count;
         }
         // Where that did not find anybody, others are looked at.
-        if self.many && self.best.is_none() {
+        if self.among.many && self.best.is_none() {
             let heard = self.plan.news.heard(self.turn.stripe);
             count = heard.latest(&range, self.now_ms, &mut looked[..PICK_HEARD]);
         }
@@ -320,7 +321,7 @@ impl<'a> Look<'a> {
         if member.is_cold() {
             self.cold = Some(at);
         }
-        let mut price = member.price(self.turn.stripe, self.many, self.now_ms);
+        let mut price = member.price(self.turn.stripe, self.among, self.now_ms);
         if self.plan.config.balance != Balance::PeakEwma {
             price.latency_us = Some(1.0);
         }
@@ -355,7 +356,7 @@ impl<'a> Look<'a> {
             let place = (turn % many) as usize;
             let at = range.start + place;
             let member = members[at].as_ref();
-            let price = member.price(self.turn.stripe, self.many, self.now_ms);
+            let price = member.price(self.turn.stripe, self.among, self.now_ms);
             if !stride::takes(turn / many, place, price.weight / heaviest.max(1e-9)) {
                 continue;
             }

@@ -9,25 +9,33 @@ use crate::{
     ramp::slow_start,
 };
 
+/// What a pick knows of all endpoints together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in super::super) struct Among {
+    /// It looks at some of them, for they are many.
+    pub(in super::super) many: bool,
+    /// Calls that others have at an endpoint, as far as is known.
+    pub(in super::super) others: u32,
+}
+
 impl Member {
     /// What it costs in this millisecond of the plan; one of `many` of which a pick sees some.
     ///
     /// Of few, each is heard of often, and a peak of latency is the first sign of trouble. Of many, those that were heard
     /// of just now have fresh peaks, and the others have forgotten theirs: there a fresh report says better who has
     /// trouble, and what is typical is what a call takes.
-    pub(in super::super) fn price(&self, stripe: usize, many: bool, now_ms: u32) -> Price {
+    pub(in super::super) fn price(&self, stripe: usize, among: Among, now_ms: u32) -> Price {
         let (sent, ours) = self.calls(stripe, now_ms);
         let mut latency_us = self.cost_us(now_ms);
         let fresh = REPORT_FRESH.as_millis() as f64;
         let fresh = fresh.max(latency_us.unwrap_or(0.0) / 200.0);
         let at_work = self.stripe(stripe).reported(sent, fresh, now_ms);
-        if many && at_work.is_some() {
+        if among.many && at_work.is_some() {
             let typical = f64::from(f32::from_bits(self.typical.load(Relaxed)));
             let penalty = self.penalty_us(now_ms).unwrap_or(0.0);
             latency_us = latency_us.map(|latency| latency.min(typical.max(penalty)));
         }
-        let at_work =
-            at_work.unwrap_or_else(|| ours.saturating_add(self.news.heard(stripe).others()));
+        let at_work = at_work.unwrap_or_else(|| ours.saturating_add(among.others));
         Price { latency_us, at_work, ours, weight: self.weight() * self.share(now_ms) }
     }
 
