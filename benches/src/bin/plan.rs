@@ -15,7 +15,7 @@ use sinew_core::{
         client::{ClientPlan, Config, Member, Outcome, Placement},
         server::{self, Arrived, Asks, Left, ServerPlan},
     },
-    rng::SplitMix,
+    rng::{Rng as _, SplitMix},
 };
 
 /// An endpoint of its own.
@@ -33,6 +33,10 @@ enum Kind {
     Plain,
     Zones,
     Keys,
+    /// A tenth is in the client's circle.
+    Circle,
+    /// Answers say what the server has to do.
+    Reports,
 }
 
 const ROUNDS: u32 = 7;
@@ -50,7 +54,13 @@ fn main() {
         );
         report.push(format!("\"ns_{endpoints}\":{one:.0},\"scale_{endpoints}\":{scale:.2}"));
     }
-    for (kind, name) in [(Kind::Zones, "in two zones"), (Kind::Keys, "by key")] {
+    let kinds = [
+        (Kind::Zones, "in two zones"),
+        (Kind::Keys, "by key"),
+        (Kind::Circle, "a tenth in the circle"),
+        (Kind::Reports, "with reports"),
+    ];
+    for (kind, name) in kinds {
         for endpoints in [3, 20, 1000] {
             let took = best(kind, endpoints, 1);
             println!("{endpoints:>5} endpoints {name}: {took:6.0} ns a call");
@@ -64,6 +74,14 @@ fn main() {
         println!("{name:>15}: {one:6.0} ns a call, {two:6.0} ns with two threads");
         report.push(format!("\"ns_{name}\":{one:.0},\"ns_{name}_2\":{two:.0}"));
     }
+    for stripes in [1, 8] {
+        let bytes = bytes_per_member(stripes);
+        println!("{bytes:.0} bytes a member with {stripes} threads");
+        report.push(format!("\"bytes_member_{stripes}\":{bytes:.0}"));
+    }
+    let draw = draw();
+    println!("{draw:.0} us to draw a circle of 100 of 1,000");
+    report.push(format!("\"us_draw\":{draw:.0}"));
     let allocations = allocations();
     println!("{{{},\"allocations_per_call\":{allocations}}}", report.join(","));
 }
@@ -78,7 +96,11 @@ fn world(kind: Kind, endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
     let now = Instant::now();
     let plan = ClientPlan::new(Config { stripes: 2, ..Config::default() }, now);
     // A third is in the caller's zone.
-    let place = |at| Placement { near: kind != Kind::Zones || at % 3 == 0, ..Placement::default() };
+    let place = |at| Placement {
+        near: kind != Kind::Zones || at % 3 == 0,
+        inside: kind != Kind::Circle || at % 10 == 0,
+        ..Placement::default()
+    };
     let mut members: Vec<_> =
         (0..endpoints).map(|at| Endpoint(plan.member(place(at), false, now))).collect();
     plan.arrange(&mut members);
@@ -114,6 +136,9 @@ fn calls(kind: Kind, plan: &ClientPlan, members: &[Endpoint], stripe: usize) -> 
         // An answer after 200 us, by a clock that costs nothing: reading one is the transport's cost.
         let later = now + Duration::from_micros(200);
         let of = members[picked.at].as_ref();
+        if kind == Kind::Reports {
+            of.report(stripe, 1, later);
+        }
         black_box(plan.settle(members, of, (picked.ticket, Outcome::Answered), later, &mut rng));
         now += Duration::from_micros(5);
     }
@@ -166,6 +191,34 @@ fn served(
         now += Duration::from_micros(5);
     }
     began.elapsed()
+}
+
+/// What a client of a thousand endpoints keeps for each of them.
+fn bytes_per_member(stripes: usize) -> f64 {
+    const MANY: usize = 1000;
+    let now = Instant::now();
+    let plan = ClientPlan::new(Config { stripes, ..Config::default() }, now);
+    let mut members = Vec::with_capacity(MANY);
+    let kept = allocation_counter::measure(|| {
+        let member = |_| Endpoint(plan.member(Placement::default(), false, now));
+        members.extend((0..MANY).map(member));
+    });
+    kept.bytes_current as f64 / MANY as f64 + size_of::<Member>() as f64
+}
+
+/// Microseconds of working out which of 1,000 endpoints are in a client's circle: once per change of the list.
+fn draw() -> f64 {
+    let plan = ClientPlan::new(Config::default(), Instant::now());
+    let mut placements = vec![Placement::default(); 1000];
+    for (at, placement) in placements.iter_mut().enumerate() {
+        placement.hash = SplitMix::new(at as u64).next_u64();
+    }
+    let rounds = (0..u64::from(ROUNDS)).map(|client| {
+        let began = Instant::now();
+        plan.encircle(client, 100, black_box(&mut placements));
+        began.elapsed().as_secs_f64() * 1e6
+    });
+    rounds.fold(f64::INFINITY, f64::min)
 }
 
 /// The most that a call of any kind makes.

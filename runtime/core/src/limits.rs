@@ -176,6 +176,8 @@ limits! {
     count HANDSHAKES_PER_S: u32 = 50;
     /// Authenticated connections of a server.
     count CONNECTIONS_MAX: u32 = 10_000;
+    /// Connections that a mesh has to servers, of all services together.
+    count CLIENT_CONNECTIONS_MAX: usize = 10_000;
     /// Bytes of the words that go with a connection close: two long identities and the advice still fit one packet.
     bytes CLOSE_REASON_MAX: usize = 768;
 
@@ -208,13 +210,13 @@ limits! {
     /// ... while a call ran within this time.
     time KEEP_ALIVE_AFTER_CALL: Duration = Duration::from_secs(60);
     /// First pause before connecting again.
-    time RECONNECT_FIRST: Duration = Duration::from_millis(50);
+    time RECONNECT_FIRST: Duration = Duration::from_millis(100);
     /// Longest pause before connecting again.
     time RECONNECT_MAX: Duration = Duration::from_secs(5);
     /// Growth of the pause per failed attempt.
     ratio RECONNECT_FACTOR: f64 = 1.6;
     /// Share of the pause that chance adds or takes.
-    ratio RECONNECT_JITTER: f64 = 0.2;
+    ratio RECONNECT_JITTER: f64 = 0.6;
     /// A call that brings a stream waits this long for the server's settings before it goes with named fields.
     time SETTINGS_WAIT: Duration = Duration::from_secs(1);
     /// One attempt to connect takes at most this.
@@ -323,6 +325,10 @@ limits! {
     count PICK_ALL_UP_TO: usize = 8;
     /// ... and beyond at so many random ones.
     count PICK_CHOICES: usize = 3;
+    /// So many of those that answered last are looked at, and a random one ...
+    count PICK_HEARD: usize = 3;
+    /// ... of so many that are remembered.
+    count HEARD_LAST: usize = 16;
     /// An endpoint that was not picked for so long is picked once whatever it costs; longer where there are many.
     time PICK_UNTOUCHED: Duration = Duration::from_secs(1);
     /// What a failure costs, as if it were a latency.
@@ -345,6 +351,10 @@ limits! {
     ratio PANIC_BELOW: f64 = 0.5;
     /// A zone keeps all calls of its clients while so many times its healthy share is all of it.
     ratio SPILL_FACTOR: f64 = 1.4;
+    /// Endpoints that a client uses of each part of a service, where there are more ...
+    count CIRCLE: usize = 100;
+    /// ... which may be set to no less than this.
+    count CIRCLE_MIN: usize = 10;
     /// What labels may tell apart, those that no label fits included.
     count SUBSETS_MAX: usize = 8;
     /// The largest weight of a label.

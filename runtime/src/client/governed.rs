@@ -47,16 +47,17 @@ impl Follows for ClientCore {
 
     fn follow(&self, policy: &InForce) {
         let rules = Arc::new(Rules::new(self.service(), &policy.terms(self.service())));
-        let _changing = self.changing();
         self.rules.store(Arc::clone(&rules));
         self.places.resize(rules.bulkhead_max);
         let endpoints = self.endpoints.load();
-        let zone = self.discovery.as_ref().and_then(super::Discovery::zone);
-        for endpoint in endpoints.iter() {
-            endpoint.member().set_placement(placement(&rules, &endpoint.entry(), zone));
+        if self.discovery.is_none() {
+            for endpoint in endpoints.iter() {
+                endpoint.member().set_placement(placement(&rules, &endpoint.entry(), None));
+            }
         }
         let config = Config { stripes: stripe::count(), ..rules.plan };
         self.plan.configure(config, &endpoints, Instant::now().into_std());
+        self.place_anew();
         self.note_panic();
     }
 

@@ -3,7 +3,9 @@
 //! # Invariants
 //! 1. An endpoint that stays on the list keeps its connection and what is known of it, also where something else is said
 //!    of it now. One that leaves it keeps what is still out there, until that is over.
-//! 2. Nothing looks on when the client is gone.
+//! 2. An endpoint that is listed and not in the client's circle costs its entry in the list: no connection, and nothing that
+//!    is known of it. Where calls have keys all are known, and those outside are connected to by their keys alone.
+//! 3. Nothing looks on when the client is gone.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +16,7 @@ use std::{
     },
 };
 
-use sinew_core::codes::Reason;
+use sinew_core::{codes::Reason, plan::client::Placement, rng::Rng as _};
 use tokio::{
     sync::Notify,
     task::AbortHandle,
@@ -22,7 +24,10 @@ use tokio::{
 };
 
 use super::{ClientCore, Endpoint, Target, placement};
-use crate::discovery::{Doubt, Entry, News, Sources, follow};
+use crate::{
+    chance::Chance,
+    discovery::{Doubt, Entry, News, Sources, follow},
+};
 
 /// How to get to an endpoint that was found.
 type Reach = Box<dyn Fn(&Entry) -> Target + Send + Sync>;
@@ -32,10 +37,27 @@ pub(crate) struct Discovery {
     reach: Reach,
     /// The caller's.
     zone: Option<String>,
+    /// What makes its circle another than that of other clients.
+    number: u64,
     started: AtomicBool,
+    /// A call with a key came, and the endpoints outside of the circle are known too.
+    keyed: AtomicBool,
     changed: Notify,
     doubt: Doubt,
     state: Mutex<State>,
+    listed: Mutex<Listed>,
+}
+
+/// What the endpoints are to be made of.
+#[derive(Clone, Default)]
+struct Listed {
+    entries: Arc<[Entry]>,
+    /// A call with a key came.
+    keyed: bool,
+    /// Counts the changes ...
+    version: u64,
+    /// ... and says which of them the endpoints have followed.
+    applied: u64,
 }
 
 struct State {
@@ -67,20 +89,27 @@ impl Discovery {
         Self {
             reach,
             zone,
+            number: Chance.next_u64(),
             started: AtomicBool::new(false),
+            keyed: AtomicBool::new(false),
             changed: Notify::new(),
             doubt: Doubt::new(),
             state: Mutex::new(State { sources: Some(sources), problems, following: None }),
+            listed: Mutex::default(),
         }
     }
 
     /// The zone of the caller.
-    pub(super) fn zone(&self) -> Option<&str> {
+    fn zone(&self) -> Option<&str> {
         self.zone.as_deref()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn listed(&self) -> MutexGuard<'_, Listed> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An attempt failed for this: where it went may not be where the endpoints are any more.
@@ -142,46 +171,106 @@ impl ClientCore {
         discovery.started.store(true, Ordering::Relaxed);
     }
 
-    /// The endpoints are these from now on.
-    fn replace(&self, entries: &[Entry], discovery: &Discovery) {
-        let _changing = self.changing();
-        let known = self.endpoints.load();
+    /// A call with a key needs the endpoint of its key, whether that is in the circle or not.
+    #[inline]
+    pub(super) fn knows_all(&self) {
+        if let Some(discovery) = &self.discovery
+            && !discovery.keyed.load(Ordering::Acquire)
+        {
+            let mut listed = discovery.listed();
+            if !listed.keyed {
+                listed.keyed = true;
+                listed.version += 1;
+            }
+            drop(listed);
+            self.replace(discovery);
+            discovery.keyed.store(true, Ordering::Release);
+        }
+    }
+
+    /// Other rules say where endpoints belong.
+    pub(super) fn place_anew(&self) {
+        if let Some(discovery) = &self.discovery {
+            discovery.listed().version += 1;
+            self.replace(discovery);
+        }
+    }
+
+    /// The endpoints that are listed are these from now on.
+    fn list(&self, entries: Vec<Entry>, discovery: &Discovery) {
+        let mut listed = discovery.listed();
+        listed.entries = entries.into();
+        listed.version += 1;
+        drop(listed);
+        self.replace(discovery);
+    }
+
+    /// Makes the endpoints those that are listed and in the circle; where calls have keys, all that are listed.
+    fn replace(&self, discovery: &Discovery) {
+        loop {
+            let listed = discovery.listed().clone();
+            if listed.version == listed.applied {
+                return;
+            }
+            let known = self.endpoints.load_full();
+            // Not under the lock: a connector may be anybody's.
+            let endpoints = Arc::new(self.of_list(&known, &listed, discovery));
+            let mut now = discovery.listed();
+            // Somebody else was quicker, or there is another list.
+            if (now.version, now.applied) != (listed.version, listed.applied) {
+                continue;
+            }
+            now.applied = listed.version;
+            self.endpoints.store(Arc::clone(&endpoints));
+            drop(now);
+            self.plan.recount(&endpoints);
+            self.note_endpoints(&known, &endpoints);
+            tracing::debug!(
+                service = self.service(),
+                endpoints = endpoints.len(),
+                listed = listed.entries.len(),
+                "endpoints have changed"
+            );
+            self.note_panic();
+            discovery.changed.notify_waiters();
+        }
+    }
+
+    fn of_list(&self, known: &[Endpoint], listed: &Listed, discovery: &Discovery) -> Vec<Endpoint> {
         let of = |endpoint: &Endpoint| {
             let entry = endpoint.entry();
             (entry.id.clone(), entry.address.clone())
         };
         let mut kept: BTreeMap<_, _> =
             known.iter().map(|endpoint| (of(endpoint), endpoint)).collect();
+        let entries = &listed.entries;
         let (now, zone) = (Instant::now().into_std(), discovery.zone());
         let rules = self.rules.load();
+        let placement = |entry: &Entry| placement(&rules, entry, zone);
+        let mut placements: Vec<Placement> = entries.iter().map(placement).collect();
+        self.plan.encircle(discovery.number, rules.circle, &mut placements);
         let fresh = !known.is_empty();
-        let mut endpoints: Vec<Endpoint> = entries
-            .iter()
-            .map(|entry| match kept.remove(&(entry.id.clone(), entry.address.clone())) {
-                Some(endpoint) => {
-                    if *endpoint.entry() != *entry {
-                        endpoint.set_entry(entry, placement(&rules, entry, zone));
+        let used = entries.iter().zip(placements);
+        let used = used.filter(|(_, placement)| listed.keyed || placement.inside);
+        let mut endpoints: Vec<Endpoint> = used
+            .map(|(entry, placement)| {
+                match kept.remove(&(entry.id.clone(), entry.address.clone())) {
+                    Some(endpoint) => {
+                        if *endpoint.entry() != *entry || endpoint.member().placement() != placement
+                        {
+                            endpoint.set_entry(entry, placement);
+                        }
+                        endpoint.clone()
                     }
-                    endpoint.clone()
-                }
-                None => {
-                    let member = self.plan.member(placement(&rules, entry, zone), fresh, now);
-                    Endpoint::new((discovery.reach)(entry), entry.clone(), member, &self.seen)
+                    None => {
+                        let member = self.plan.member(placement, fresh, now);
+                        Endpoint::new((discovery.reach)(entry), entry.clone(), member, &self.seen)
+                    }
                 }
             })
             .collect();
-        self.note_endpoints(&known, &endpoints);
-        tracing::debug!(
-            service = self.service(),
-            endpoints = endpoints.len(),
-            "endpoints have changed"
-        );
         self.plan.arrange(&mut endpoints);
-        let endpoints = Arc::new(endpoints);
-        self.endpoints.store(Arc::clone(&endpoints));
-        self.plan.recount(&endpoints);
-        self.note_panic();
-        discovery.changed.notify_waiters();
+        endpoints
     }
 }
 
@@ -190,7 +279,7 @@ fn hear(core: &Weak<ClientCore>, news: News) -> bool {
     let Some(core) = core.upgrade() else { return false };
     let Some(discovery) = &core.discovery else { return false };
     match news {
-        News::Endpoints(entries) => core.replace(&entries, discovery),
+        News::Endpoints(entries) => core.list(entries, discovery),
         News::Problem(at, problem) => {
             if let Some((_, known)) = discovery.lock().problems.get_mut(at) {
                 *known = problem;

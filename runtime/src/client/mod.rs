@@ -14,7 +14,7 @@ mod noted;
 mod route;
 pub(crate) mod stack;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
 use sinew_core::plan::client::{ClientPlan, Config, Placement};
@@ -49,8 +49,6 @@ pub(crate) struct ClientCore {
     places: Places,
     /// What the policy says of the service.
     rules: ArcSwap<Rules>,
-    /// Held while the endpoints, or the rules by which they are placed, change.
-    changing: Mutex<()>,
     /// Its methods, where they are known.
     methods: Option<KnownMethods>,
     interceptors: Interceptors,
@@ -83,7 +81,6 @@ impl ClientCore {
             discovery: None,
             places: Places::default(),
             rules: ArcSwap::from_pointee(rules),
-            changing: Mutex::default(),
             methods: None,
             interceptors,
         }
@@ -96,10 +93,6 @@ impl ClientCore {
         interceptors: Interceptors,
     ) -> Self {
         Self { discovery: Some(discovery), ..Self::new(seen, Vec::new(), interceptors) }
-    }
-
-    fn changing(&self) -> MutexGuard<'_, ()> {
-        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Of a service whose methods are known.

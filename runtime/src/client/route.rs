@@ -235,6 +235,9 @@ impl ClientCore {
             return Err(self.held_back());
         }
         self.note_let_through();
+        if turn.has_key() {
+            self.knows_all();
+        }
         let endpoints = self.endpoints.load();
         for left in (0..=endpoints.len()).rev() {
             let picked = self.plan.pick(&endpoints, turn, now.into_std(), &mut Chance);

@@ -345,7 +345,9 @@ impl Mesh {
         };
         let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
-        if let Some(addresses) = all_static(places) {
+        let most = policy.now().terms(service).circle.unwrap_or(limits::CIRCLE);
+        let few = |addresses: &Vec<String>| addresses.len() <= most;
+        if let Some(addresses) = all_static(places).filter(few) {
             let targets = addresses
                 .iter()
                 .map(|address| self.target(address, (&expected, &shared)))

@@ -91,6 +91,24 @@ impl Policy {
         self
     }
 
+    /// How many of the endpoints of a service a client uses at most: its circle, another one for each client, of which
+    /// little changes when endpoints come and go. With labels and zones it is so many of each label, in the caller's zone
+    /// and elsewhere. A call whose method has a key goes to the endpoint of its key, inside or not. Endpoints that are
+    /// named at [`MeshBuilder::endpoints`](crate::MeshBuilder::endpoints) count as any other.
+    ///
+    /// Default 100; accepted 10 to 1,024, or [`all_endpoints`](Self::all_endpoints).
+    #[must_use]
+    pub fn circle(mut self, endpoints: usize) -> Self {
+        self.terms.circle = Some(endpoints);
+        self
+    }
+
+    /// A client uses all endpoints of the service, however many there are: [`circle`](Self::circle).
+    #[must_use]
+    pub fn all_endpoints(self) -> Self {
+        self.circle(limits::ENDPOINTS_MAX)
+    }
+
     fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if let Some(attempts) = self.terms.attempts
@@ -109,6 +127,14 @@ impl Policy {
                 millis(DEADLINE_MAX)
             );
             problems.push(("timeout", words));
+        }
+        if let Some(circle) = self.terms.circle
+            && !(limits::CIRCLE_MIN..=limits::ENDPOINTS_MAX).contains(&circle)
+        {
+            let (least, most) = (limits::CIRCLE_MIN, limits::ENDPOINTS_MAX);
+            let words =
+                format!("is {circle}; {least} to {most} are accepted (CIRCLE_MIN, ENDPOINTS_MAX)");
+            problems.push(("circle", words));
         }
         problems.extend(self.label_problems().into_iter().map(|words| ("label_weight", words)));
         problems
@@ -246,6 +272,7 @@ mod tests {
         let policy = Policy::new()
             .attempts(9)
             .timeout(Duration::ZERO)
+            .circle(9)
             .label_weight("version", 1.0)
             .label_weight("zone=a", f64::NAN)
             .label_weight("zone=a", 1.0);
@@ -260,6 +287,7 @@ mod tests {
             "Users: label_weight gives every label the weight 0",
             "shop.Inventory: attempts is 9; 1 to 5",
             "timeout is 0",
+            "circle is 9; 10 to 1024",
             "label_weight names `version`, which is not `name=value`",
             "label_weight of `zone=a` is NaN; 0 to",
             "label_weight names `zone=a` twice",
@@ -269,7 +297,7 @@ mod tests {
         {
             assert!(said.contains(word), "{said}");
         }
-        assert_eq!(words.len(), 7, "{words:?}");
+        assert_eq!(words.len(), 8, "{words:?}");
         let many =
             (0..8).fold(Policy::new(), |policy, at| policy.label_weight(format!("a={at}"), 1.0));
         assert!(many.problems()[0].1.contains("names 8 labels; 7"), "{:?}", many.problems());

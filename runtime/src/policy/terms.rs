@@ -50,6 +50,8 @@ terms! {
     balance: Balance,
     /// Shares of the calls, by label.
     weights: Vec<(String, f64)>,
+    /// Endpoints that a client uses at most.
+    circle: usize,
     attempts: u8,
     backoff_base: Duration,
     backoff_max: Duration,
@@ -121,6 +123,8 @@ pub(crate) struct Rules {
     methods: Vec<(MethodId, CallRules)>,
     pub(crate) plan: Config,
     pub(crate) bulkhead_max: u32,
+    /// Endpoints of each part that a client uses at most.
+    pub(crate) circle: usize,
     weights: Vec<(String, f64)>,
 }
 
@@ -163,6 +167,7 @@ impl Rules {
             methods,
             plan: plan(terms),
             bulkhead_max: terms.bulkhead_max.unwrap_or(limits::BULKHEAD_MAX),
+            circle: terms.circle.unwrap_or(limits::CIRCLE),
             weights: terms.weights.clone().unwrap_or_default(),
         }
     }

@@ -8,6 +8,7 @@ use std::{
 
 use sinew_core::{
     codes::{Code, Reason},
+    limits,
     spiffe::SpiffeId,
 };
 
@@ -45,6 +46,23 @@ impl Sockets {
         sockets.push((reach, socket.clone()));
         Ok(socket)
     }
+
+    /// Whether there is room for another connection beside those that there are, to whatever service.
+    fn room(&self) -> Result<(), Status> {
+        let sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open: usize = sockets.iter().map(|(_, socket)| socket.open_connections()).sum();
+        let most = limits::CLIENT_CONNECTIONS_MAX;
+        if open < most {
+            return Ok(());
+        }
+        Err(not_sent(
+            Reason::HandshakeFailed,
+            format!(
+                "this mesh has {open} connections to servers already, where {most} may be (CLIENT_CONNECTIONS_MAX); let \
+                 clients use fewer endpoints of a service (`Policy::circle`)"
+            ),
+        ))
+    }
 }
 
 /// Connects over QUIC to `host:port`, and accepts whoever proves to be `expected` there.
@@ -64,6 +82,7 @@ impl Connector for QuicConnector {
             self.identity.allows_address(peer).map_err(not_ours)?;
             let known = self.identity.generation();
             let tls = self.identity.client_config(&self.expected).map_err(not_ours)?;
+            self.sockets.room()?;
             let socket = self.sockets.towards(peer).map_err(unusable)?;
             let name = self.expected.server_name();
             let link = socket

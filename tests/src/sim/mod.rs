@@ -13,10 +13,12 @@
 //! What is simulated is the network and the servers, as simply as can be: a constant time each way, a queue in order of
 //! arrival, a number of workers.
 
+pub mod crowd;
+mod disturbed;
 mod figures;
 pub mod overload;
 pub mod scenarios;
 mod world;
 
 pub use figures::{Bar, Figure};
-pub use world::{Decide, Fate, ServerSpec, Setup, Stats, World};
+pub use world::{Choose, Decide, Fate, ServerSpec, Setup, Stats, World};

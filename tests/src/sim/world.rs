@@ -1,5 +1,7 @@
 //! Clients, servers and the time between them.
 
+mod choose;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
@@ -17,7 +19,8 @@ use sinew_core::{
     rng::{SplitMix, below, unit_f64},
 };
 
-use crate::Must as _;
+pub use self::choose::Choose;
+use self::choose::{Durations, Pool};
 
 /// What a server does with a call that a worker takes.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +85,8 @@ pub struct Setup {
     pub reports: bool,
     /// When a second attempt goes beside a slow first.
     pub hedge: Option<After>,
+    /// Who chooses where an attempt goes.
+    pub choose: Choose,
 }
 
 impl Setup {
@@ -101,6 +106,7 @@ impl Setup {
             away: Duration::from_secs(10),
             reports: true,
             hedge: None,
+            choose: Choose::Plan,
         }
     }
 }
@@ -124,6 +130,8 @@ pub struct Stats {
     pub most_runs: u32,
     /// Second attempts beside a slow first.
     pub hedges: u64,
+    /// Questions to servers what they have to do.
+    pub probes: u64,
     /// Microseconds of the calls that were answered.
     latencies: Vec<f64>,
 }
@@ -159,10 +167,12 @@ enum Event {
     Again(usize),
     Hedge { call: usize, attempt: u64 },
     Reach { call: usize, attempt: u64, server: usize },
-    Done { call: usize, attempt: u64, server: usize, ends: Ends },
+    Done { call: usize, attempt: u64, server: usize, ends: Ends, met: Met },
     Answer { call: usize, attempt: u64, ends: Ends, at_work: u32 },
     Back { client: usize, server: usize },
     Late { call: usize },
+    Probe { client: usize, server: usize },
+    Told { client: usize, server: usize, at_work: u32, took_us: u64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -174,15 +184,26 @@ enum Ends {
     Lost,
 }
 
+/// How many calls an attempt met at its server, and when.
+type Met = (u32, Duration);
+
 struct Server {
     spec: ServerSpec,
     busy: usize,
-    queue: VecDeque<(usize, u64)>,
+    queue: VecDeque<(usize, u64, Met)>,
+    durations: Durations,
+}
+
+impl Server {
+    fn at_work(&self) -> u32 {
+        (self.busy + self.queue.len()) as u32
+    }
 }
 
 struct Client {
     plan: ClientPlan,
     members: Vec<Place>,
+    pool: Pool,
 }
 
 /// A member that belongs to a server.
@@ -249,7 +270,12 @@ impl World {
         let epoch = Instant::now();
         let servers: Vec<Server> = std::mem::take(&mut setup.servers)
             .into_iter()
-            .map(|spec| Server { spec, busy: 0, queue: VecDeque::new() })
+            .map(|spec| Server {
+                spec,
+                busy: 0,
+                queue: VecDeque::new(),
+                durations: Durations::default(),
+            })
             .collect();
         let clients = (0..setup.clients)
             .map(|_| {
@@ -257,7 +283,7 @@ impl World {
                 let member = |_| Place(plan.member(Placement::default(), false, epoch));
                 let members: Vec<Place> = (0..servers.len()).map(member).collect();
                 members.iter().for_each(|member| member.0.set_connected(true));
-                Client { plan, members }
+                Client { plan, members, pool: Pool::default() }
             })
             .collect();
         let stats = Stats { per_server: vec![0; servers.len()], ..Stats::default() };
@@ -298,11 +324,13 @@ impl World {
             Event::Again(call) => self.attempt(call),
             Event::Hedge { call, attempt } => self.hedge(call, attempt),
             Event::Reach { call, attempt, server } => {
-                self.servers[server].queue.push_back((call, attempt));
+                let met = (self.servers[server].at_work(), self.now);
+                self.servers[server].queue.push_back((call, attempt, met));
                 self.work(server);
             }
-            Event::Done { call, attempt, server, ends } => {
+            Event::Done { call, attempt, server, ends, met: (met, came) } => {
                 self.servers[server].busy -= 1;
+                self.servers[server].durations.ended(met, self.now - came);
                 self.answer(call, attempt, server, ends);
                 self.work(server);
             }
@@ -314,6 +342,10 @@ impl World {
                 member.set_out(Out::Draining, false, self.instant());
             }
             Event::Late { call } => self.late(call),
+            Event::Probe { client, server } => self.probed(client, server),
+            Event::Told { client, server, at_work, took_us } => {
+                self.told(client, server, at_work, took_us);
+            }
         }
     }
 
@@ -352,17 +384,16 @@ impl World {
     /// Sends the next attempt of a call.
     fn attempt(&mut self, id: usize) {
         let now = self.instant();
+        let Some((server, ticket)) = self.choose(id) else { return };
         let Some(call) = &mut self.calls[id] else { return };
         let client = &self.clients[call.client];
-        let picked = client.plan.pick(&client.members, &mut call.turn, now, &mut self.rng);
-        let picked = picked.must("an endpoint");
         let hedging = match (self.setup.hedge, call.attempts) {
             (Some(after), 0) => Some(client.plan.hedge_admit(1, after, now)),
             _ => None,
         };
         let due = hedging.as_ref().and_then(Hedging::next_wakeup);
         call.hedging = hedging;
-        let attempt = self.send(id, picked.at, picked.ticket, false);
+        let attempt = self.send(id, server, ticket, false);
         if let Some(due) = due {
             self.after(due - now, Event::Hedge { call: id, attempt });
         }
@@ -418,7 +449,7 @@ impl World {
     /// Gives work to the workers of a server that have none.
     fn work(&mut self, at: usize) {
         while self.servers[at].busy < self.servers[at].spec.workers {
-            let Some((call, attempt)) = self.servers[at].queue.pop_front() else { return };
+            let Some((call, attempt, met)) = self.servers[at].queue.pop_front() else { return };
             // Nobody waits for it any more.
             if self.calls[call].as_ref().is_none_or(|known| known.waits_for(attempt).is_none()) {
                 continue;
@@ -446,12 +477,12 @@ impl World {
                 }
             };
             self.servers[at].busy += 1;
-            self.after(takes, Event::Done { call, attempt, server: at, ends });
+            self.after(takes, Event::Done { call, attempt, server: at, ends, met });
         }
     }
 
     fn answer(&mut self, call: usize, attempt: u64, server: usize, ends: Ends) {
-        let at_work = (self.servers[server].busy + self.servers[server].queue.len()) as u32;
+        let at_work = self.servers[server].at_work();
         self.after(self.setup.one_way, Event::Answer { call, attempt, ends, at_work });
     }
 

@@ -8,6 +8,7 @@ pub mod balance;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod circle;
 pub mod cut;
 pub mod hedge;
 pub mod limit;

@@ -43,7 +43,7 @@ fn entry(id: &str, address: &str, zone: &str, weight: f64) -> Entry {
 }
 
 fn replace(core: &ClientCore, entries: &[Entry]) -> Vec<Endpoint> {
-    core.replace(entries, core.discovery.as_ref().unwrap());
+    core.list(entries.to_vec(), core.discovery.as_ref().unwrap());
     core.endpoints.load().to_vec()
 }
 
@@ -91,4 +91,53 @@ async fn a_call_waits_for_the_first_list_and_nothing_looks_on_when_the_client_is
     while !following.is_finished() {
         tokio::task::yield_now().await;
     }
+}
+
+fn many(of: std::ops::Range<usize>) -> Vec<Entry> {
+    of.map(|at| entry(&at.to_string(), &format!("10.0.0.{at}:1"), "z", 1.0)).collect()
+}
+
+#[test]
+fn a_client_has_the_endpoints_of_its_circle_and_a_change_replaces_one() {
+    let core = core("z", &[]);
+    let size = sinew_core::limits::CIRCLE;
+    assert_eq!(replace(&core, &many(0..size)).len(), size);
+    let before = replace(&core, &many(0..3 * size));
+    assert_eq!(before.len(), size);
+    let mut fewer = many(0..3 * size);
+    fewer.retain(|entry| *entry != *before[7].entry());
+    let after = replace(&core, &fewer);
+    let stay = after.iter().filter(|one| before.iter().any(|other| is_same(one, other)));
+    assert_eq!((after.len(), stay.count()), (size, size - 1));
+}
+
+#[test]
+fn a_call_with_a_key_makes_all_endpoints_known_and_the_circle_stays_what_it_is() {
+    let core = core("z", &[]);
+    let size = sinew_core::limits::CIRCLE;
+    let before = replace(&core, &many(0..3 * size));
+    core.knows_all();
+    let all = core.endpoints.load();
+    assert_eq!(all.len(), 3 * size);
+    assert!(all[..size].iter().all(|one| before.iter().any(|other| is_same(one, other))));
+    assert!(all[size..].iter().all(|one| !one.member().placement().inside));
+    core.knows_all();
+    assert!(is_same(&core.endpoints.load()[0], &all[0]), "once is enough");
+    // What is listed later is known too.
+    assert_eq!(replace(&core, &many(0..2 * size)).len(), 2 * size);
+}
+
+#[test]
+fn two_clients_have_two_circles() {
+    let listed = many(0..500);
+    let of = |core: &ClientCore| {
+        let endpoints = replace(core, &listed);
+        endpoints
+            .iter()
+            .map(|one| one.name().to_string())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let (one, other) = (of(&core("z", &[])), of(&core("z", &[])));
+    let common = one.intersection(&other).count();
+    assert!((2..50).contains(&common), "{common} of 100, where 20 are to be expected");
 }

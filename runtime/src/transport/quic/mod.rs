@@ -194,6 +194,11 @@ impl QuicEndpoint {
         self.endpoint.local_addr()
     }
 
+    /// Connections that there are, those that are being made included.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.endpoint.open_connections()
+    }
+
     /// From now on refuses every new connection; those that exist go on.
     pub(crate) fn refuse_new(&self) {
         if let Some(server) = &self.server {

@@ -7,6 +7,7 @@ mod balancing;
 mod breaking;
 mod budgets;
 mod calls;
+mod crowds;
 mod hedging;
 mod overload;
 mod places;
@@ -25,6 +26,7 @@ pub const SCENARIOS: &[Scenario] = &[
     (5, budgets::directives),
     (6, balancing::one_slow),
     (7, balancing::two_slow),
+    (8, crowds::antagonists),
     (9, balancing::sinkhole),
     (10, breaking::caps),
     (11, breaking::panic),
@@ -40,4 +42,5 @@ pub const SCENARIOS: &[Scenario] = &[
     (21, calls::executions),
     (22, overload::adaptive),
     (23, places::keys),
+    (24, crowds::scale),
 ];

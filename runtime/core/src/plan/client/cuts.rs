@@ -15,7 +15,7 @@ use std::{
     time::Instant,
 };
 
-use super::{ClientPlan, Member, Turn};
+use super::{ClientPlan, Member, Turn, heard::Heard};
 use crate::{
     codes::Criticality,
     limits::CUT_BELIEVED,
@@ -24,15 +24,31 @@ use crate::{
 };
 
 /// What the endpoints of a plan have to tell it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct News {
     /// What it has worked out of them is out of date.
     pub(super) stale: AtomicBool,
     /// The millisecond until which one of them sheds something, plus one; zero where none did yet.
     cut_ms: AtomicU32,
+    /// They are so many that a pick looks at some.
+    pub(super) many: AtomicBool,
+    /// Which of them were heard last, thread by thread, while they are many.
+    heard: Box<[Heard]>,
 }
 
 impl News {
+    /// Of a plan with so many stripes, where nothing was heard.
+    pub(super) fn new(stripes: usize) -> Self {
+        let heard = (0..stripes.max(1)).map(|_| Heard::default()).collect();
+        let (stale, many) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { stale, cut_ms: AtomicU32::new(0), many, heard }
+    }
+
+    /// What a thread's answers have said.
+    pub(super) fn heard(&self, stripe: usize) -> &Heard {
+        &self.heard[stripe % self.heard.len()]
+    }
+
     pub(super) fn is_stale(&self) {
         self.stale.store(true, Release);
     }

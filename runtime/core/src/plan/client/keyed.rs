@@ -6,6 +6,7 @@
 //!   2  else the next in the order of scores that has not
 //!   where there is none: as without a key
 //! ```
+//! Its own may be outside of the client's circle: a key has the same endpoint in every client.
 //! Who is not connected is asked all the same: a key that went elsewhere for the time of a handshake would be at two
 //! servers. Who is out of reach is not asked, and named, so that it is tried beside the calls. A breaker that is open is probed by its own keys only.
 
@@ -55,7 +56,7 @@ impl ClientPlan {
         let (mut at, _, mut way) = found.best?;
         let is_below = |member: &Member| {
             member.at_work(turn.stripe, now_ms)
-                < cap(found.out + 1, member.weight() / found.weight.max(1e-9))
+                < cap(found.out + 1, member.own_weight() / found.weight.max(1e-9))
         };
         if self.config.bounded && !is_below(members[at].as_ref()) {
             (at, _, way) = look.best(members, is_below).best.unwrap_or((at, 0.0, way));
@@ -89,18 +90,18 @@ impl Look<'_> {
             let member = members[at].as_ref();
             if member.is_cold() {
                 // Each key looks after its own endpoint: one that is never there keeps nobody from another that is back.
-                let score = score(self.key, member.hash(), member.weight());
+                let score = score(self.key, member.hash(), member.own_weight());
                 if found.cold.is_none_or(|(_, best)| score > best) {
                     found.cold = Some((at, score));
                 }
             }
             let Some(way) = self.way(member) else { continue };
             found.out += u64::from(member.at_work(self.turn.stripe, self.now_ms));
-            found.weight += member.weight();
+            found.weight += member.own_weight();
             if !fit(member) {
                 continue;
             }
-            let score = score(self.key, member.hash(), member.weight());
+            let score = score(self.key, member.hash(), member.own_weight());
             if found.best.is_none_or(|(_, best, _)| score > best) {
                 found.best = Some((at, score, way));
             }

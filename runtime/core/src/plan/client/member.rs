@@ -15,6 +15,7 @@
 //! 3. Whatever looks at the machines puts in first what waits in the stripes.
 
 mod breaking;
+mod pricing;
 
 use std::{
     fmt,
@@ -25,6 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(super) use self::pricing::Among;
 use super::{
     cuts::{Known, News},
     effects::Sample,
@@ -33,12 +35,11 @@ use super::{
 };
 use crate::{
     codes::Criticality,
-    limits::{FORGET_AFTER_MAX, REPORT_FRESH, SUBSETS_MAX},
+    limits::SUBSETS_MAX,
     policy::{
-        balance::{PeakEwma, Price},
+        balance::PeakEwma,
         breaker::{self, Breaker, Cause, Phase},
     },
-    ramp::slow_start,
 };
 
 /// Why an endpoint is not asked, or not while another can be.
@@ -82,8 +83,14 @@ pub struct Member {
     epoch: Instant,
     /// What tells it from the others, in every client.
     hash: u64,
-    /// Its share among its peers, as an `f64`.
+    /// Where it is in the list: a hint.
+    place: AtomicU32,
+    /// Its share among its peers of the circle, as an `f64`: a pick reads it of each ...
     weight: AtomicU64,
+    /// ... its own, among all that there are, and what it counts at least in the circle.
+    own_weight: AtomicU64,
+    floor: AtomicU64,
+    inside: AtomicBool,
     near: AtomicBool,
     subset: AtomicU8,
     /// The plan's.
@@ -182,7 +189,11 @@ impl Member {
             epoch,
             // Unknown to others, it is told apart by this client alone.
             hash: if placement.hash == 0 { id } else { placement.hash },
+            place: AtomicU32::new(0),
             weight: AtomicU64::new(0),
+            own_weight: AtomicU64::new(0),
+            floor: AtomicU64::new(0),
+            inside: AtomicBool::new(true),
             near: AtomicBool::new(true),
             subset: AtomicU8::new(0),
             news,
@@ -230,13 +241,23 @@ impl Member {
 
     /// What discovery says of it.
     pub fn placement(&self) -> Placement {
-        let subset = self.subset.load(Relaxed);
-        Placement { weight: self.weight(), near: self.is_near(), hash: self.hash, subset }
+        Placement {
+            weight: self.own_weight(),
+            near: self.is_near(),
+            hash: self.hash,
+            subset: self.subset.load(Relaxed),
+            inside: self.is_inside(),
+            floor: f64::from_bits(self.floor.load(Relaxed)),
+        }
     }
 
     /// Discovery says something else of it. Its hash stays: that is its address's.
     pub fn set_placement(&self, placement: Placement) {
-        self.weight.store(placement.weight.max(0.0).to_bits(), Relaxed);
+        let (own, floor) = (placement.weight.max(0.0), placement.floor.max(0.0));
+        self.weight.store(own.max(floor).to_bits(), Relaxed);
+        self.own_weight.store(own.to_bits(), Relaxed);
+        self.floor.store(floor.to_bits(), Relaxed);
+        self.inside.store(placement.inside, Relaxed);
         self.near.store(placement.near, Relaxed);
         self.subset.store(placement.subset, Relaxed);
         self.news.is_stale();
@@ -262,8 +283,19 @@ impl Member {
     /// What the server says of its calls at work, everybody's, to whoever calls from that stripe.
     pub fn report(&self, stripe: usize, in_flight: u32, now: Instant) {
         let now_ms = self.ms(now);
-        let (sent, _) = self.calls(stripe, now_ms);
+        let (sent, ours) = self.calls(stripe, now_ms);
         self.stripe(stripe).report(in_flight, sent, now_ms);
+        if !self.news.many.load(Relaxed) {
+            return;
+        }
+        // The call that brings it is among ours still, and not among the server's.
+        let others = in_flight.saturating_sub(ours.saturating_sub(1));
+        self.news.heard(stripe).note(self.place.load(Relaxed), others, now_ms);
+    }
+
+    /// It is at this place of the list.
+    pub(super) fn set_place(&self, place: usize) {
+        self.place.store(place as u32, Relaxed);
     }
 
     fn stripe(&self, stripe: usize) -> &Stripe {
@@ -283,9 +315,19 @@ impl Member {
 
     // -- what a pick asks --
 
-    /// Its share among its peers, however long it has been there.
+    /// Its share among its peers of the circle, however long it has been there.
     pub(super) fn weight(&self) -> f64 {
         f64::from_bits(self.weight.load(Relaxed))
+    }
+
+    /// Its share among all endpoints that there are.
+    pub(super) fn own_weight(&self) -> f64 {
+        f64::from_bits(self.own_weight.load(Relaxed))
+    }
+
+    /// Whether it is in the circle.
+    pub(super) fn is_inside(&self) -> bool {
+        self.inside.load(Relaxed)
     }
 
     /// Whether it is in the caller's zone.
@@ -361,61 +403,6 @@ impl Member {
     pub(super) fn untouched_ms(&self, now_ms: u32) -> u32 {
         let over = now_ms.wrapping_sub(self.picked_ms.load(Relaxed));
         if over < u32::MAX / 2 { over } else { 0 }
-    }
-
-    /// What it costs in this millisecond of the plan.
-    pub(super) fn price(&self, stripe: usize, now_ms: u32) -> Price {
-        let (sent, ours) = self.calls(stripe, now_ms);
-        let latency_us = self.cost_us(now_ms);
-        let fresh = REPORT_FRESH.as_millis() as f64;
-        let fresh = fresh.max(latency_us.unwrap_or(0.0) / 200.0);
-        let at_work = self.stripe(stripe).reported(sent, fresh, now_ms).unwrap_or(ours);
-        Price { latency_us, at_work, ours, weight: self.weight() * self.share(now_ms) }
-    }
-
-    /// What it costs by its latency, and by its last failure if that is more.
-    fn cost_us(&self, now_ms: u32) -> Option<f64> {
-        let latency = self.latency_us(now_ms);
-        let penalty = self.penalty.load(Relaxed);
-        if penalty == 0 {
-            return latency;
-        }
-        let age_ms = now_ms.wrapping_sub(penalty as u32);
-        let age_ms = if age_ms > u32::MAX / 2 { 0 } else { age_ms };
-        let peak = f64::from(f32::from_bits((penalty >> 32) as u32));
-        let decayed = peak * (-f64::from(age_ms) / FORGET_AFTER_MAX.as_millis() as f64).exp();
-        Some(latency.map_or(decayed, |latency| latency.max(decayed)))
-    }
-
-    fn latency_us(&self, now_ms: u32) -> Option<f64> {
-        let cost = self.cost.load(Relaxed);
-        if cost == 0 {
-            return None;
-        }
-        let peak = f64::from(f32::from_bits((cost >> 32) as u32));
-        let typical = f64::from(f32::from_bits(self.typical.load(Relaxed)));
-        let age_ms = now_ms.wrapping_sub(cost as u32);
-        if age_ms == 0 || age_ms > u32::MAX / 2 {
-            return Some(peak);
-        }
-        let forget_ms = PeakEwma::forget_after_s(typical) * 1e3;
-        let ages = f64::from(age_ms) / forget_ms;
-        // Most were heard just now; their share of the error is below 0.01 %.
-        let left = if ages < 0.05 { 1.0 - ages + ages * ages / 2.0 } else { (-ages).exp() };
-        Some((peak * left).max(typical.min(peak)))
-    }
-
-    fn share(&self, now_ms: u32) -> f64 {
-        let back = self.back_ms.load(Relaxed);
-        if back == 0 {
-            return 1.0;
-        }
-        let age = now_ms.wrapping_sub(back - 1);
-        let share = slow_start(Duration::from_millis(u64::from(age)));
-        if share >= 1.0 {
-            self.back_ms.store(0, Relaxed);
-        }
-        share
     }
 
     /// Its share begins with a tenth and grows.
@@ -532,7 +519,7 @@ impl Member {
             at_work,
             sent,
             latency: inner.latency.cost_us(now).map(|us| Duration::from_secs_f64(us / 1e6)),
-            weight: self.weight() * self.share(self.ms(now)),
+            weight: self.own_weight() * self.share(self.ms(now)),
         }
     }
 

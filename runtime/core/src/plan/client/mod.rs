@@ -29,6 +29,7 @@
 mod configure;
 mod cuts;
 mod effects;
+mod heard;
 mod hedging;
 mod keyed;
 mod member;
@@ -280,7 +281,7 @@ impl ClientPlan {
             }),
             refused: AtomicBool::new(false),
             parts: Parts::new(),
-            news: Arc::default(),
+            news: Arc::new(News::new(config.stripes)),
             probe_ms: AtomicU32::new(0),
             openings: Mutex::new(()),
             hedges: Mutex::new(Hedges::new()),
@@ -387,14 +388,18 @@ impl ClientPlan {
     /// Brings a new set of endpoints into the order in which picks look for them. In another order all is as well, and
     /// takes longer where there are many.
     pub fn arrange<M: AsRef<Member>>(&self, members: &mut [M]) {
-        members.sort_by_key(|member| parts::number(member.as_ref(), &self.config));
+        let place = |member: &Member| (!member.is_inside(), parts::number(member, &self.config));
+        members.sort_by_key(|member| place(member.as_ref()));
     }
 
     /// To be called when the set of endpoints has changed, and those that are called are the new ones.
     pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
+        self.news.many.store(members.len() > limits::PICK_ALL_UP_TO, Relaxed);
         let members = || members.iter().map(AsRef::as_ref);
+        members().enumerate().for_each(|(place, member)| member.set_place(place));
         self.parts.publish(members(), &self.current());
-        let due = members().filter_map(Member::probe_at_ms).min();
+        let inside = members().filter(|member| member.is_inside());
+        let due = inside.filter_map(Member::probe_at_ms).min();
         self.probe_ms.store(due.map_or(0, |ms| ms.wrapping_add(1).max(1)), Relaxed);
     }
 
@@ -524,6 +529,11 @@ impl Turn {
     pub const fn with_key(mut self, key: Option<u64>) -> Self {
         self.key = key;
         self
+    }
+
+    /// Whether it belongs to an endpoint of its own.
+    pub const fn has_key(&self) -> bool {
+        self.key.is_some()
     }
 
     /// Whether the call may run twice.

@@ -68,7 +68,12 @@ fn others<'m, M: AsRef<Member>>(
     members: &'m [M],
     one: &'m Member,
 ) -> impl Iterator<Item = &'m Member> {
-    members.iter().map(AsRef::as_ref).filter(|other| other.id() != one.id())
+    inside(members).filter(|other| other.id() != one.id())
+}
+
+/// Those of the circle: the others get a call now and then, of which little can be said.
+fn inside<M: AsRef<Member>>(members: &[M]) -> impl Iterator<Item = &Member> {
+    members.iter().map(AsRef::as_ref).filter(|member| member.is_inside())
 }
 
 /// Whether all others that can be reached fail as well, and there are some.
@@ -83,7 +88,7 @@ fn all_fail<M: AsRef<Member>>(members: &[M], one: &Member) -> bool {
 /// Whether one more may be out: at most this share, rounded up, and never the last one.
 fn may_open<M: AsRef<Member>>(members: &[M], one: &Member, most: f64) -> bool {
     let ejected = others(members, one).filter(|other| other.is_open()).count();
-    let most = (members.len() as f64 * most).ceil() as usize;
+    let most = (inside(members).count() as f64 * most).ceil() as usize;
     ejected < most && others(members, one).any(Member::is_usable)
 }
 

@@ -22,10 +22,11 @@ use std::{
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
 };
 
-use super::{Config, member::Member};
+use super::{ClientPlan, Config, member::Member};
 use crate::{
     limits::{PANIC_BELOW, SUBSETS_MAX},
     policy::{
+        circle::{Candidate, draw},
         rendezvous::place,
         zone::{Capacity, spill},
     },
@@ -43,11 +44,30 @@ pub struct Placement {
     pub hash: u64,
     /// Which label of a split it has, as a place in [`Config::subsets`](super::Config::subsets); 0 where there is no split.
     pub subset: u8,
+    /// Whether it is in the client's circle. Where it is not, calls of a key go there, and no others.
+    pub inside: bool,
+    /// What it counts at least beside others in the circle, for those that are outside.
+    pub floor: f64,
 }
 
 impl Default for Placement {
     fn default() -> Self {
-        Self { weight: 1.0, near: true, hash: 0, subset: 0 }
+        Self { weight: 1.0, near: true, hash: 0, subset: 0, inside: true, floor: 0.0 }
+    }
+}
+
+impl ClientPlan {
+    /// Works out the circle of a client, by its number: at most `size` of the endpoints of each part are inside.
+    pub fn encircle(&self, client: u64, size: usize, placements: &mut [Placement]) {
+        let candidate = |one: &Placement| Candidate {
+            hash: one.hash,
+            weight: one.weight,
+            part: part_of(usize::from(one.subset), one.near, &self.config),
+        };
+        let all: Vec<Candidate> = placements.iter().map(candidate).collect();
+        for (placement, floor) in placements.iter_mut().zip(draw(client, size, &all)) {
+            (placement.inside, placement.floor) = (floor.is_some(), floor.unwrap_or(0.0));
+        }
     }
 }
 
@@ -59,6 +79,8 @@ const PARTS: usize = 2 * SUBSETS_MAX;
 pub(super) struct Parts {
     /// One more than the number of the last one that has endpoints.
     count: AtomicU32,
+    /// Endpoints of the circle, which are the first of the list.
+    inside: AtomicU32,
     /// Where each ends in the list, in the upper half; in the lower one, as an `f32`, the share of calls up to there.
     at: [AtomicU64; PARTS],
     /// The list is not in their order.
@@ -111,6 +133,7 @@ impl Parts {
     pub(super) fn new() -> Self {
         Self {
             count: AtomicU32::new(0),
+            inside: AtomicU32::new(u32::MAX),
             at: [const { AtomicU64::new(0) }; PARTS],
             mixed: AtomicBool::new(false),
             panics: AtomicU32::new(0),
@@ -124,7 +147,14 @@ impl Parts {
         let mut tallies = [Tally::default(); PARTS];
         let (mut last, mut mixed) = (0, false);
         let (mut lightest, mut heaviest) = (f64::INFINITY, 0.0_f64);
+        let (mut inside, mut outside, mut scattered) = (0, false, false);
         for member in members {
+            if !member.is_inside() {
+                outside = true;
+                continue;
+            }
+            scattered |= outside;
+            inside += 1;
             let part = number(member, config);
             mixed |= part < last;
             last = part;
@@ -135,6 +165,7 @@ impl Parts {
         self.heaviest.store((heaviest as f32).to_bits(), Relaxed);
         self.uneven.store(lightest < heaviest, Relaxed);
         self.mixed.store(mixed, Relaxed);
+        self.inside.store(if scattered { u32::MAX } else { inside }, Relaxed);
         let subsets = subset_shares(&tallies, &config.subsets);
         let (mut end, mut up_to, mut panics) = (0, 0.0, 0);
         for (subset, share) in subsets.into_iter().enumerate() {
@@ -153,6 +184,12 @@ impl Parts {
         self.panics.store(panics, Relaxed);
         let used = tallies.iter().rposition(|tally| tally.many > 0).map_or(0, |last| last + 1);
         self.count.store(used as u32, Relaxed);
+    }
+
+    /// How many of `n` endpoints in the list are the circle; the others are called for their keys only.
+    #[inline]
+    pub(super) fn inside(&self, n: usize) -> usize {
+        n.min(self.inside.load(Relaxed) as usize)
     }
 
     fn get(&self, part: usize) -> (usize, f64) {
@@ -175,9 +212,10 @@ impl Parts {
         }
     }
 
-    /// The endpoints that a key may belong to: of the label that it falls to, always the same one, in every zone. That
-    /// label's first part is the number.
+    /// The endpoints that a key may belong to: of the label that it falls to, always the same one, in every zone, and
+    /// inside of the circle or not. That label's first part is the number.
     pub(super) fn draw_by_key(&self, key: u64, n: usize) -> Part {
+        let all_inside = self.inside(n) == n;
         match self.count.load(Relaxed) as usize {
             0..=2 => Part { range: 0..n, number: None },
             count => {
@@ -185,7 +223,8 @@ impl Parts {
                 let last = count.div_ceil(2) - 1;
                 let subset = (0..last).find(|subset| drawn < self.get(2 * subset + 1).1);
                 let near = 2 * subset.unwrap_or(last);
-                Part { range: self.range(near, near + 1, n), number: Some(near) }
+                let range = if all_inside { self.range(near, near + 1, n) } else { 0..n };
+                Part { range, number: Some(near) }
             }
         }
     }
@@ -217,8 +256,11 @@ impl Parts {
 
 /// The part of an endpoint.
 pub(super) fn number(member: &Member, config: &Config) -> usize {
-    let far = config.zones && !member.is_near();
-    2 * member.subset() + usize::from(far)
+    part_of(member.subset(), member.is_near(), config)
+}
+
+fn part_of(subset: usize, near: bool, config: &Config) -> usize {
+    2 * subset.min(SUBSETS_MAX - 1) + usize::from(config.zones && !near)
 }
 
 /// The share of each label: as the weights say among those of which somebody is well. Where that leaves nobody, among

@@ -5,7 +5,8 @@
 //!   2  a probe that is due goes first: somebody must find out; a call that may be repeated, if one comes within 1 s
 //!   3  the part of the endpoints that the call belongs to is drawn, by labels and zone: `parts.rs`
 //!   4  one that was not asked for a second is asked, whatever it costs: it may have got better
-//!   5  the cheapest of those looked at: all up to 8, else 3 random ones; by weight among those that cost about the same
+//!   5  the cheapest of those looked at: all up to 8, else up to 3 that were heard last (`heard.rs`) and a random one, 3 of
+//!      these where none was; by weight among those that cost about the same
 //!   6  where none of these can be asked, the best of all: connected before not, in the drawn part before elsewhere,
 //!      one that sheds nothing like it before, untried before tried, then with an open breaker, not serving, silent, out of reach, draining
 //! ```
@@ -18,11 +19,11 @@ use std::{
 
 use super::{
     Balance, ClientPlan, Turn,
-    member::{Member, Out, Ticket},
+    member::{Among, Member, Out, Ticket},
     parts::number,
 };
 use crate::{
-    limits::{BREAKER_PROBE_ANY, PICK_ALL_UP_TO, PICK_UNTOUCHED},
+    limits::{BREAKER_PROBE_ANY, PICK_ALL_UP_TO, PICK_HEARD, PICK_UNTOUCHED},
     policy::{
         balance::{Price, choices, sample},
         stride,
@@ -115,13 +116,14 @@ impl ClientPlan {
         rng: &mut impl Rng,
     ) -> Option<Picked> {
         self.refresh(members);
+        let inside = &members[..self.parts.inside(members.len())];
         let first = match turn.key {
             Some(key) => self.by_key(members, turn, key, now),
-            None => self.probe(members, turn, now),
+            None => self.probe(inside, turn, now),
         };
         let mut picked = match first {
             Some(picked) => picked,
-            None => self.cheapest(members, turn, now, rng)?,
+            None => self.cheapest(inside, turn, now, rng)?,
         };
         picked.ticket.again = turn.past.attempts > 0;
         picked.ticket.class = turn.class;
@@ -181,6 +183,9 @@ impl ClientPlan {
             (Rank::Fit, None) => (best.at, Chosen::Best),
             _ => (best.at, Chosen::Unfit),
         };
+        if n > PICK_ALL_UP_TO {
+            self.news.heard(turn.stripe).used(at);
+        }
         // What is asked although its breaker is open, is asked in spite of it.
         let ticket = members[at].as_ref().admit(turn.stripe, true, now)?;
         let cold = look.cold.filter(|cold| *cold != at);
@@ -206,6 +211,7 @@ struct Look<'a> {
     cold: Option<usize>,
     /// Those that are looked at were drawn by their weights, which have done their work then.
     weighed: bool,
+    among: Among,
 }
 
 impl<'a> Look<'a> {
@@ -213,10 +219,24 @@ impl<'a> Look<'a> {
     fn new(plan: &'a ClientPlan, turn: &'a Turn, part: Option<usize>, now: Instant) -> Self {
         let panic = part.is_none() && plan.parts.panics(0);
         let (best, untouched, cold, weighed) = (None, None, None, false);
+        let among = Among::default();
         let now_ms = plan.ms(now);
         let cut = plan.is_cut(now_ms);
         let balance = plan.balance();
-        Self { plan, balance, turn, part, now_ms, cut, panic, best, untouched, cold, weighed }
+        Self {
+            plan,
+            balance,
+            turn,
+            part,
+            now_ms,
+            cut,
+            panic,
+            best,
+            untouched,
+            cold,
+            weighed,
+            among,
+        }
     }
 
     /// All endpoints of a part where they are few, else some until one can be asked. Whether that were all there are.
@@ -232,6 +252,8 @@ impl<'a> Look<'a> {
             self.sample(members, range, rng);
             return many == members.len();
         }
+        let others = self.plan.news.heard(self.turn.stripe).others();
+        self.among = Among { many: self.plan.config.choices.is_none(), others };
         for _ in 0..LOOKS {
             self.sample(members, range.clone(), rng);
             if self.finds(Rank::Fit) {
@@ -251,6 +273,27 @@ impl<'a> Look<'a> {
         let too_long = (PICK_UNTOUCHED.as_millis() as u32).saturating_mul(rounds);
         let may_touch = self.balance == Balance::PeakEwma && many > 1;
         let mut looked = [0; PICK_ALL_UP_TO];
+        let count = self.draw(members, range, per_pick, &mut looked, rng);
+        for at in &looked[..count] {
+            let member = members[*at].as_ref();
+            let rank = self.at(*at, member, rng);
+            if may_touch && rank == Rank::Fit && member.untouched_ms(self.now_ms) >= too_long {
+                self.untouched = Some(*at);
+            }
+        }
+    }
+
+    /// Which are looked at, and how many: by their weights where those differ, else those that were heard last and a
+    /// random one at least.
+    fn draw<M: AsRef<Member>>(
+        &mut self,
+        members: &[M],
+        range: Range<usize>,
+        per_pick: usize,
+        looked: &mut [usize; PICK_ALL_UP_TO],
+        rng: &mut impl Rng,
+    ) -> usize {
+        let many = range.len();
         let mut count = 0;
         let (heaviest, uneven) = self.plan.parts.heaviest();
         self.weighed = uneven && many > per_pick;
@@ -266,19 +309,22 @@ impl<'a> Look<'a> {
                     break;
                 }
             }
-        } else {
-            sample(many, per_pick, rng, |at| {
-                looked[count] = range.start + at;
+            return count;
+        }
+        // Where that did not find anybody, others are looked at.
+        if self.among.many && self.best.is_none() {
+            let heard = self.plan.news.heard(self.turn.stripe);
+            count = heard.latest(&range, self.now_ms, &mut looked[..PICK_HEARD]);
+        }
+        let known = count;
+        sample(many, per_pick.saturating_sub(known).max(1), rng, |at| {
+            let at = range.start + at;
+            if !looked[..known].contains(&at) {
+                looked[count] = at;
                 count += 1;
-            });
-        }
-        for at in &looked[..count] {
-            let member = members[*at].as_ref();
-            let rank = self.at(*at, member, rng);
-            if may_touch && rank == Rank::Fit && member.untouched_ms(self.now_ms) >= too_long {
-                self.untouched = Some(*at);
             }
-        }
+        });
+        count
     }
 
     fn finds(&self, rank: Rank) -> bool {
@@ -290,7 +336,7 @@ impl<'a> Look<'a> {
         if member.is_cold() {
             self.cold = Some(at);
         }
-        let mut price = member.price(self.turn.stripe, self.now_ms);
+        let mut price = member.price(self.turn.stripe, self.among, self.now_ms);
         if self.balance != Balance::PeakEwma {
             price.latency_us = Some(1.0);
         }
@@ -325,7 +371,7 @@ impl<'a> Look<'a> {
             let place = (turn % many) as usize;
             let at = range.start + place;
             let member = members[at].as_ref();
-            let price = member.price(self.turn.stripe, self.now_ms);
+            let price = member.price(self.turn.stripe, self.among, self.now_ms);
             if !stride::takes(turn / many, place, price.weight / heaviest.max(1e-9)) {
                 continue;
             }

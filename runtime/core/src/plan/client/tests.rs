@@ -1,6 +1,8 @@
 //! The plan as a whole: the table of effects, who is picked, who is left alone, what is repeated.
 
+mod circle;
 mod cuts;
+mod heard;
 mod hedges;
 mod keyed;
 mod matrix;
@@ -468,7 +470,8 @@ fn the_machine_and_what_is_published_say_the_same() {
     member.settle(ticket, breaker::Verdict::Success, Sample::Took, world.now);
     for later in [0, 10, 100, 1000, 10_000] {
         let now = world.now + later * MS;
-        let published = member.price(0, world.plan.ms(now)).latency_us.unwrap();
+        let published =
+            member.price(0, member::Among::default(), world.plan.ms(now)).latency_us.unwrap();
         let said = member.view(now).latency.unwrap().as_secs_f64() * 1e6;
         assert!((published / said - 1.0).abs() < 0.01, "{later} ms: {published} and {said}");
     }
