@@ -33,8 +33,8 @@ enum Kind {
     Plain,
     Zones,
     Keys,
-    /// A tenth is in the client's circle.
-    Circle,
+    /// A tenth is in the client's aperture.
+    Aperture,
     /// Answers say what the server has to do.
     Reports,
 }
@@ -57,7 +57,7 @@ fn main() {
     let kinds = [
         (Kind::Zones, "in two zones"),
         (Kind::Keys, "by key"),
-        (Kind::Circle, "a tenth in the circle"),
+        (Kind::Aperture, "a tenth in the aperture"),
         (Kind::Reports, "with reports"),
     ];
     for (kind, name) in kinds {
@@ -80,7 +80,7 @@ fn main() {
         report.push(format!("\"bytes_member_{stripes}\":{bytes:.0}"));
     }
     let draw = draw();
-    println!("{draw:.0} us to draw a circle of 100 of 1,000");
+    println!("{draw:.0} us to draw an aperture of 100 of 1,000");
     report.push(format!("\"us_draw\":{draw:.0}"));
     let allocations = allocations();
     println!("{{{},\"allocations_per_call\":{allocations}}}", report.join(","));
@@ -98,7 +98,7 @@ fn world(kind: Kind, endpoints: usize) -> (ClientPlan, Vec<Endpoint>) {
     // A third is in the caller's zone.
     let place = |at| Placement {
         near: kind != Kind::Zones || at % 3 == 0,
-        inside: kind != Kind::Circle || at % 10 == 0,
+        inside: kind != Kind::Aperture || at % 10 == 0,
         ..Placement::default()
     };
     let mut members: Vec<_> =
@@ -206,7 +206,7 @@ fn bytes_per_member(stripes: usize) -> f64 {
     kept.bytes_current as f64 / MANY as f64 + size_of::<Member>() as f64
 }
 
-/// Microseconds of working out which of 1,000 endpoints are in a client's circle: once per change of the list.
+/// Microseconds of working out which of 1,000 endpoints are in a client's aperture: once per change of the list.
 fn draw() -> f64 {
     let plan = ClientPlan::new(Config::default(), Instant::now());
     let mut placements = vec![Placement::default(); 1000];
@@ -215,7 +215,7 @@ fn draw() -> f64 {
     }
     let rounds = (0..u64::from(ROUNDS)).map(|client| {
         let began = Instant::now();
-        plan.encircle(client, 100, black_box(&mut placements));
+        plan.draw_aperture(client, 100, black_box(&mut placements));
         began.elapsed().as_secs_f64() * 1e6
     });
     rounds.fold(f64::INFINITY, f64::min)

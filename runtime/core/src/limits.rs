@@ -352,9 +352,9 @@ limits! {
     /// A zone keeps all calls of its clients while so many times its healthy share is all of it.
     ratio SPILL_FACTOR: f64 = 1.4;
     /// Endpoints that a client uses of each part of a service, where there are more ...
-    count CIRCLE: usize = 100;
+    count APERTURE: usize = 100;
     /// ... which may be set to no less than this.
-    count CIRCLE_MIN: usize = 10;
+    count APERTURE_MIN: usize = 10;
     /// What labels may tell apart, those that no label fits included.
     count SUBSETS_MAX: usize = 8;
     /// The largest weight of a label.

@@ -3,7 +3,7 @@
 //! # Invariants
 //! 1. An endpoint that stays on the list keeps its connection and what is known of it, also where something else is said
 //!    of it now. One that leaves it keeps what is still out there, until that is over.
-//! 2. An endpoint that is listed and not in the client's circle costs its entry in the list: no connection, and nothing that
+//! 2. An endpoint that is listed and not in the client's aperture costs its entry in the list: no connection, and nothing that
 //!    is known of it. Where calls have keys all are known, and those outside are connected to by their keys alone.
 //! 3. Nothing looks on when the client is gone.
 
@@ -37,10 +37,10 @@ pub(crate) struct Discovery {
     reach: Reach,
     /// The caller's.
     zone: Option<String>,
-    /// What makes its circle another than that of other clients.
+    /// What makes its aperture another than that of other clients.
     number: u64,
     started: AtomicBool,
-    /// A call with a key came, and the endpoints outside of the circle are known too.
+    /// A call with a key came, and the endpoints outside of the aperture are known too.
     keyed: AtomicBool,
     changed: Notify,
     doubt: Doubt,
@@ -171,7 +171,7 @@ impl ClientCore {
         discovery.started.store(true, Ordering::Relaxed);
     }
 
-    /// A call with a key needs the endpoint of its key, whether that is in the circle or not.
+    /// A call with a key needs the endpoint of its key, whether that is in the aperture or not.
     #[inline]
     pub(super) fn knows_all(&self) {
         if let Some(discovery) = &self.discovery
@@ -205,7 +205,7 @@ impl ClientCore {
         self.replace(discovery);
     }
 
-    /// Makes the endpoints those that are listed and in the circle; where calls have keys, all that are listed.
+    /// Makes the endpoints those that are listed and in the aperture; where calls have keys, all that are listed.
     fn replace(&self, discovery: &Discovery) {
         loop {
             let listed = discovery.listed().clone();
@@ -248,7 +248,7 @@ impl ClientCore {
         let rules = self.rules.load();
         let placement = |entry: &Entry| placement(&rules, entry, zone);
         let mut placements: Vec<Placement> = entries.iter().map(placement).collect();
-        self.plan.encircle(discovery.number, rules.circle, &mut placements);
+        self.plan.draw_aperture(discovery.number, rules.aperture, &mut placements);
         let fresh = !known.is_empty();
         let used = entries.iter().zip(placements);
         let used = used.filter(|(_, placement)| listed.keyed || placement.inside);

@@ -345,7 +345,7 @@ impl Mesh {
         };
         let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
-        let most = policy.now().terms(service).circle.unwrap_or(limits::CIRCLE);
+        let most = policy.now().terms(service).aperture.unwrap_or(limits::APERTURE);
         let few = |addresses: &Vec<String>| addresses.len() <= most;
         if let Some(addresses) = all_static(places).filter(few) {
             let targets = addresses

@@ -91,22 +91,22 @@ impl Policy {
         self
     }
 
-    /// How many of the endpoints of a service a client uses at most: its circle, another one for each client, of which
+    /// How many of the endpoints of a service a client uses at most: its aperture, another one for each client, of which
     /// little changes when endpoints come and go. With labels and zones it is so many of each label, in the caller's zone
     /// and elsewhere. A call whose method has a key goes to the endpoint of its key, inside or not. Endpoints that are
     /// named at [`MeshBuilder::endpoints`](crate::MeshBuilder::endpoints) count as any other.
     ///
     /// Default 100; accepted 10 to 1,024, or [`all_endpoints`](Self::all_endpoints).
     #[must_use]
-    pub fn circle(mut self, endpoints: usize) -> Self {
-        self.terms.circle = Some(endpoints);
+    pub fn aperture(mut self, endpoints: usize) -> Self {
+        self.terms.aperture = Some(endpoints);
         self
     }
 
-    /// A client uses all endpoints of the service, however many there are: [`circle`](Self::circle).
+    /// A client uses all endpoints of the service, however many there are: [`aperture`](Self::aperture).
     #[must_use]
     pub fn all_endpoints(self) -> Self {
-        self.circle(limits::ENDPOINTS_MAX)
+        self.aperture(limits::ENDPOINTS_MAX)
     }
 
     fn problems(&self) -> Vec<(&'static str, String)> {
@@ -128,13 +128,14 @@ impl Policy {
             );
             problems.push(("timeout", words));
         }
-        if let Some(circle) = self.terms.circle
-            && !(limits::CIRCLE_MIN..=limits::ENDPOINTS_MAX).contains(&circle)
+        if let Some(aperture) = self.terms.aperture
+            && !(limits::APERTURE_MIN..=limits::ENDPOINTS_MAX).contains(&aperture)
         {
-            let (least, most) = (limits::CIRCLE_MIN, limits::ENDPOINTS_MAX);
-            let words =
-                format!("is {circle}; {least} to {most} are accepted (CIRCLE_MIN, ENDPOINTS_MAX)");
-            problems.push(("circle", words));
+            let (least, most) = (limits::APERTURE_MIN, limits::ENDPOINTS_MAX);
+            let words = format!(
+                "is {aperture}; {least} to {most} are accepted (APERTURE_MIN, ENDPOINTS_MAX)"
+            );
+            problems.push(("aperture", words));
         }
         problems.extend(self.label_problems().into_iter().map(|words| ("label_weight", words)));
         problems
@@ -272,7 +273,7 @@ mod tests {
         let policy = Policy::new()
             .attempts(9)
             .timeout(Duration::ZERO)
-            .circle(9)
+            .aperture(9)
             .label_weight("version", 1.0)
             .label_weight("zone=a", f64::NAN)
             .label_weight("zone=a", 1.0);
@@ -287,7 +288,7 @@ mod tests {
             "Users: label_weight gives every label the weight 0",
             "shop.Inventory: attempts is 9; 1 to 5",
             "timeout is 0",
-            "circle is 9; 10 to 1024",
+            "aperture is 9; 10 to 1024",
             "label_weight names `version`, which is not `name=value`",
             "label_weight of `zone=a` is NaN; 0 to",
             "label_weight names `zone=a` twice",

@@ -51,7 +51,7 @@ terms! {
     /// Shares of the calls, by label.
     weights: Vec<(String, f64)>,
     /// Endpoints that a client uses at most.
-    circle: usize,
+    aperture: usize,
     attempts: u8,
     backoff_base: Duration,
     backoff_max: Duration,
@@ -124,7 +124,7 @@ pub(crate) struct Rules {
     pub(crate) plan: Config,
     pub(crate) bulkhead_max: u32,
     /// Endpoints of each part that a client uses at most.
-    pub(crate) circle: usize,
+    pub(crate) aperture: usize,
     weights: Vec<(String, f64)>,
 }
 
@@ -167,7 +167,7 @@ impl Rules {
             methods,
             plan: plan(terms),
             bulkhead_max: terms.bulkhead_max.unwrap_or(limits::BULKHEAD_MAX),
-            circle: terms.circle.unwrap_or(limits::CIRCLE),
+            aperture: terms.aperture.unwrap_or(limits::APERTURE),
             weights: terms.weights.clone().unwrap_or_default(),
         }
     }

@@ -59,7 +59,7 @@ impl Sockets {
             Reason::HandshakeFailed,
             format!(
                 "this mesh has {open} connections to servers already, where {most} may be (CLIENT_CONNECTIONS_MAX); let \
-                 clients use fewer endpoints of a service (`Policy::circle`)"
+                 clients use fewer endpoints of a service (`Policy::aperture`)"
             ),
         ))
     }

@@ -1,9 +1,9 @@
-//! Many clients and many servers, each client with a circle: how even the work is, and how long it takes to be so again
+//! Many clients and many servers, each client with an aperture: how even the work is, and how long it takes to be so again
 //! when a tenth of the servers leave.
 //!
 //! # Why
 //! The other simulation has each client know all servers, which are a million members where there are a thousand of
-//! each. Here a client has the members of its circle, drawn and drawn again by the plan as production does it, and only
+//! each. Here a client has the members of its aperture, drawn and drawn again by the plan as production does it, and only
 //! what that needs is simulated: calls of one attempt, servers with a number of workers, lists that arrive late.
 //!
 //! # Not here
@@ -43,7 +43,7 @@ pub struct Crowd {
     /// Calls that one of them works on at once.
     pub workers: usize,
     /// Servers that a client uses.
-    pub circle: usize,
+    pub aperture: usize,
     /// Whether servers are disturbed now and then: [`Disturbed`].
     pub disturbed: bool,
     /// Whether servers say what they have to do.
@@ -69,7 +69,7 @@ pub struct Seen {
     pub connected: u64,
     /// Calls that went to a server that had left already.
     pub astray: u64,
-    /// When the last client had a new circle.
+    /// When the last client had a new aperture.
     pub listed: Duration,
     /// Microseconds of each call that began after the first second.
     pub took_us: Vec<f64>,
@@ -214,8 +214,8 @@ impl Crowd {
             seen,
         };
         (0..self.clients).for_each(|client| world.list(client));
-        let circles = world.clients.iter().flat_map(|client| &client.members);
-        circles.for_each(|place| world.seen.clients_of[place.0.1] += 1);
+        let apertures = world.clients.iter().flat_map(|client| &client.members);
+        apertures.for_each(|place| world.seen.clients_of[place.0.1] += 1);
         (world.seen.connected, world.seen.listed) = (0, Duration::ZERO);
         world.after(Duration::ZERO, Event::Arrive);
         world.after(WINDOW, Event::Window);
@@ -333,13 +333,13 @@ impl World {
         }
     }
 
-    /// A client hears which servers there are, and draws its circle.
+    /// A client hears which servers there are, and draws its aperture.
     fn list(&mut self, at: usize) {
         let listed: Vec<usize> =
             (0..self.servers.len()).filter(|at| self.servers[*at].is_there).collect();
         let mut placements: Vec<Placement> = listed.iter().map(|at| placement(*at)).collect();
         let client = &mut self.clients[at];
-        client.plan.encircle(client.number, self.crowd.circle, &mut placements);
+        client.plan.draw_aperture(client.number, self.crowd.aperture, &mut placements);
         let now = self.epoch + self.now;
         let fresh = !client.members.is_empty();
         let mut known: BTreeMap<usize, Place> =

@@ -3,12 +3,12 @@
 //! All have the same verbs, so that reading one teaches all: `new` starts; `admit` says whether an attempt may go, with
 //! a ticket if so; `settle` hears what became of it, once per ticket. Time and chance are arguments.
 
+pub mod aperture;
 pub mod authorize;
 pub mod balance;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
-pub mod circle;
 pub mod cut;
 pub mod hedge;
 pub mod limit;

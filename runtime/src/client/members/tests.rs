@@ -98,9 +98,9 @@ fn many(of: std::ops::Range<usize>) -> Vec<Entry> {
 }
 
 #[test]
-fn a_client_has_the_endpoints_of_its_circle_and_a_change_replaces_one() {
+fn a_client_has_the_endpoints_of_its_aperture_and_a_change_replaces_one() {
     let core = core("z", &[]);
-    let size = sinew_core::limits::CIRCLE;
+    let size = sinew_core::limits::APERTURE;
     assert_eq!(replace(&core, &many(0..size)).len(), size);
     let before = replace(&core, &many(0..3 * size));
     assert_eq!(before.len(), size);
@@ -112,9 +112,9 @@ fn a_client_has_the_endpoints_of_its_circle_and_a_change_replaces_one() {
 }
 
 #[test]
-fn a_call_with_a_key_makes_all_endpoints_known_and_the_circle_stays_what_it_is() {
+fn a_call_with_a_key_makes_all_endpoints_known_and_the_aperture_stays_what_it_is() {
     let core = core("z", &[]);
-    let size = sinew_core::limits::CIRCLE;
+    let size = sinew_core::limits::APERTURE;
     let before = replace(&core, &many(0..3 * size));
     core.knows_all();
     let all = core.endpoints.load();
@@ -128,7 +128,7 @@ fn a_call_with_a_key_makes_all_endpoints_known_and_the_circle_stays_what_it_is()
 }
 
 #[test]
-fn two_clients_have_two_circles() {
+fn two_clients_have_two_apertures() {
     let listed = many(0..500);
     let of = |core: &ClientCore| {
         let endpoints = replace(core, &listed);

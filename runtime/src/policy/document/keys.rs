@@ -137,8 +137,8 @@ fn terms(table: Table<'_, '_>, is_service: bool) -> Terms {
         timeout: table.get("timeout").and_then(|value| timeout(&value)),
         criticality: table.get("criticality").and_then(|value| value.word(&CLASSES)),
         balance: table.get("balance").and_then(|value| value.word(&BALANCES)),
-        circle: table.get("circle").and_then(|value| {
-            value.whole(limits::CIRCLE_MIN..=limits::ENDPOINTS_MAX, "CIRCLE_MIN, ENDPOINTS_MAX")
+        aperture: table.get("aperture").and_then(|value| {
+            value.whole(limits::APERTURE_MIN..=limits::ENDPOINTS_MAX, "APERTURE_MIN, ENDPOINTS_MAX")
         }),
         ..Terms::default()
     };

@@ -20,6 +20,7 @@ timeout     = "1500ms"
 criticality = "sheddable-plus"
 identity    = "spiffe://prod.example/inventory"
 balance     = "least-request"
+aperture    = 40
 weights     = { "version=2" = 5, "version=1" = 95.5 }
 hedge       = { after = "p95", extra = 0.04 }
 breaker     = { consecutive = 7, success_rate = 0.7, min_requests = 30, open = { base = "2s", max = "30s" }, max_ejected = 0.3 }
@@ -64,6 +65,7 @@ fn all_that_can_be_said_is_understood() {
     assert_eq!(terms.attempts, Some(2), "from the defaults");
     assert_eq!(terms.criticality, Some(Criticality::SheddablePlus));
     assert_eq!(terms.balance, Some(Balance::LeastRequest));
+    assert_eq!(terms.aperture, Some(40));
     assert_eq!(terms.weights.as_ref().unwrap().len(), 2);
     assert_eq!(terms.hedge, Some(Hedge::AfterPercentile(95)));
     assert_eq!(terms.hedge_extra, Some(0.04));

@@ -116,7 +116,7 @@ pub(super) fn scale(seed: u64) -> Vec<Figure> {
         clients: 1000,
         servers: 1000,
         workers: 1,
-        circle: limits::CIRCLE,
+        aperture: limits::APERTURE,
         disturbed: false,
         reports: true,
         utilisation: 0.5,
@@ -134,7 +134,7 @@ pub(super) fn scale(seed: u64) -> Vec<Figure> {
         bar: Bar::AtMost(bar),
     };
     // As many throws of a coin as there are clients.
-    let bound = 1.0 + (2.0 * 1000_f64.ln() / limits::CIRCLE as f64).sqrt();
+    let bound = 1.0 + (2.0 * 1000_f64.ln() / limits::APERTURE as f64).sqrt();
     let connections = f64::from(seen.clients_of.iter().sum::<u32>()) / 1000.0;
     vec![
         figure(

@@ -6,7 +6,7 @@
 //!   2  else the next in the order of scores that has not
 //!   where there is none: as without a key
 //! ```
-//! Its own may be outside of the client's circle: a key has the same endpoint in every client.
+//! Its own may be outside of the client's aperture: a key has the same endpoint in every client.
 //! Who is not connected is asked all the same: a key that went elsewhere for the time of a handshake would be at two
 //! servers. Who is out of reach is not asked, and named, so that it is tried beside the calls. A breaker that is open is probed by its own keys only.
 

@@ -85,9 +85,9 @@ pub struct Member {
     hash: u64,
     /// Where it is in the list: a hint.
     place: AtomicU32,
-    /// Its share among its peers of the circle, as an `f64`: a pick reads it of each ...
+    /// Its share among its peers of the aperture, as an `f64`: a pick reads it of each ...
     weight: AtomicU64,
-    /// ... its own, among all that there are, and what it counts at least in the circle.
+    /// ... its own, among all that there are, and what it counts at least in the aperture.
     own_weight: AtomicU64,
     floor: AtomicU64,
     inside: AtomicBool,
@@ -315,7 +315,7 @@ impl Member {
 
     // -- what a pick asks --
 
-    /// Its share among its peers of the circle, however long it has been there.
+    /// Its share among its peers of the aperture, however long it has been there.
     pub(super) fn weight(&self) -> f64 {
         f64::from_bits(self.weight.load(Relaxed))
     }
@@ -325,7 +325,7 @@ impl Member {
         f64::from_bits(self.own_weight.load(Relaxed))
     }
 
-    /// Whether it is in the circle.
+    /// Whether it is in the aperture.
     pub(super) fn is_inside(&self) -> bool {
         self.inside.load(Relaxed)
     }

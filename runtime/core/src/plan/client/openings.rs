@@ -71,7 +71,7 @@ fn others<'m, M: AsRef<Member>>(
     inside(members).filter(|other| other.id() != one.id())
 }
 
-/// Those of the circle: the others get a call now and then, of which little can be said.
+/// Those of the aperture: the others get a call now and then, of which little can be said.
 fn inside<M: AsRef<Member>>(members: &[M]) -> impl Iterator<Item = &Member> {
     members.iter().map(AsRef::as_ref).filter(|member| member.is_inside())
 }

@@ -26,7 +26,7 @@ use super::{ClientPlan, Config, member::Member};
 use crate::{
     limits::{PANIC_BELOW, SUBSETS_MAX},
     policy::{
-        circle::{Candidate, draw},
+        aperture::{Candidate, draw},
         rendezvous::place,
         zone::{Capacity, spill},
     },
@@ -44,9 +44,9 @@ pub struct Placement {
     pub hash: u64,
     /// Which label of a split it has, as a place in [`Config::subsets`](super::Config::subsets); 0 where there is no split.
     pub subset: u8,
-    /// Whether it is in the client's circle. Where it is not, calls of a key go there, and no others.
+    /// Whether it is in the client's aperture. Where it is not, calls of a key go there, and no others.
     pub inside: bool,
-    /// What it counts at least beside others in the circle, for those that are outside.
+    /// What it counts at least beside others in the aperture, for those that are outside.
     pub floor: f64,
 }
 
@@ -57,8 +57,8 @@ impl Default for Placement {
 }
 
 impl ClientPlan {
-    /// Works out the circle of a client, by its number: at most `size` of the endpoints of each part are inside.
-    pub fn encircle(&self, client: u64, size: usize, placements: &mut [Placement]) {
+    /// Works out the aperture of a client, by its number: at most `size` of the endpoints of each part are inside.
+    pub fn draw_aperture(&self, client: u64, size: usize, placements: &mut [Placement]) {
         let candidate = |one: &Placement| Candidate {
             hash: one.hash,
             weight: one.weight,
@@ -79,7 +79,7 @@ const PARTS: usize = 2 * SUBSETS_MAX;
 pub(super) struct Parts {
     /// One more than the number of the last one that has endpoints.
     count: AtomicU32,
-    /// Endpoints of the circle, which are the first of the list.
+    /// Endpoints of the aperture, which are the first of the list.
     inside: AtomicU32,
     /// Where each ends in the list, in the upper half; in the lower one, as an `f32`, the share of calls up to there.
     at: [AtomicU64; PARTS],
@@ -186,7 +186,7 @@ impl Parts {
         self.count.store(used as u32, Relaxed);
     }
 
-    /// How many of `n` endpoints in the list are the circle; the others are called for their keys only.
+    /// How many of `n` endpoints in the list are the aperture; the others are called for their keys only.
     #[inline]
     pub(super) fn inside(&self, n: usize) -> usize {
         n.min(self.inside.load(Relaxed) as usize)
@@ -213,7 +213,7 @@ impl Parts {
     }
 
     /// The endpoints that a key may belong to: of the label that it falls to, always the same one, in every zone, and
-    /// inside of the circle or not. That label's first part is the number.
+    /// inside of the aperture or not. That label's first part is the number.
     pub(super) fn draw_by_key(&self, key: u64, n: usize) -> Part {
         let all_inside = self.inside(n) == n;
         match self.count.load(Relaxed) as usize {

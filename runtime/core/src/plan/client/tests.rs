@@ -1,6 +1,6 @@
 //! The plan as a whole: the table of effects, who is picked, who is left alone, what is repeated.
 
-mod circle;
+mod aperture;
 mod cuts;
 mod heard;
 mod hedges;

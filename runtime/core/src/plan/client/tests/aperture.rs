@@ -1,4 +1,4 @@
-//! A client's circle: who is outside gets the calls of its keys, and no others.
+//! A client's aperture: who is outside gets the calls of its keys, and no others.
 
 use super::*;
 use crate::policy::rendezvous::hash;
@@ -13,7 +13,7 @@ fn client(number: u64, many: usize, place: impl Fn(usize) -> Placement) -> World
         Placement { hash, ..place(at) }
     };
     let mut placements: Vec<Placement> = (0..many).map(named).collect();
-    ClientPlan::new(config, start()).encircle(number, SIZE, &mut placements);
+    ClientPlan::new(config, start()).draw_aperture(number, SIZE, &mut placements);
     World::placed(config, placements)
 }
 
@@ -26,7 +26,7 @@ fn inside(world: &World) -> usize {
 }
 
 #[test]
-fn calls_stay_in_the_circle_also_when_most_of_it_is_out() {
+fn calls_stay_in_the_aperture_also_when_most_of_it_is_out() {
     let mut world = client(1, 40, plain);
     assert_eq!(inside(&world), SIZE);
     for round in 0..2 {
@@ -37,8 +37,8 @@ fn calls_stay_in_the_circle_also_when_most_of_it_is_out() {
             world.now += MS;
             world.settle(&picked, Outcome::Answered);
         }
-        let circle = world.members.iter().take(SIZE - 1);
-        circle.for_each(|member| _ = member.set_out(Out::Unreachable, true, world.now));
+        let aperture = world.members.iter().take(SIZE - 1);
+        aperture.for_each(|member| _ = member.set_out(Out::Unreachable, true, world.now));
     }
 }
 
@@ -82,7 +82,7 @@ fn a_label_and_a_zone_with_few_endpoints_have_their_share_all_the_same() {
 }
 
 #[test]
-fn half_of_the_circle_may_be_out_for_failures_not_half_of_all() {
+fn half_of_the_aperture_may_be_out_for_failures_not_half_of_all() {
     let mut world = client(1, 100, plain);
     let mut most = 0;
     for _ in 0..20_000 {

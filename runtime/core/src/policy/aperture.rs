@@ -1,4 +1,4 @@
-//! Which of the endpoints of a service a client uses, where they are many: its circle.
+//! Which of the endpoints of a service a client uses, where they are many: its aperture.
 //!
 //! # Why
 //! A thousand clients that each use a thousand servers have a million connections, and each of them hears so little of
@@ -7,14 +7,14 @@
 //!
 //! # The algorithm
 //! Each pair of client and endpoint has a random number of its own, by hashing; an endpoint's rank is its weight divided
-//! by that number, and the first ones are the circle. That is rendezvous hashing (Thaler and Ravishankar 1998; gRPC's
+//! by that number, and the first ones are the aperture. That is rendezvous hashing (Thaler and Ravishankar 1998; gRPC's
 //! proposal A68 does it without weights): the same in each run, whatever the order, and a change of the list replaces
-//! one endpoint of the circle at most. With the weights it is priority sampling (Duffield, Lund and Thorup 2007): an
-//! endpoint in the circle stands for those outside by counting as if it had the rank of the first that is outside, if
+//! one endpoint of the aperture at most. With the weights it is priority sampling (Duffield, Lund and Thorup 2007): an
+//! endpoint in the aperture stands for those outside by counting as if it had the rank of the first that is outside, if
 //! its own weight is smaller. Then each endpoint gets its share of the calls of all clients, exactly, on average.
 //!
 //! ```text
-//!   rank       40   31   22 | 19   11   6        a circle of three, of endpoints of weight 1 and one of 30
+//!   rank       40   31   22 | 19   11   6        an aperture of three, of endpoints of weight 1 and one of 30
 //!   weight      1   30    1 |  1    1   1
 //!   counts as  19   30   19 |                    the fourth's rank, or its own weight
 //! ```
@@ -27,23 +27,23 @@
 //! endpoint is more even than its clients are, for they see what the others send there.
 //!
 //! # Not here
-//! Who is well: an endpoint that is out stays in the circle as long as it is listed. Circles that follow failures would
+//! Who is well: an endpoint that is out stays in the aperture as long as it is listed. Apertures that follow failures would
 //! give each client another one with each outage, and all of them new connections at the worst time.
 
 use crate::rng::{Rng as _, SplitMix, unit_f64};
 
-/// An endpoint that may be in a circle.
+/// An endpoint that may be in an aperture.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// What tells it from the others, the same in every client.
     pub hash: u64,
     /// Its share beside others.
     pub weight: f64,
-    /// The part that it belongs to: there is a circle in each.
+    /// The part that it belongs to: there is an aperture in each.
     pub part: usize,
 }
 
-/// The circle of `client` with at most `size` endpoints of each part: what each of `all` counts at least if it is inside,
+/// The aperture of `client` with at most `size` endpoints of each part: what each of `all` counts at least if it is inside,
 /// and `None` if it is not.
 pub fn draw(client: u64, size: usize, all: &[Candidate]) -> Vec<Option<f64>> {
     let mut inside = vec![None; all.len()];
@@ -84,7 +84,7 @@ mod tests {
     }
 
     /// The hashes of those inside.
-    fn circle(client: u64, size: usize, all: &[Candidate]) -> Vec<u64> {
+    fn aperture(client: u64, size: usize, all: &[Candidate]) -> Vec<u64> {
         let inside = draw(client, size, all);
         let mut inside: Vec<u64> =
             all.iter().zip(inside).filter_map(|(one, inside)| inside.map(|_| one.hash)).collect();
@@ -106,9 +106,9 @@ mod tests {
         other.reverse();
         other.rotate_left(77);
         for client in clients().take(20) {
-            let one = circle(client, 30, &all);
+            let one = aperture(client, 30, &all);
             assert_eq!(one.len(), 30);
-            assert_eq!(one, circle(client, 30, &other));
+            assert_eq!(one, aperture(client, 30, &other));
         }
     }
 
@@ -116,16 +116,16 @@ mod tests {
     fn a_change_of_the_list_replaces_one_at_most() {
         let all = alike(200);
         for client in clients().take(50) {
-            let before = circle(client, 20, &all);
+            let before = aperture(client, 20, &all);
             for gone in [0, 57, 199] {
                 let mut fewer = all.clone();
                 let gone = fewer.remove(gone).hash;
-                let after = circle(client, 20, &fewer);
+                let after = aperture(client, 20, &fewer);
                 let new = after.iter().filter(|hash| !before.contains(hash)).count();
                 assert_eq!(new, usize::from(before.contains(&gone)));
             }
             let more: Vec<_> = all.iter().copied().chain([candidate(200, 1.0)]).collect();
-            let after = circle(client, 20, &more);
+            let after = aperture(client, 20, &more);
             assert!(after.iter().filter(|hash| !before.contains(hash)).count() <= 1);
         }
     }
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn each_part_has_a_circle_of_its_own() {
+    fn each_part_has_an_aperture_of_its_own() {
         let mut all = alike(100);
         all[3].part = 1;
         all[40..].iter_mut().for_each(|one| one.part = 2);
