@@ -14,8 +14,8 @@ use crate::{
     call::{failure::Failure, types::Types},
     client::{Channel, ClientCore, Discovery, Target},
     discovery::{
-        About, EndpointsFile, Entry, Fixed, LastGood, Listing, Local, Place, Source, Sources,
-        check_zone, listed,
+        About, Board, Directory, EndpointsFile, Entry, Fixed, LastGood, Listing, Local, Place,
+        Source, Sources, VARIABLE, check_zone, listed,
     },
     dynamic::DynamicClient,
     error::{Decision, Status},
@@ -76,8 +76,8 @@ struct Inner {
     identity: Identity,
     sockets: Arc<Sockets>,
     interceptors: Interceptors,
-    /// Where servers and clients of this user and machine find each other.
-    local: Option<Local>,
+    /// Where servers and clients find each other.
+    board: Option<Board>,
     zone: Option<String>,
     policies: Policies,
     endpoints: BTreeMap<String, Vec<Place>>,
@@ -121,6 +121,14 @@ pub enum MeshError {
         #[source]
         source: SpiffeError,
     },
+    /// Where servers and clients are to find each other cannot be used.
+    #[error(
+        "{problem}: where servers and clients find each other is set with `MeshBuilder::discovery` or `SINEW_DISCOVERY`"
+    )]
+    Discovery {
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The zone of this process cannot be used.
     #[error("{problem}: set it with `MeshBuilder::zone` or `SINEW_ZONE`")]
     Zone {
@@ -160,8 +168,9 @@ impl Mesh {
         MeshBuilder::default()
     }
 
-    /// A client of a service: at the endpoints that the builder named for it, else at the servers of this user that
-    /// announced themselves on this machine, as they come and go.
+    /// A client of a service: at the endpoints that the builder named for it, else at the servers that announced
+    /// themselves where this mesh looks for others, as they come and go: those of this user on this machine, unless
+    /// [`MeshBuilder::discovery`] says otherwise.
     ///
     /// Never fails: a service of which no endpoint is known is what its calls say, after they have waited for one.
     pub fn client<C: ServiceClient>(&self) -> C {
@@ -170,7 +179,7 @@ impl Mesh {
 
     /// A channel to wherever a service is known to be.
     fn found(&self, service: &str) -> Channel {
-        match (self.0.endpoints.get(service), &self.0.local) {
+        match (self.0.endpoints.get(service), &self.0.board) {
             (Some(places), _) => self.channel(service, places),
             (None, Some(_)) => self.channel(service, &[Place::Name(service.to_owned())]),
             (None, None) => self.channel(service, &[]),
@@ -185,6 +194,7 @@ impl Mesh {
     /// | `sinew:shop.Inventory` | whoever announced that name where this mesh looks for others |
     /// | `file:endpoints.toml` | those in the file, which is looked at every 500 ms |
     /// | `http://legacy.internal:8080`, `https://..` | that server, which speaks plain HTTP; needs the crate `sinew-bridge` |
+    /// | `etcd:shop.Inventory` | whoever announced that name in the etcd of this mesh; needs the feature `etcd` |
     /// | `dns:shop.example:7000`, `dns:_sinew._udp.shop.example` | A and AAAA records, or SRV records, for as long as they hold; needs the feature `dns` |
     ///
     /// Files and names are looked up when the client first calls, not here; what they hold, and what becomes of one that
@@ -193,7 +203,7 @@ impl Mesh {
     /// # Errors
     /// [`MeshError::Target`] with what to write instead.
     pub fn client_at<C: ServiceClient>(&self, target: impl AsRef<str>) -> Result<C, MeshError> {
-        let place = parse_target(target.as_ref(), &self.0.schemes)?;
+        let place = self.place(target.as_ref())?;
         Ok(C::from_channel(self.channel(C::SERVICE, &[place])))
     }
 
@@ -211,7 +221,7 @@ impl Mesh {
         service: &str,
         target: impl AsRef<str>,
     ) -> Result<DynamicClient, MeshError> {
-        let place = parse_target(target.as_ref(), &self.0.schemes)?;
+        let place = self.place(target.as_ref())?;
         Ok(DynamicClient::new(self.channel(service, &[place])))
     }
 
@@ -219,20 +229,19 @@ impl Mesh {
     pub fn server(&self) -> ServerBuilder {
         let metrics = Arc::clone(&self.0.metrics);
         let about = About { zone: self.0.zone.clone(), ..About::default() };
-        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about, metrics)
+        ServerBuilder::new(self.0.identity.clone(), self.0.board.clone(), about, metrics)
     }
 
-    /// Whoever announces a service on this machine where this mesh looks for others, by the name of the service; nobody
-    /// where it looks for none. Reads files, so call it from where blocking is allowed.
+    /// Whoever announces a service where this mesh looks for others, by the name of the service; nobody where it looks for
+    /// none. Reads files, or asks etcd, so call it from where blocking is allowed.
     ///
     /// # Errors
     /// [`MeshError::Unlisted`] where the directory cannot be read.
     pub fn announced(&self) -> Result<Vec<Listing>, MeshError> {
-        let Some(local) = &self.0.local else { return Ok(Vec::new()) };
-        local.announced().map_err(|why| {
-            let (target, problem) = ("sinew:".to_owned(), why.to_string());
-            MeshError::Unlisted { target, problem }
-        })
+        let Some(board) = &self.0.board else { return Ok(Vec::new()) };
+        board
+            .announced()
+            .map_err(|problem| MeshError::Unlisted { target: "sinew:".to_owned(), problem })
     }
 
     /// What a target, as [`client_at`](Self::client_at) takes it, lists of a service now, asked once and by itself: a
@@ -244,7 +253,7 @@ impl Mesh {
     /// # Cancel safety
     /// Nothing is asked any more when the future is dropped.
     pub async fn listed(&self, service: &str, target: &str) -> Result<Vec<Listing>, MeshError> {
-        let place = parse_target(target, &self.0.schemes)?;
+        let place = self.place(target)?;
         let Some(source) = self.source(service, &place) else { return Ok(Vec::new()) };
         let unlisted = |problem| MeshError::Unlisted { target: target.to_owned(), problem };
         listed(source, service).await.map_err(unlisted)
@@ -323,10 +332,14 @@ impl Mesh {
         Sources { all, expected: expected.clone(), last_good }
     }
 
+    fn place(&self, target: &str) -> Result<Place, MeshError> {
+        parse_target(target, &self.0.schemes, self.0.board.as_ref())
+    }
+
     fn source(&self, service: &str, place: &Place) -> Option<Box<dyn Source>> {
         Some(match place {
             Place::Static(addresses) => Box::new(Fixed::new(addresses.clone())),
-            Place::Name(name) => Box::new(self.0.local.as_ref()?.source(name)),
+            Place::Name(name) | Place::Etcd(name) => self.0.board.as_ref()?.source(name),
             Place::File(path) => Box::new(EndpointsFile::new(path.clone(), service)),
             #[cfg(feature = "dns")]
             Place::Dns(name) => Box::new(crate::discovery::Dns::new(name.clone())),
@@ -361,6 +374,7 @@ pub struct MeshBuilder {
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
     zone: Option<String>,
+    directory: Option<Directory>,
     alone: bool,
     connection_age: Option<Duration>,
     schemes: Schemes,
@@ -401,8 +415,17 @@ impl MeshBuilder {
         self
     }
 
+    /// Where the servers of this mesh announce themselves and its clients look for others: `"etcd://127.0.0.1:2379"`, an
+    /// `Etcd` with whatever has to be said of it (feature `etcd`), or `"local"`. Default: what `SINEW_DISCOVERY` says as
+    /// text, else this machine. See [`Directory`]; who may answer is decided by certificates in any case.
+    pub fn discovery(mut self, directory: impl Into<Directory>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
     /// Neither announces the servers of this mesh on this machine nor looks for others there. By default both happen, in
-    /// the user's runtime directory: who may answer is decided by certificates in any case.
+    /// the user's runtime directory, unless [`discovery`](Self::discovery) names another place: who may answer is decided
+    /// by certificates in any case.
     pub fn without_local_discovery(mut self) -> Self {
         self.alone = true;
         self
@@ -453,7 +476,8 @@ impl MeshBuilder {
                 problem: what,
             })
             .collect();
-        let endpoints = self.places(&mut problems);
+        let elsewhere = self.elsewhere(&mut problems);
+        let endpoints = self.places(elsewhere.as_ref(), &mut problems);
         let zone = self.own_zone(&mut problems);
         let mut identities = BTreeMap::new();
         for (service, id) in self.identities {
@@ -473,10 +497,10 @@ impl MeshBuilder {
         };
         match (identity, problems.len()) {
             (Some(identity), 0) => Ok(Mesh(Arc::new(Inner {
-                local: identity
-                    .runtime_directory()
-                    .filter(|_| !self.alone)
-                    .map(|path| Local::in_directory(&path)),
+                board: elsewhere.or_else(|| {
+                    let here = identity.runtime_directory().filter(|_| !self.alone);
+                    here.map(|path| Board::Local(Local::in_directory(&path)))
+                }),
                 zone,
                 identity,
                 sockets: Arc::default(),
@@ -493,11 +517,24 @@ impl MeshBuilder {
         }
     }
 
-    fn places(&self, problems: &mut Vec<MeshError>) -> BTreeMap<String, Vec<Place>> {
+    /// An etcd, where one was set or the environment names one.
+    fn elsewhere(&self, problems: &mut Vec<MeshError>) -> Option<Board> {
+        let directory = self.directory.clone().or_else(Directory::from_env)?;
+        directory.elsewhere().unwrap_or_else(|problem| {
+            problems.push(MeshError::Discovery { problem });
+            None
+        })
+    }
+
+    fn places(
+        &self,
+        board: Option<&Board>,
+        problems: &mut Vec<MeshError>,
+    ) -> BTreeMap<String, Vec<Place>> {
         let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         for (service, target) in &self.endpoints {
             let known = places.entry(service.clone()).or_default();
-            match parse_target(target, &self.schemes) {
+            match parse_target(target, &self.schemes, board) {
                 Ok(_) if known.len() >= limits::SOURCES_MAX => problems.push(MeshError::Target {
                     target: target.clone(),
                     problem: format!("`{service}` has {} already (SOURCES_MAX)", known.len()),
@@ -523,8 +560,17 @@ impl MeshBuilder {
     }
 }
 
-fn parse_target(target: &str, schemes: &Schemes) -> Result<Place, MeshError> {
+fn parse_target(
+    target: &str,
+    schemes: &Schemes,
+    board: Option<&Board>,
+) -> Result<Place, MeshError> {
     let place = Place::parse(target).and_then(|place| {
+        if matches!(place, Place::Etcd(_)) && !board.is_some_and(Board::is_etcd) {
+            return Err(format!(
+                "this mesh has no etcd: name one with `MeshBuilder::discovery` or `{VARIABLE}=etcd://host:port`"
+            ));
+        }
         if let Place::Static(addresses) = &place {
             let mut foreign = addresses.iter().filter(|address| scheme(address).is_some());
             foreign.try_for_each(|address| schemes.check(address))?;

@@ -21,7 +21,7 @@ pub use health::{Health, UnknownService};
 
 use self::shares::Shares;
 use crate::{
-    discovery::{About, Announced, Local},
+    discovery::{About, Announced, Board},
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
     metrics::Registry,
@@ -38,7 +38,7 @@ pub struct ServerBuilder {
     interceptors: Chain,
     grace: Duration,
     connections: u32,
-    local: Option<Local>,
+    board: Option<Board>,
     about: About,
     metrics: Arc<Registry>,
     advertised: Option<SocketAddr>,
@@ -86,7 +86,7 @@ pub enum BindError {
 impl ServerBuilder {
     pub(crate) fn new(
         identity: Identity,
-        local: Option<Local>,
+        board: Option<Board>,
         about: About,
         metrics: Arc<Registry>,
     ) -> Self {
@@ -96,7 +96,7 @@ impl ServerBuilder {
             interceptors: Chain::default(),
             grace: limits::DRAIN_GRACE,
             connections: limits::CONNECTIONS_MAX,
-            local,
+            board,
             about,
             metrics,
             advertised: None,
@@ -234,7 +234,7 @@ impl ServerBuilder {
         let announced = names.iter().filter_map(|name| {
             let identity = self.identity.of_server(name);
             let about = About { identity, ..self.about.clone() };
-            Some(self.local.as_ref()?.announce(name, address, about))
+            Some(self.board.as_ref()?.announce(name, address, about))
         });
         Ok(Server { announced: announced.collect(), accepting, grace: self.grace, health })
     }
@@ -270,6 +270,11 @@ impl Server {
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) {
         shutdown.await;
         self.announced.iter().for_each(Announced::withdraw);
-        self.accepting.drain(self.grace).await;
+        let withdrawn = async {
+            for announced in &self.announced {
+                announced.withdrawn().await;
+            }
+        };
+        tokio::join!(self.accepting.drain(self.grace), withdrawn);
     }
 }

@@ -17,7 +17,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rcgen", &["runtime/src/identity"]),
     (
         "rustls",
-        &["runtime/src/identity", "runtime/src/transport/quic", "runtime/bridge/src/connection"],
+        &[
+            "runtime/src/identity",
+            "runtime/src/transport/quic",
+            "runtime/src/discovery/etcd",
+            "runtime/bridge/src/connection",
+        ],
     ),
     (
         "webpki",
@@ -27,8 +32,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bincode", &["runtime/src/codec"]),
     ("rmp_serde", &["runtime/src/codec"]),
     ("hickory", &["runtime/src/discovery"]),
-    ("hyper", &["runtime/bridge/src"]),
-    ("tokio_rustls", &["runtime/bridge/src/connection"]),
+    ("hyper", &["runtime/bridge/src", "runtime/src/discovery/etcd"]),
+    ("tokio_rustls", &["runtime/bridge/src/connection", "runtime/src/discovery/etcd"]),
+    ("base64", &["runtime/src/discovery/etcd"]),
     ("flate2", &["runtime/bridge/src/answer"]),
 ];
 
