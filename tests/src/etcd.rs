@@ -111,7 +111,11 @@ impl Etcd {
 
     async fn answers(&self) {
         let is_up = async || match self.scheme {
-            "http" => self.ask("/v3/kv/range", r#"{"key":"AA=="}"#).await.is_ok(),
+            // Also one that answers that it wants to know who asks.
+            "http" => match self.ask("/v3/kv/range", r#"{"key":"AA=="}"#).await {
+                Ok(_) => true,
+                Err(why) => why.starts_with("HTTP/1.1 4"),
+            },
             _ => TcpStream::connect(("127.0.0.1", self.port)).await.is_ok(),
         };
         while !is_up().await {

@@ -3,6 +3,7 @@
 //! # Rules
 //! 1. No endpoint is listed for longer than [`BOUND`] after it was withdrawn.
 //! 2. No endpoint that lives is missing for longer than [`BOUND`].
+//! 3. No call fails, whatever becomes of etcd.
 //!
 //! Time counts from when nothing was in the way: neither of the one who looks, nor of the server, nor of etcd. What was
 //! withdrawn while something was may not have been heard, and is left out of the first rule.
@@ -18,7 +19,7 @@ pub const BOUND: Duration = Duration::from_secs(5);
 
 /// Who cannot do what he should.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
+pub(super) enum Whose {
     /// Nobody can.
     Etcd,
     /// The servers behind this gate.
@@ -29,7 +30,7 @@ pub enum Whose {
 
 /// Something was in the way.
 #[derive(Debug, Clone)]
-pub struct Trouble {
+pub(super) struct Trouble {
     pub(super) whose: Whose,
     pub(super) from: Instant,
     /// It is not over yet where there is none.
@@ -38,7 +39,7 @@ pub struct Trouble {
 
 /// A server's life.
 #[derive(Debug, Clone)]
-pub struct Life {
+pub(super) struct Life {
     pub(super) address: String,
     /// The gate that it reaches etcd through.
     pub(super) gate: usize,
@@ -48,7 +49,7 @@ pub struct Life {
 
 /// What a reader saw.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub(super) struct Look {
     pub(super) reader: usize,
     /// Asked afresh, or what a client has known all along.
     pub(super) is_fresh: bool,
@@ -57,12 +58,23 @@ pub struct Look {
     pub(super) listed: BTreeSet<String>,
 }
 
+/// A call that may be repeated.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) reader: usize,
+    pub(super) began: Instant,
+    pub(super) ended: Instant,
+    /// Why it failed, if it did.
+    pub(super) failed: Option<String>,
+}
+
 /// What happened.
 #[derive(Debug, Clone, Default)]
-pub struct Log {
+pub(super) struct Log {
     pub(super) lives: Vec<Life>,
     pub(super) troubles: Vec<Trouble>,
     pub(super) looks: Vec<Look>,
+    pub(super) calls: Vec<Call>,
 }
 
 /// What there is to say of it.
@@ -76,15 +88,19 @@ pub struct Verdict {
     pub stale: Duration,
     /// The longest that one that lived was missing, with nothing in the way.
     pub missing: Duration,
+    /// Calls, whatever was in their way.
+    pub calls: usize,
+    /// Of those, the ones that failed.
+    pub failed: usize,
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { violations, judged, stale, missing } = self;
+        let Self { violations, judged, stale, missing, calls, failed } = self;
         write!(
             f,
             "{judged} look-ups judged; an endpoint was listed for at most {} ms after it was withdrawn, and missing for at most \
-             {} ms while it lived; {} violations",
+             {} ms while it lived; {failed} of {calls} calls failed; {} violations",
             stale.as_millis(),
             missing.as_millis(),
             violations.len()
@@ -95,10 +111,18 @@ impl fmt::Display for Verdict {
 
 impl Log {
     /// Holds every look-up against the rules.
-    pub fn verdict(&self) -> Verdict {
+    pub(super) fn verdict(&self) -> Verdict {
         let mut verdict = Verdict::default();
         for look in &self.looks {
             self.judge(look, &mut verdict);
+        }
+        verdict.calls = self.calls.len();
+        for call in &self.calls {
+            let Some(why) = &call.failed else { continue };
+            verdict.failed += 1;
+            if !self.is_excused(call) {
+                verdict.violations.push(format!("a call of reader {} failed: {why}", call.reader));
+            }
         }
         verdict
     }
@@ -159,6 +183,20 @@ impl Log {
         }
     }
 
+    /// Whether the caller, or servers that he may not have heard of, were cut off lately. That etcd was gone excuses nothing:
+    /// nobody comes or goes meanwhile.
+    fn is_excused(&self, call: &Call) -> bool {
+        self.troubles.iter().any(|trouble| {
+            let concerns = match trouble.whose {
+                Whose::Etcd => false,
+                Whose::Servers(_) => true,
+                Whose::Reader(reader) => reader == call.reader,
+            };
+            let is_over = trouble.until.is_some_and(|until| until + BOUND < call.began);
+            concerns && !is_over && trouble.from <= call.ended
+        })
+    }
+
     /// Since when nothing was in the way of any of these; `None` where something was during the look.
     fn calm_since(&self, look: &Look, whose: &[Whose]) -> Option<Instant> {
         let mut calm = self.lives.first().map_or(look.began, |life| life.from);
@@ -214,6 +252,7 @@ mod tests {
             lives: vec![life("a", Some(20)), life("b", None)],
             troubles: troubles.iter().map(trouble).collect(),
             looks: vec![look],
+            calls: Vec::new(),
         };
         log.verdict().violations.len()
     }

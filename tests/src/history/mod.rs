@@ -16,11 +16,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sinew::{CallOptions, Mesh};
+use sinew::Mesh;
 use sinew_core::rng::{Rng as _, SplitMix, below};
 use tokio::{task::JoinSet, time::sleep};
 
-use self::check::{Life, Log, Look, Trouble, Whose};
+use self::check::{Call, Life, Log, Look, Trouble, Whose};
 use crate::{
     Must as _,
     etcd::Etcd,
@@ -114,6 +114,10 @@ struct World {
     counts: Counts,
     /// Partitions that end by themselves.
     healing: JoinSet<()>,
+    /// There is time for etcd to be gone for a minute ...
+    is_long: bool,
+    /// ... and it was.
+    was_long: bool,
 }
 
 /// Makes a history and judges it; nothing where there is no etcd.
@@ -129,6 +133,7 @@ pub async fn report(plan: Plan) -> Option<History> {
         let text = format!("etcd://{}", gates[GATES + reader].address());
         let mesh = scene.mesh_with(|mesh| mesh.discovery(text)).await;
         readers.spawn(look_on(reader, mesh.clone(), log.clone()));
+        readers.spawn(call_on(reader, mesh.client(), log.clone()));
         readers.spawn(ask_on(reader, mesh, log.clone()));
     }
     let mut world = World {
@@ -140,6 +145,8 @@ pub async fn report(plan: Plan) -> Option<History> {
         chance: SplitMix::new(plan.seed),
         counts: Counts::default(),
         healing: JoinSet::new(),
+        is_long: plan.seconds >= 300,
+        was_long: false,
     };
     let end = Instant::now() + Duration::from_secs(plan.seconds);
     for _ in 0..3 {
@@ -241,7 +248,10 @@ impl World {
         let trouble = self.log.begins(Whose::Etcd);
         self.etcd.kill().await;
         self.counts.killed += 1;
-        sleep(ms(below(&mut self.chance, 4000))).await;
+        // In a long history for a whole minute, once.
+        let is_long = self.is_long && !is_emptied && !std::mem::replace(&mut self.was_long, true);
+        let length = if is_long { 60_000 } else { below(&mut self.chance, 4000) };
+        sleep(ms(length)).await;
         if is_emptied {
             self.counts.emptied += 1;
             self.etcd.wipe();
@@ -265,20 +275,25 @@ async fn ask_on(reader: usize, mesh: Mesh, log: Shared) {
     }
 }
 
-/// Looks at what a client knows, which calls now and then.
-async fn look_on(reader: usize, mesh: Mesh, log: Shared) {
-    let client: ProbeClient = mesh.client();
-    let hurried = client.with(CallOptions::new().timeout(ms(500)));
+/// Calls again and again.
+async fn call_on(reader: usize, client: ProbeClient, log: Shared) {
     loop {
-        // Whatever becomes of it: nobody may be there.
-        let _ = hurried.echo_again("x".into()).await;
-        for _ in 0..10 {
-            let began = Instant::now();
-            let listed = known(&mesh);
-            let ended = Instant::now();
-            log.lock().looks.push(Look { reader, is_fresh: false, began, ended, listed });
-            sleep(ms(50)).await;
-        }
+        let began = Instant::now();
+        let failed = client.echo_again("x".into()).await.err().map(|status| status.to_string());
+        let ended = Instant::now();
+        log.lock().calls.push(Call { reader, began, ended, failed });
+        sleep(ms(20)).await;
+    }
+}
+
+/// Looks at what a client knows.
+async fn look_on(reader: usize, mesh: Mesh, log: Shared) {
+    loop {
+        let began = Instant::now();
+        let listed = known(&mesh);
+        let ended = Instant::now();
+        log.lock().looks.push(Look { reader, is_fresh: false, began, ended, listed });
+        sleep(ms(50)).await;
     }
 }
 

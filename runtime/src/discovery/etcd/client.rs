@@ -9,6 +9,7 @@
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use sinew_core::{limits, rng::Rng as _};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    task::AbortHandle,
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -89,14 +90,37 @@ struct Connection {
     driven: Driven,
 }
 
-/// The task that moves a connection's bytes.
+/// The task that moves a connection's bytes; in the end it says what was wrong.
 #[derive(Debug)]
-struct Driven(AbortHandle);
+struct Driven(JoinHandle<Option<String>>);
 
 impl Drop for Driven {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+impl Driven {
+    /// Why a question failed on its connection: what ended that says more than that it has ended.
+    async fn why(&mut self, failed: &hyper::Error) -> String {
+        /// It need only be polled once more.
+        const ENDING: Duration = Duration::from_millis(10);
+        match timeout(ENDING, &mut self.0).await {
+            Ok(Ok(Some(why))) => why,
+            _ => describe(failed),
+        }
+    }
+}
+
+/// An error and what caused it, which hyper leaves out of its own words.
+fn describe(why: &hyper::Error) -> String {
+    let mut words = why.to_string();
+    let mut source = std::error::Error::source(why);
+    while let Some(error) = source {
+        words = format!("{words}: {error}");
+        source = error.source();
+    }
+    words
 }
 
 impl Client {
@@ -106,7 +130,6 @@ impl Client {
         Self(Arc::new(Inner { settings, state: Mutex::new(state) }))
     }
 
-    /// Another one with connections of its own.
     pub(super) fn settings(&self) -> &Settings {
         &self.0.settings
     }
@@ -296,8 +319,14 @@ impl Client {
             request = request.header(header::AUTHORIZATION, token);
         }
         let request = request.body(Full::new(question)).map_err(|why| why.to_string())?;
-        connection.sender.ready().await.map_err(|why| why.to_string())?;
-        connection.sender.send_request(request).await.map_err(|why| why.to_string())
+        let sent = match connection.sender.ready().await {
+            Ok(()) => connection.sender.send_request(request).await,
+            Err(why) => Err(why),
+        };
+        match sent {
+            Ok(response) => Ok(response),
+            Err(why) => Err(connection.driven.why(&why).await),
+        }
     }
 }
 
@@ -309,13 +338,9 @@ where
         .max_buf_size(limits::HTTP_HEAD_MAX)
         .handshake(TokioIo::new(io))
         .await
-        .map_err(|why| why.to_string())?;
-    let driven = tokio::spawn(async move {
-        if let Err(why) = connection.await {
-            tracing::debug!(%why, "a connection to etcd ended");
-        }
-    });
-    Ok(Connection { member, sender, driven: Driven(driven.abort_handle()) })
+        .map_err(|why| describe(&why))?;
+    let driven = tokio::spawn(async move { connection.await.err().map(|why| describe(&why)) });
+    Ok(Connection { member, sender, driven: Driven(driven) })
 }
 
 /// What is wrong with an answer that is not a good one.
@@ -378,7 +403,9 @@ impl Messages {
             self.scanned = self.buffer.len();
             let frame = match self.body.frame().await {
                 None => return Err("it ended the watch".to_owned()),
-                Some(frame) => frame.map_err(|why| format!("the watch broke off: {why}"))?,
+                Some(frame) => {
+                    frame.map_err(|why| format!("the watch broke off: {}", describe(&why)))?
+                }
             };
             let Ok(data) = frame.into_data() else { continue };
             let most = limits::ETCD_ANSWER_MAX;
@@ -389,3 +416,6 @@ impl Messages {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
