@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    json::{self, Lease, Refusal},
+    json::{self, Lease, Range, Refusal},
     settings::{Member, Settings},
 };
 use crate::chance::Chance;
@@ -151,6 +151,17 @@ impl Client {
     ) -> Result<T, Failure> {
         let answer = self.in_time(self.answer(path, question)).await?;
         json::read(&answer).map_err(Failure::Away)
+    }
+
+    /// Asks for a range of keys. An answer of no revision is none: a store has one from its first day.
+    pub(super) async fn range(&self, question: String) -> Result<Range, Failure> {
+        let range: Range = self.ask("/v3/kv/range", question).await?;
+        if range.header.revision == 0 {
+            return Err(Failure::Away(
+                "an answer that is not etcd's: it has no revision".to_owned(),
+            ));
+        }
+        Ok(range)
     }
 
     /// A lease of so many seconds.

@@ -19,6 +19,8 @@
 
 mod announce;
 mod client;
+#[cfg(test)]
+mod gateway;
 mod json;
 mod settings;
 mod source;
@@ -84,7 +86,7 @@ impl Store {
     pub(crate) async fn announced(&self) -> Result<Vec<Listing>, String> {
         let below = format!("{}/services/", self.prefix);
         let question = Keys::below(&below).range(limits::ETCD_KEYS_MAX);
-        let asked = self.client.ask("/v3/kv/range", question).await;
+        let asked = self.client.range(question).await;
         let Range { mut items, .. } = asked.map_err(client::Failure::into_words)?;
         items.sort_by_key(|item| item.created);
         let mut living: Vec<Announcement> = items

@@ -81,7 +81,7 @@ impl Watcher {
                 Step::Expired => {}
                 Step::LookNow => {
                     let (client, question) = (self.client.clone(), self.keys.latest());
-                    let asked = async move { client.ask("/v3/kv/range", question).await };
+                    let asked = async move { client.range(question).await };
                     watching.look = Look::Now(Box::pin(asked));
                 }
                 Step::LookSoon => {
@@ -136,8 +136,7 @@ impl Watcher {
         let pause = self.backoff.next(&mut Chance).min(limits::ETCD_PAUSE_MAX);
         self.pause = Some(pause);
         let question = self.keys.range(limits::ETCD_KEYS_MAX);
-        let all: Range =
-            self.client.ask("/v3/kv/range", question).await.map_err(Failure::into_words)?;
+        let all = self.client.range(question).await.map_err(Failure::into_words)?;
         if self.view.all(all, Instant::now()) {
             tracing::warn!(
                 "etcd was set back: what it knows nothing of any more is kept until whoever lives has announced himself"

@@ -1,108 +1,18 @@
 //! Questions to a gateway that answers what a test says: too much, too late, nothing, and no.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
-
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    task::JoinSet,
-};
+use std::time::Instant;
 
 use super::*;
 use crate::discovery::etcd::{
-    Etcd,
-    json::{Keys, News, Range},
+    gateway::{Gateway, says, streams},
+    json::{Keys, News},
 };
-
-/// A gateway, and what it was asked: the paths, each with its token.
-struct Gateway {
-    address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
-    connections: Arc<Mutex<usize>>,
-    _task: JoinSet<()>,
-}
-
-impl Gateway {
-    /// Answers each path with the next of its answers, the last one again and again. What has no length is never ended.
-    async fn of(answers: &[(&str, &[String])]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (asked, connections) = (Arc::<Mutex<Vec<String>>>::default(), Arc::default());
-        let answers: BTreeMap<String, Vec<String>> =
-            answers.iter().map(|(path, all)| ((*path).to_owned(), all.to_vec())).collect();
-        let mut task = JoinSet::new();
-        let (answers, log) = (Arc::new(Mutex::new(answers)), Arc::clone(&asked));
-        let count: Arc<Mutex<usize>> = Arc::clone(&connections);
-        task.spawn(async move {
-            let mut all = JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                *count.lock().unwrap() += 1;
-                all.spawn(serve(stream, Arc::clone(&answers), Arc::clone(&log)));
-            }
-        });
-        Self { address, asked, connections, _task: task }
-    }
-
-    fn client(&self) -> Client {
-        Client::new(Etcd::new([self.address.to_string()]).check().unwrap())
-    }
-
-    fn known_to(&self) -> Client {
-        let etcd = Etcd::new([self.address.to_string()]).credentials("u", "hunter2");
-        Client::new(etcd.check().unwrap())
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-async fn serve(
-    mut stream: TcpStream,
-    answers: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
-    log: Arc<Mutex<Vec<String>>>,
-) {
-    let mut text = String::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let whole = text.split_once("\r\n\r\n").is_some_and(|(head, body)| {
-            let len = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            body.len() >= len.unwrap_or("0").parse().unwrap()
-        });
-        if whole {
-            let path = text.split(' ').nth(1).unwrap().to_owned();
-            let token = text.lines().find_map(|line| line.strip_prefix("authorization: "));
-            log.lock().unwrap().push(format!("{path} {}", token.unwrap_or_default()));
-            let answer = {
-                let mut answers = answers.lock().unwrap();
-                let all = answers.get_mut(&path).unwrap();
-                if all.len() > 1 { all.remove(0) } else { all[0].clone() }
-            };
-            if stream.write_all(answer.as_bytes()).await.is_err() {
-                return;
-            }
-            text.clear();
-        }
-        let Ok(len @ 1..) = stream.read(&mut buffer).await else { return };
-        text.push_str(std::str::from_utf8(&buffer[..len]).unwrap());
-    }
-}
-
-fn says(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-}
-
-fn streams(chunks: &[&str]) -> String {
-    let chunk = |chunk: &&str| format!("{:x}\r\n{chunk}\r\n", chunk.len());
-    let chunks: String = chunks.iter().map(chunk).collect();
-    format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}")
-}
 
 const RANGE: &str = "/v3/kv/range";
 const LOGIN: &str = "/v3/auth/authenticate";
 
 async fn range(client: &Client) -> Result<Range, String> {
-    client.ask(RANGE, Keys::below("/a/").range(9)).await.map_err(Failure::into_words)
+    client.range(Keys::below("/a/").range(9)).await.map_err(Failure::into_words)
 }
 
 #[tokio::test]
@@ -113,14 +23,14 @@ async fn one_connection_is_used_again_and_a_dead_one_is_replaced() {
     for _ in 0..3 {
         assert_eq!(range(&client).await.unwrap().header.revision, 7);
     }
-    assert_eq!(*gateway.connections.lock().unwrap(), 1);
-    assert_eq!(client.own_address(), Some(gateway.address.ip()));
+    assert_eq!(gateway.connections(), 1);
+    assert_eq!(client.own_address(), Some(gateway.address().ip()));
     // As if it had been closed by then.
     let idle = client.lock().idle.as_ref().map(|idle| idle.driven.0.abort_handle());
     idle.unwrap().abort();
     tokio::task::yield_now().await;
     assert_eq!(range(&client).await.unwrap().header.revision, 7);
-    assert_eq!(*gateway.connections.lock().unwrap(), 2);
+    assert_eq!(gateway.connections(), 2);
 }
 
 #[tokio::test]
@@ -128,6 +38,9 @@ async fn what_is_no_answer_says_why() {
     let large = says("200 OK", &format!(r#"{{"x":"{}"}}"#, "x".repeat(limits::ETCD_ANSWER_MAX)));
     for (answer, word) in [
         (says("200 OK", "<html>"), "not etcd's"),
+        (says("200 OK", "{}"), "it has no revision"),
+        (says("200 OK", "[]"), "it has no revision"),
+        (says("200 OK", ""), "not etcd's"),
         (large, "limit exceeded"),
         (says("404 Not Found", "Not Found"), "`Not Found`"),
         (says("403 Forbidden", r#"{"code":7,"message":"permission denied"}"#), "permission denied"),

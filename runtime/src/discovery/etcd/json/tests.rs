@@ -68,7 +68,6 @@ fn what_is_not_etcds_is_words_and_no_value() {
     for text in [
         "",
         "null",
-        "[]",
         "{",
         r#"{"header":7}"#,
         r#"{"header":{"revision":"-1"}}"#,
