@@ -1,5 +1,7 @@
 //! Who this process is and whom it calls: the one value that a program makes first.
 
+mod target;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use sinew_core::{
@@ -15,7 +17,7 @@ use crate::{
     client::{Channel, ClientCore, Discovery, Target},
     discovery::{
         About, Board, Directory, EndpointsFile, Entry, Fixed, LastGood, Listing, Local, Place,
-        Source, Sources, VARIABLE, check_zone, listed,
+        Source, Sources, check_zone, listed,
     },
     dynamic::DynamicClient,
     error::{Decision, Status},
@@ -30,6 +32,7 @@ use crate::{
         schemes::{Schemes, Shared, scheme},
     },
 };
+use target::{all_static, parse_target};
 
 /// The zone that a process is in.
 const ZONE: &str = "SINEW_ZONE";
@@ -350,20 +353,6 @@ impl Mesh {
     }
 }
 
-/// The addresses, where there is nothing else.
-fn all_static(places: &[Place]) -> Option<Vec<String>> {
-    let mut all: Vec<String> = Vec::new();
-    for place in places {
-        let Place::Static(addresses) = place else { return None };
-        for address in addresses {
-            if !all.contains(address) {
-                all.push(address.clone());
-            }
-        }
-    }
-    Some(all)
-}
-
 /// A mesh before it is made. Setters neither fail nor do I/O; [`build`](Self::build) reports every problem at once.
 #[derive(Debug, Default)]
 #[must_use = "nothing is made before `build`"]
@@ -558,26 +547,6 @@ impl MeshBuilder {
         }
         Some(zone)
     }
-}
-
-fn parse_target(
-    target: &str,
-    schemes: &Schemes,
-    board: Option<&Board>,
-) -> Result<Place, MeshError> {
-    let place = Place::parse(target).and_then(|place| {
-        if matches!(place, Place::Etcd(_)) && !board.is_some_and(Board::is_etcd) {
-            return Err(format!(
-                "this mesh has no etcd: name one with `MeshBuilder::discovery` or `{VARIABLE}=etcd://host:port`"
-            ));
-        }
-        if let Place::Static(addresses) = &place {
-            let mut foreign = addresses.iter().filter(|address| scheme(address).is_some());
-            foreign.try_for_each(|address| schemes.check(address))?;
-        }
-        Ok(place)
-    });
-    place.map_err(|problem| MeshError::Target { target: target.to_owned(), problem })
 }
 
 /// A channel to a service in this process.

@@ -12,19 +12,10 @@ mod value;
 
 use std::time::Duration;
 
-pub use self::value::Value;
+pub use self::value::{Limit, Value};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-
-/// One number of this page.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// The name of its constant.
-    pub name: &'static str,
-    /// What it is set to.
-    pub value: Value,
-}
 
 /// Defines each limit as a constant, and the list of them all.
 macro_rules! limits {
