@@ -133,54 +133,49 @@ impl Log {
         };
         verdict.judged += 1;
         let kind = if look.is_fresh { "asked afresh" } else { "known" };
+        let reader = look.reader;
         let mut lived = BTreeSet::new();
         for life in self.lives.iter().filter(|life| life.from < look.ended) {
-            let since = |news: Instant| {
-                let calm_of_server = self.calm_since(look, &[Whose::Servers(life.gate)])?;
-                Some(look.began.saturating_duration_since(news.max(calm).max(calm_of_server)))
-            };
-            let is_listed = look.listed.contains(&life.address);
-            let address = &life.address;
-            lived.insert(&**address);
-            match life.until {
-                None => {}
+            let address = &*life.address;
+            lived.insert(address);
+            let is_listed = look.listed.contains(address);
+            // Whoever was withdrawn after the look lived then.
+            let gone = life.until.filter(|until| *until <= look.ended);
+            let (news, is_wrong) = match gone {
+                None => (life.from, !is_listed),
                 Some(until) if until > look.began => continue,
-                Some(until) => {
-                    let lives_again = self.lives.iter().any(|other| {
-                        other.address == *address && other.from >= until && other.from < look.ended
-                    });
-                    let was_calm = !self.is_troubled(life.gate, until);
-                    if let Some(late) = since(until)
-                        && is_listed
-                        && was_calm
-                        && !lives_again
-                    {
-                        verdict.stale = verdict.stale.max(late);
-                        if late > BOUND {
-                            let reader = look.reader;
-                            verdict.violations.push(format!(
-                                "{address} is listed ({kind}, reader {reader}) {late:?} after it was withdrawn"
-                            ));
-                        }
-                    }
-                    continue;
-                }
+                Some(until) => (until, is_listed && !self.lives_on(life, until, look)),
+            };
+            if !is_wrong {
+                continue;
             }
-            if let Some(late) = since(life.from)
-                && !is_listed
-            {
-                verdict.missing = verdict.missing.max(late);
-                if late > BOUND {
-                    let reader = look.reader;
-                    verdict.violations.push(format!(
-                        "{address} is missing ({kind}, reader {reader}) {late:?} after it came or could be heard"
-                    ));
-                }
+            let Some(calm_of_server) = self.calm_since(look, &[Whose::Servers(life.gate)]) else {
+                continue;
+            };
+            let since = news.max(calm).max(calm_of_server);
+            let late = look.began.saturating_duration_since(since);
+            let (worst, words) = match gone {
+                Some(_) => (&mut verdict.stale, "is listed"),
+                None => (&mut verdict.missing, "is missing"),
+            };
+            *worst = late.max(*worst);
+            if late > BOUND {
+                let known = format!("{address} {words} ({kind}, reader {reader}) {late:?} after");
+                verdict.violations.push(format!("{known} that could be known to be wrong"));
             }
         }
         for stranger in look.listed.iter().filter(|address| !lived.contains(&***address)) {
             verdict.violations.push(format!("{stranger} is listed ({kind}) and never was there"));
         }
+    }
+
+    /// Whether a life that has ended may be listed all the same: another is at its address by then, or its word may not have
+    /// been heard.
+    fn lives_on(&self, life: &Life, until: Instant, look: &Look) -> bool {
+        let follows = |other: &Life| {
+            other.address == life.address && other.from >= until && other.from < look.ended
+        };
+        self.is_troubled(life.gate, until) || self.lives.iter().any(follows)
     }
 
     /// Whether the caller, or servers that he may not have heard of, were cut off lately. That etcd was gone excuses nothing:
