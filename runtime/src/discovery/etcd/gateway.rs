@@ -12,7 +12,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{client::Client, settings::Etcd};
+use super::{Store, client::Client, settings::Etcd};
 
 /// A gateway, and what it was asked: the paths, each with its token.
 pub(super) struct Gateway {
@@ -45,6 +45,10 @@ impl Gateway {
 
     pub(super) fn client(&self) -> Client {
         Client::new(Etcd::new([self.address.to_string()]).check().unwrap())
+    }
+
+    pub(super) fn store(&self) -> Store {
+        Store::new(Etcd::new([self.address.to_string()]).check().unwrap())
     }
 
     pub(super) fn known_to(&self) -> Client {

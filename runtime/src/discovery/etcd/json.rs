@@ -209,6 +209,11 @@ impl Keys {
         Self { from: prefix.to_owned(), to }
     }
 
+    /// This one.
+    pub(super) fn one(key: &str) -> Self {
+        Self { from: key.to_owned(), to: None }
+    }
+
     fn question(&self) -> Value {
         let mut question = json!({ "key": encoded(&self.from) });
         if let Some(to) = &self.to {

@@ -5,6 +5,7 @@
 //!   tls.rs       \                       view.rs    what it holds, also while it was set back
 //!   client.rs    / a question, asked     watcher.rs a range of keys as it changes
 //!   announce.rs  a server's words        source.rs  who announces a service
+//!                                        watched.rs what one key holds
 //! ```
 //!
 //! # Why
@@ -26,6 +27,7 @@ mod settings;
 mod source;
 mod tls;
 mod view;
+mod watched;
 mod watcher;
 
 use std::{fmt, net::SocketAddr};
@@ -77,6 +79,12 @@ impl Store {
     /// Those who announce a service, as they come and go.
     pub(crate) fn source(&self, service: &str) -> EtcdSource {
         EtcdSource::new(self.client.clone(), &self.prefix, service)
+    }
+
+    /// What the key of this name holds, as it changes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the policy is read from it next"))]
+    pub(crate) fn watched(&self, name: &str) -> watched::Watched {
+        watched::Watched::new(self.client.clone(), &format!("{}/{name}", self.prefix))
     }
 
     /// Whoever announces a service now, of whichever name: by service, those that began first before others.
