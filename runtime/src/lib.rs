@@ -75,6 +75,8 @@ pub use sinew_core::{
 pub use sinew_descriptor as descriptor;
 pub use sinew_macros::service;
 
+#[cfg(feature = "etcd")]
+pub use crate::discovery::Etcd;
 #[cfg(feature = "foreign")]
 pub use crate::transport::foreign;
 pub use crate::{
@@ -86,7 +88,7 @@ pub use crate::{
         task::{detach, root, spawn},
         types::{CodecCounts, codec_counts},
     },
-    discovery::Listing,
+    discovery::{Directory, Listing},
     error::{Account, CallError, Decision, Explanation, Fault, Happening, Pick, Relay, Status},
     identity::{
         DevelopmentAuthority, DevelopmentCa, DevelopmentLeaf, DevelopmentStanding, Identity,

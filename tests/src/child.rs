@@ -35,7 +35,14 @@ impl Start {
     /// with the identity of the scene.
     pub fn new(path: &str, scene: &Scene) -> Self {
         let mut command = Command::new(path);
-        for variable in ["SINEW_CONFIG", "SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE", "SINEW_ZONE"] {
+        for variable in [
+            "SINEW_CONFIG",
+            "SINEW_CERT",
+            "SINEW_KEY",
+            "SINEW_BUNDLE",
+            "SINEW_ZONE",
+            "SINEW_DISCOVERY",
+        ] {
             command.env_remove(variable);
         }
         command

@@ -18,6 +18,8 @@
 //!   legacy      a server of HTTP, by hand
 //!   generated   clients made of what services say of themselves          port    for servers of other programs
 //!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
+//!   history     comings and goings through etcd, judged
+//!   etcd        a real one                                               gate    a network of TCP that is slow, holds or refuses
 //! ```
 //!
 //! # Invariants
@@ -28,10 +30,13 @@ pub mod authority;
 pub mod child;
 pub mod dns;
 pub mod errand;
+pub mod etcd;
 pub mod feed;
 pub mod flood;
 pub mod fuzz;
+pub mod gate;
 pub mod generated;
+pub mod history;
 pub mod hops;
 pub mod hostile;
 pub mod legacy;

@@ -103,6 +103,7 @@ fn where_to_change_a_limit_is_a_place_that_exists() {
         ("Policy::", read("runtime/src/policy.rs"), "pub fn "),
         ("ServerBuilder::", read("runtime/src/server/mod.rs"), "pub fn "),
         ("MeshBuilder::", read("runtime/src/mesh.rs"), "pub fn "),
+        ("Etcd::", read("runtime/src/discovery/etcd/settings.rs"), "pub fn "),
         ("SINEW_", read("runtime/src/identity/files.rs"), "\"SINEW_"),
         ("#[rpc(", read("docs/versions.md") + &read("docs/deadline.md"), "#[rpc("),
     ];

@@ -17,7 +17,8 @@ pub(crate) struct Args {
 
 const NOTES: &str = "\
 Targets (--at, SERVICE@TARGET): static:HOST:PORT[,HOST:PORT..], file:PATH, dns:HOST:PORT, dns:_sinew._udp.NAME,
-sinew:SERVICE. Without one: whoever announces the service on this machine.
+sinew:SERVICE, etcd:SERVICE. Without one: whoever announces the service on this machine, or in the etcd that
+SINEW_DISCOVERY names: etcd://HOST:PORT.
 
 Identity: SINEW_CERT, SINEW_KEY and SINEW_BUNDLE name the files; with none of them set, the development CA of this
 user, on loopback alone.

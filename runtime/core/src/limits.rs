@@ -12,19 +12,10 @@ mod value;
 
 use std::time::Duration;
 
-pub use self::value::Value;
+pub use self::value::{Limit, Value};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
-
-/// One number of this page.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// The name of its constant.
-    pub name: &'static str,
-    /// What it is set to.
-    pub value: Value,
-}
 
 /// Defines each limit as a constant, and the list of them all.
 macro_rules! limits {
@@ -483,6 +474,24 @@ limits! {
     time DNS_TIMEOUT: Duration = Duration::from_secs(5);
     /// Hosts behind one SRV name that are asked for.
     count DNS_HOSTS_MAX: usize = 64;
+    /// One question to etcd takes at most this, connecting and logging in included.
+    time ETCD_TIMEOUT: Duration = Duration::from_secs(3);
+    /// The longest pause before etcd is asked again; the first ones are those of a connection.
+    time ETCD_PAUSE_MAX: Duration = Duration::from_millis(1500);
+    /// Whether a watch has told everything is looked at this often ...
+    time ETCD_LOOK: Duration = Duration::from_secs(5);
+    /// ... and again after this, where it seems not, or an endpoint cannot be reached.
+    time ETCD_LOOK_AGAIN: Duration = Duration::from_secs(1);
+    /// The word that a server was taken back stays in etcd for so long.
+    time ETCD_TOMBSTONE: Duration = Duration::from_secs(60);
+    /// The size of one answer of etcd, and of one message of a watch.
+    bytes ETCD_ANSWER_MAX: usize = 4 * MIB;
+    /// Keys of one service that are read, those that were taken back included.
+    count ETCD_KEYS_MAX: usize = 2048;
+    /// Members of one etcd.
+    count ETCD_MEMBERS_MAX: usize = 16;
+    /// Bytes of what the keys begin with.
+    bytes ETCD_PREFIX_MAX: usize = 64;
 
     // -- policy --
 

@@ -124,6 +124,11 @@ impl Discovery {
     pub(super) fn why_none(&self) -> String {
         let of = |(name, problem): &(String, Option<String>)| match problem {
             Some(problem) => format!("`{name}`: {problem}"),
+            None if name.starts_with("etcd:") => {
+                format!(
+                    "`{name}`: no server has announced itself there; start one, or name its address"
+                )
+            }
             None if name.starts_with("sinew:") => format!(
                 "`{name}`: no server has announced itself to this user of this machine; start one, or name its address"
             ),

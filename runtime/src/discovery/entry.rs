@@ -140,7 +140,7 @@ fn check_label(key: &str, value: &str) -> Result<(), String> {
     ))
 }
 
-fn is_word(text: &str, most: usize) -> bool {
+pub(super) fn is_word(text: &str, most: usize) -> bool {
     let sound = |c: char| c.is_ascii_alphanumeric() || ".-_/:".contains(c);
     (1..=most).contains(&text.len()) && text.chars().all(sound)
 }

@@ -2,14 +2,15 @@
 //!
 //! # Invariants
 //! 1. A source that is slow or broken holds up no other.
-//! 2. What was kept on disk is used when its source has failed, or has said nothing for a while; not before.
+//! 2. What was kept on disk is used when its source has failed, or has said nothing for a while, or lists nobody at
+//!    first; not before.
 //! 3. Who says that he is somebody who may not answer is not on the list. Saying the right name lets nobody answer.
 
 use std::sync::Arc;
 
 use sinew_core::{
     limits,
-    policy::roster::{Heard, Roster, Snapshot},
+    policy::roster::{Heard, Roster, Snapshot, Withdrawn},
     spiffe::SpiffeId,
 };
 use tokio::{
@@ -116,16 +117,19 @@ impl Following {
     async fn hear(&mut self, at: usize, heard: Result<Snapshot<Entry>, String>) -> Option<News> {
         let (heard, problem) = accepted(heard, &self.expected);
         let failed = heard == Heard::Failed;
-        let news = self.roster.hear(at, heard, now());
         let source = &mut self.sources[at];
-        match &self.last_good {
-            Some(kept) if source.silent && failed => {
-                restore(source, at, kept, &mut self.roster).await;
-            }
-            Some(kept) if source.is_kept && news => {
-                save(source, kept, self.roster.listed(at).to_vec()).await;
-            }
-            _ => {}
+        if let Some(kept) = &self.last_good
+            && source.silent
+            && (failed || lists_nobody(&heard))
+        {
+            restore(source, at, kept, &mut self.roster).await;
+        }
+        let news = self.roster.hear(at, heard, now());
+        if let Some(kept) = &self.last_good
+            && source.is_kept
+            && news
+        {
+            save(source, kept, self.roster.listed(at).to_vec()).await;
         }
         source.silent &= failed;
         (source.problem != problem).then(|| {
@@ -144,6 +148,17 @@ impl Following {
         {
             restore(source, at, kept, &mut self.roster).await;
         }
+    }
+}
+
+/// Whether an answer is empty, and does not say of all that they were taken back: so does a directory that has forgotten
+/// everything.
+fn lists_nobody(heard: &Heard<Entry>) -> bool {
+    match heard {
+        Heard::Snapshot(Snapshot { endpoints, withdrawn: Withdrawn::Ids(_) }) => {
+            endpoints.is_empty()
+        }
+        Heard::Snapshot(_) | Heard::Failed => false,
     }
 }
 

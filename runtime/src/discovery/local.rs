@@ -122,8 +122,8 @@ fn listing(announcement: Announcement) -> Listing {
     Listing { process, ..Listing::new(&service, address.to_string(), about) }
 }
 
-/// The directory of a service: its name, or what stands for one that cannot be a directory's.
-fn directory_name(service: &str) -> String {
+/// The directory of a service, and what stands for it in keys: its name, or what stands for one that cannot be a directory's.
+pub(super) fn directory_name(service: &str) -> String {
     let sound = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if service.len() <= 200 && service.chars().all(sound) && !service.starts_with('.') {
         return service.to_owned();

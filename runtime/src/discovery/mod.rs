@@ -5,8 +5,10 @@
 //!   fixed.rs    static:host:port     \
 //!   local.rs    sinew:name            \   Source: all that it lists,     follow.rs             client/members.rs
 //!   file.rs     file:endpoints.toml   /   again when that has changed -> one roster of all -> the client's endpoints
-//!   dns.rs      dns:host:port        /                                    |
+//!   dns.rs      dns:host:port       |                                     |
+//!   etcd/       etcd:name           /                                     |
 //!                                                                     last_good.rs  on disk, for the next start
+//!   board.rs    where servers announce themselves: local.rs, or etcd/
 //!   listing.rs  what is listed now, for people
 //! ```
 //!
@@ -17,10 +19,13 @@
 //! what goes is decided in [`sinew_core::policy::roster`].
 
 mod announcement;
+mod board;
 #[cfg(feature = "dns")]
 mod dns;
 mod endpoints;
 mod entry;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod file;
 pub(crate) mod files;
 mod fixed;
@@ -37,16 +42,20 @@ use std::pin::Pin;
 use sinew_core::policy::roster::Snapshot;
 use tokio::sync::watch;
 
+pub use board::Directory;
+pub(crate) use board::{Announced, Board, VARIABLE};
 #[cfg(feature = "dns")]
 pub(crate) use dns::Dns;
 pub(crate) use entry::{About, Entry, check_zone};
+#[cfg(feature = "etcd")]
+pub use etcd::Etcd;
 pub(crate) use file::EndpointsFile;
 pub(crate) use fixed::Fixed;
 pub(crate) use follow::{News, Sources, follow};
 pub(crate) use last_good::LastGood;
 pub use listing::Listing;
 pub(crate) use listing::listed;
-pub(crate) use local::{Announced, Local};
+pub(crate) use local::Local;
 pub(crate) use target::Place;
 
 /// Somewhere that endpoints come from.
@@ -73,8 +82,8 @@ pub(crate) type Hearing<'a> =
 /// The client has reason to believe that what it was told is out of date: an endpoint cannot be reached.
 #[derive(Debug, Clone)]
 #[cfg_attr(
-    not(feature = "dns"),
-    expect(dead_code, reason = "name servers are the one source that can be asked again")
+    not(any(feature = "dns", feature = "etcd")),
+    expect(dead_code, reason = "name servers and etcd are the sources that can be asked again")
 )]
 pub(crate) struct Doubts(watch::Receiver<()>);
 
@@ -97,7 +106,7 @@ impl Doubt {
     }
 }
 
-#[cfg(feature = "dns")]
+#[cfg(any(feature = "dns", feature = "etcd"))]
 impl Doubts {
     /// Until there is one that was not heard yet.
     async fn raised(&mut self) {
@@ -118,6 +127,8 @@ pub(crate) fn read_any(text: &str) {
         assert_eq!(again.map(|again| again.entries), Ok(known.entries));
     }
     let _ = Place::parse(text);
+    #[cfg(feature = "etcd")]
+    etcd::read_any(text);
 }
 
 /// Nothing more is to be said.

@@ -1,5 +1,5 @@
 //! What a target says: `static:127.0.0.1:7001,127.0.0.1:7002`, `sinew:shop.Inventory`, `file:endpoints.toml`,
-//! `dns:shop.example:7000`.
+//! `dns:shop.example:7000`, `etcd:shop.Inventory`.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -8,7 +8,10 @@ use std::{
 
 use sinew_core::spiffe::is_service_name;
 
-use super::entry::check_address;
+use super::{
+    board::{VARIABLE, without_etcd},
+    entry::check_address,
+};
 
 /// Where the port of a name server is, unless it is said.
 const DNS_PORT: u16 = 53;
@@ -24,6 +27,8 @@ pub(crate) enum Place {
     File(PathBuf),
     /// What name servers say.
     Dns(DnsName),
+    /// Whoever announced this name in the etcd of the mesh.
+    Etcd(String),
 }
 
 /// A name to be asked for.
@@ -59,6 +64,7 @@ impl Place {
             "dns" => {
                 with_dns(cfg!(feature = "dns")).and_then(|()| DnsName::parse(rest)).map(Self::Dns)
             }
+            "etcd" => with_etcd(cfg!(feature = "etcd"), rest),
             _ if rest.starts_with("//") => {
                 check_address(target).map(|()| Self::Static(vec![target.to_owned()]))
             }
@@ -70,7 +76,7 @@ impl Place {
 fn unknown(scheme: &str) -> String {
     format!(
         "`{scheme}:` is not known to this build; write `static:host:port`, several with commas, `sinew:name`, \
-         `file:path`, `dns:host:port` or `http://host:port`"
+         `file:path`, `dns:host:port`, `etcd:name` or `http://host:port`"
     )
 }
 
@@ -81,6 +87,19 @@ fn with_dns(is_on: bool) -> Result<(), String> {
     }
     Err("this build does not ask name servers: switch on the feature `dns` of the crate `sinew`"
         .into())
+}
+
+/// Whether this build can ask etcd, and for this name. Which etcd is said of the mesh, and nowhere else.
+fn with_etcd(is_on: bool, name: &str) -> Result<Place, String> {
+    if !is_on {
+        return Err(without_etcd());
+    }
+    if is_service_name(name) {
+        return Ok(Place::Etcd(name.to_owned()));
+    }
+    Err(format!(
+        "`{name}` is not the name of a service; which etcd is asked is said by `MeshBuilder::discovery` or `{VARIABLE}`"
+    ))
 }
 
 impl DnsName {
@@ -143,7 +162,7 @@ mod tests {
     fn a_target_that_is_not_understood_says_what_to_write() {
         for (target, word) in [
             ("nowhere", "`static:host:port`"),
-            ("etcd:shop", "`dns:host:port`"),
+            ("zookeeper:shop", "`dns:host:port`"),
             ("static:", "`host:port`"),
             ("static:127.0.0.1", "`host:port`"),
             ("static:a:1,b", "`b` is not `host:port`"),
@@ -179,6 +198,14 @@ mod tests {
         assert!(with_dns(false).unwrap_err().contains("feature `dns`"));
         let place = Place::parse("dns:shop.example:7000");
         assert_eq!(place.is_ok(), cfg!(feature = "dns"), "{place:?}");
+    }
+
+    #[test]
+    fn a_build_without_etcd_says_which_feature_to_switch_on() {
+        assert!(with_etcd(false, "shop").unwrap_err().contains("feature `etcd`"));
+        assert_eq!(with_etcd(true, "shop.Inventory"), Ok(Place::Etcd("shop.Inventory".into())));
+        let why = with_etcd(true, "//127.0.0.1:2379/shop").unwrap_err();
+        assert!(why.contains("`SINEW_DISCOVERY`"), "{why}");
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use sinew_core::{limits, spiffe::SpiffeId};
 
-use super::{Inner, Mesh, MeshError};
+use super::{Inner, Mesh, MeshError, target::parse_target};
 use crate::{
-    discovery::{Local, Place, check_zone},
+    discovery::{Board, Directory, Local, Place, check_zone},
     identity::Identity,
     interceptor::{Interceptor, Interceptors},
     metrics::Registry,
     policy::{Policies, Policy, Problem, live::Live, watch::Watched},
-    transport::schemes::{Schemes, scheme},
+    transport::schemes::Schemes,
 };
 
 /// The zone that a process is in.
@@ -28,6 +28,7 @@ pub struct MeshBuilder {
     endpoints: Vec<(String, String)>,
     identities: Vec<(String, String)>,
     zone: Option<String>,
+    directory: Option<Directory>,
     alone: bool,
     connection_age: Option<Duration>,
     schemes: Schemes,
@@ -83,8 +84,17 @@ impl MeshBuilder {
         self
     }
 
+    /// Where the servers of this mesh announce themselves and its clients look for others: `"etcd://127.0.0.1:2379"`, an
+    /// `Etcd` with whatever has to be said of it (feature `etcd`), or `"local"`. Default: what `SINEW_DISCOVERY` says as
+    /// text, else this machine. See [`Directory`]; who may answer is decided by certificates in any case.
+    pub fn discovery(mut self, directory: impl Into<Directory>) -> Self {
+        self.directory = Some(directory.into());
+        self
+    }
+
     /// Neither announces the servers of this mesh on this machine nor looks for others there. By default both happen, in
-    /// the user's runtime directory: who may answer is decided by certificates in any case.
+    /// the user's runtime directory, unless [`discovery`](Self::discovery) names another place: who may answer is decided
+    /// by certificates in any case.
     pub fn without_local_discovery(mut self) -> Self {
         self.alone = true;
         self
@@ -135,7 +145,8 @@ impl MeshBuilder {
                 problem: what,
             })
             .collect();
-        let endpoints = self.places(&mut problems);
+        let elsewhere = self.elsewhere(&mut problems);
+        let endpoints = self.places(elsewhere.as_ref(), &mut problems);
         let zone = self.own_zone(&mut problems);
         let mut identities = BTreeMap::new();
         for (service, id) in self.identities {
@@ -163,7 +174,10 @@ impl MeshBuilder {
         }
         match (identity, problems.len()) {
             (Some(identity), 0) => Ok(Mesh::new(Inner {
-                local: runtime.filter(|_| !self.alone).map(|path| Local::in_directory(&path)),
+                board: elsewhere.or_else(|| {
+                    let here = runtime.filter(|_| !self.alone);
+                    here.map(|path| Board::Local(Local::in_directory(&path)))
+                }),
                 zone,
                 identity,
                 sockets: Arc::default(),
@@ -181,11 +195,24 @@ impl MeshBuilder {
         }
     }
 
-    fn places(&self, problems: &mut Vec<MeshError>) -> BTreeMap<String, Vec<Place>> {
+    /// An etcd, where one was set or the environment names one.
+    fn elsewhere(&self, problems: &mut Vec<MeshError>) -> Option<Board> {
+        let directory = self.directory.clone().or_else(Directory::from_env)?;
+        directory.elsewhere().unwrap_or_else(|problem| {
+            problems.push(MeshError::Discovery { problem });
+            None
+        })
+    }
+
+    fn places(
+        &self,
+        board: Option<&Board>,
+        problems: &mut Vec<MeshError>,
+    ) -> BTreeMap<String, Vec<Place>> {
         let mut places: BTreeMap<String, Vec<Place>> = BTreeMap::new();
         for (service, target) in &self.endpoints {
             let known = places.entry(service.clone()).or_default();
-            match parse_target(target, &self.schemes) {
+            match parse_target(target, &self.schemes, board) {
                 Ok(_) if known.len() >= limits::SOURCES_MAX => problems.push(MeshError::Target {
                     target: target.clone(),
                     problem: format!("`{service}` has {} already (SOURCES_MAX)", known.len()),
@@ -209,15 +236,4 @@ impl MeshBuilder {
         }
         Some(zone)
     }
-}
-
-pub(super) fn parse_target(target: &str, schemes: &Schemes) -> Result<Place, MeshError> {
-    let place = Place::parse(target).and_then(|place| {
-        if let Place::Static(addresses) = &place {
-            let mut foreign = addresses.iter().filter(|address| scheme(address).is_some());
-            foreign.try_for_each(|address| schemes.check(address))?;
-        }
-        Ok(place)
-    });
-    place.map_err(|problem| MeshError::Target { target: target.to_owned(), problem })
 }

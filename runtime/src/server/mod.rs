@@ -22,7 +22,7 @@ pub use health::{Health, UnknownService};
 
 use self::shares::Shares;
 use crate::{
-    discovery::{About, Announced, Local},
+    discovery::{About, Announced, Board},
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
     metrics::Registry,
@@ -41,7 +41,7 @@ pub struct ServerBuilder {
     interceptors: Chain,
     grace: Duration,
     connections: u32,
-    local: Option<Local>,
+    board: Option<Board>,
     about: About,
     metrics: Arc<Registry>,
     policy: Arc<Live>,
@@ -91,7 +91,7 @@ pub enum BindError {
 impl ServerBuilder {
     pub(crate) fn new(
         identity: Identity,
-        local: Option<Local>,
+        board: Option<Board>,
         about: About,
         (metrics, policy, links): (Arc<Registry>, Arc<Live>, Arc<Links>),
     ) -> Self {
@@ -101,7 +101,7 @@ impl ServerBuilder {
             interceptors: Chain::default(),
             grace: limits::DRAIN_GRACE,
             connections: limits::CONNECTIONS_MAX,
-            local,
+            board,
             about,
             metrics,
             policy,
@@ -248,7 +248,7 @@ impl ServerBuilder {
         let announced = names.iter().filter_map(|name| {
             let identity = self.identity.of_server(name);
             let about = About { identity, ..self.about.clone() };
-            Some(self.local.as_ref()?.announce(name, address, about))
+            Some(self.board.as_ref()?.announce(name, address, about))
         });
         Ok(Server {
             announced: announced.collect(),
@@ -292,6 +292,11 @@ impl Server {
         shutdown.await;
         self.announced.iter().for_each(Announced::withdraw);
         let grace = self.governed.governed().grace().unwrap_or(self.grace);
-        self.accepting.drain(grace).await;
+        let withdrawn = async {
+            for announced in &self.announced {
+                announced.withdrawn().await;
+            }
+        };
+        tokio::join!(self.accepting.drain(grace), withdrawn);
     }
 }

@@ -44,7 +44,7 @@ pub fn python() -> Option<PathBuf> {
 }
 
 /// The first of these programs that is there, or a line that says what to install.
-fn find(name: &str, install: &str, places: &[PathBuf]) -> Option<PathBuf> {
+pub(crate) fn find(name: &str, install: &str, places: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join(name));
     let found = places.iter().cloned().chain(on_path).find(|program| program.is_file());

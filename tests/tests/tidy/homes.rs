@@ -17,7 +17,12 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rcgen", &["runtime/src/identity"]),
     (
         "rustls",
-        &["runtime/src/identity", "runtime/src/transport/quic", "runtime/bridge/src/connection"],
+        &[
+            "runtime/src/identity",
+            "runtime/src/transport/quic",
+            "runtime/src/discovery/etcd",
+            "runtime/bridge/src/connection",
+        ],
     ),
     (
         "webpki",
@@ -27,8 +32,9 @@ const HOMES: &[(&str, &[&str])] = &[
     ("bincode", &["runtime/src/codec"]),
     ("rmp_serde", &["runtime/src/codec"]),
     ("hickory", &["runtime/src/discovery"]),
-    ("hyper", &["runtime/bridge/src"]),
-    ("tokio_rustls", &["runtime/bridge/src/connection"]),
+    ("hyper", &["runtime/bridge/src", "runtime/src/discovery/etcd"]),
+    ("tokio_rustls", &["runtime/bridge/src/connection", "runtime/src/discovery/etcd"]),
+    ("base64", &["runtime/src/discovery/etcd"]),
     ("flate2", &["runtime/bridge/src/answer"]),
 ];
 
@@ -117,6 +123,7 @@ mod tests {
             ("codegen/src/parse/mod.rs", "use syn::ItemTrait;"),
             ("codegen/src/generate/rust.rs", "use syn::File;"),
             ("runtime/src/discovery/dns.rs", "use hickory_resolver::X;"),
+            ("runtime/src/discovery/etcd/client.rs", "use hyper::X; use tokio_rustls::X;"),
             ("runtime/bridge/src/connection/tls.rs", "use tokio_rustls::X;"),
             ("runtime/bridge/src/answer/content.rs", "use flate2::X; use hyper::X;"),
             ("runtime/src/transport/link.rs", "#[cfg(test)] mod tests { use rcgen::X; }"),
@@ -135,6 +142,7 @@ mod tests {
         check("macros/src/lib.rs", "fn f(i: syn::Item) {}", "names `syn`");
         check("codegen/src/expand/mod.rs", "fn f(i: syn::Item) {}", "names `syn`");
         check("runtime/src/server/x.rs", "use hyper::Request;", "names `hyper`");
+        check("runtime/src/discovery/board.rs", "use base64::X;", "names `base64`");
         check("examples/src/bin/x.rs", "use rcgen::X;", "names `rcgen`");
     }
 

@@ -29,7 +29,10 @@ pub(crate) async fn run(args: List, json: bool) -> Result<(), Failure> {
 
 /// The service whose servers are asked: who may answer follows from its name.
 fn named(service: Option<String>, target: &str) -> Result<String, Failure> {
-    let of_target = || target.strip_prefix("sinew:").map(str::to_owned);
+    let of_target = || {
+        let name = target.strip_prefix("sinew:").or_else(|| target.strip_prefix("etcd:"));
+        name.map(str::to_owned)
+    };
     service.or_else(of_target).ok_or_else(|| {
         Failure::usage(format!(
             "whose servers are at `{target}`? A server proves that it is the service that is asked for, so name one: \
@@ -44,7 +47,8 @@ fn announced(mesh: &Mesh, service: Option<&str>, json: bool) -> Result<(), Failu
         listed.retain(|one| one.service == service);
         if listed.is_empty() {
             return Err(Failure::cannot(format!(
-                "nobody announces `{service}` on this machine; `sinew list` shows who announces what"
+                "nobody announces `{service}` on this machine, or where `SINEW_DISCOVERY` says; `sinew list` shows who announces \
+                 what"
             )));
         }
     }
@@ -52,7 +56,9 @@ fn announced(mesh: &Mesh, service: Option<&str>, json: bool) -> Result<(), Failu
         return output::json(&listed.iter().map(as_json).collect::<Vec<_>>());
     }
     if listed.is_empty() {
-        output::note("no server of this user announces itself on this machine");
+        output::note(
+            "no server of this user announces itself on this machine, or where `SINEW_DISCOVERY` says",
+        );
         return Ok(());
     }
     let rows: Vec<_> = listed.iter().map(row).collect();

@@ -178,9 +178,15 @@ fn sinew(runtime: &Path) -> Command {
 
 /// Without what somebody has configured.
 fn clean(command: &mut Command) -> &mut Command {
-    for variable in
-        ["SINEW_CERT", "SINEW_KEY", "SINEW_BUNDLE", "SINEW_ZONE", "SINEW_CONFIG", "NO_COLOR"]
-    {
+    let of_sinew = [
+        "SINEW_CERT",
+        "SINEW_KEY",
+        "SINEW_BUNDLE",
+        "SINEW_ZONE",
+        "SINEW_CONFIG",
+        "SINEW_DISCOVERY",
+    ];
+    for variable in of_sinew.into_iter().chain(["NO_COLOR"]) {
         command.env_remove(variable);
     }
     command

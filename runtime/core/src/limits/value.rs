@@ -2,6 +2,15 @@
 
 use std::{fmt, time::Duration};
 
+/// One number of [`ALL`](super::ALL).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limit {
+    /// The name of its constant.
+    pub name: &'static str,
+    /// What it is set to.
+    pub value: Value,
+}
+
 /// What a limit is set to, in a unit. Shown in the largest unit that leaves a whole number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {

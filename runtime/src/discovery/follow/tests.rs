@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use sinew_core::policy::roster::Withdrawn;
-
 use super::*;
 use crate::discovery::{About, Doubt, Hearing, forever, scratch::Scratch};
 
@@ -109,6 +107,9 @@ async fn what_was_kept_is_used_when_its_source_fails_or_is_silent_and_not_before
     let hangs = run(vec![]).await;
     assert_eq!(lists(&hangs), [at(&[1, 2])]);
     assert!(hangs[0].0 >= 500, "{hangs:?}");
+    let empty = run(vec![(100, Ok(vec![]))]).await;
+    assert_eq!(lists(&empty), [at(&[1, 2])], "a directory that has forgotten everything");
+    assert!(empty[0].0 < 500, "{empty:?}");
     let late = run(vec![(700, Ok(at(&[3])))]).await;
     assert_eq!(lists(&late), [at(&[1, 2]), at(&[3])], "an answer takes the place of what was kept");
     assert_eq!(kept.load("x"), at(&[3]));
