@@ -92,6 +92,7 @@ pub(crate) async fn follow(
         }
         let wakeup = following.wakeup();
         tokio::select! {
+            biased;
             heard = said.recv() => {
                 let Some((at, heard)) = heard else { return };
                 if let Some(news) = following.hear(at, heard).await && !tell(news) {
