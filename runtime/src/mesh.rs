@@ -27,9 +27,13 @@ use crate::{
     transport::{
         Connector,
         connect::{LocalConnector, QuicConnector, Sockets},
+        quic::Network,
         schemes::{Schemes, Shared, scheme},
     },
 };
+
+#[cfg(feature = "fuzzing")]
+mod simulated;
 
 /// The zone that a process is in.
 const ZONE: &str = "SINEW_ZONE";
@@ -75,6 +79,7 @@ pub struct Mesh(Arc<Inner>);
 struct Inner {
     identity: Identity,
     sockets: Arc<Sockets>,
+    network: Network,
     interceptors: Interceptors,
     /// Where servers and clients of this user and machine find each other.
     local: Option<Local>,
@@ -219,7 +224,8 @@ impl Mesh {
     pub fn server(&self) -> ServerBuilder {
         let metrics = Arc::clone(&self.0.metrics);
         let about = About { zone: self.0.zone.clone(), ..About::default() };
-        ServerBuilder::new(self.0.identity.clone(), self.0.local.clone(), about, metrics)
+        let (identity, local) = (self.0.identity.clone(), self.0.local.clone());
+        ServerBuilder::new(identity, local, about, metrics, self.0.network.clone())
     }
 
     /// Whoever announces a service on this machine where this mesh looks for others, by the name of the service; nobody
@@ -290,24 +296,34 @@ impl Mesh {
     }
 
     fn channel(&self, service: &str, places: &[Place]) -> Channel {
-        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
-        let seen = self.0.metrics.service(service);
         let Some(expected) = self.expected(service) else {
-            return Channel::new(ClientCore::new(seen, Vec::new(), policy, interceptors));
+            return self.at(service, Vec::new());
         };
-        let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
         if let Some(addresses) = all_static(places) {
-            let targets = addresses
-                .iter()
-                .map(|address| self.target(address, (&expected, &shared)))
-                .collect();
-            return Channel::new(ClientCore::new(seen, targets, policy, interceptors));
+            let shared = Shared::default();
+            let target = |address: &String| self.target(address, (&expected, &shared));
+            return self.at(service, addresses.iter().map(target).collect());
         }
         let sources = self.sources(service, places, &expected);
+        self.discovered(service, sources)
+    }
+
+    /// A channel to these endpoints, for good.
+    fn at(&self, service: &str, targets: Vec<Target>) -> Channel {
+        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
+        let seen = self.0.metrics.service(service);
+        Channel::new(ClientCore::new(seen, targets, policy, interceptors))
+    }
+
+    /// A channel to what these sources list.
+    fn discovered(&self, service: &str, sources: Sources) -> Channel {
+        let (policy, interceptors) = (self.0.policies.of(service), self.0.interceptors.clone());
+        let (expected, shared) = (sources.expected.clone(), Shared::default());
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, (&expected, &shared));
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
+        let seen = self.0.metrics.service(service);
         Channel::new(ClientCore::discovered(seen, discovery, policy, interceptors))
     }
 
@@ -364,6 +380,7 @@ pub struct MeshBuilder {
     alone: bool,
     connection_age: Option<Duration>,
     schemes: Schemes,
+    network: Network,
 }
 
 impl MeshBuilder {
@@ -479,7 +496,8 @@ impl MeshBuilder {
                     .map(|path| Local::in_directory(&path)),
                 zone,
                 identity,
-                sockets: Arc::default(),
+                sockets: Arc::new(Sockets::of(self.network.clone())),
+                network: self.network,
                 interceptors: self.interceptors,
                 policies: self.policies,
                 endpoints,

@@ -58,6 +58,8 @@ impl ClientCore {
     ) -> Self {
         let now = Instant::now().into_std();
         let config = Config { stripes: stripe::count(), ..policy.config() };
+        #[cfg(feature = "fuzzing")]
+        let config = crate::planted::config(config);
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let entry = Entry::at(&*target.name);

@@ -171,6 +171,10 @@ fn accepted(
         Ok(snapshot) => snapshot,
         Err(why) => return (Heard::Failed, Some(why)),
     };
+    #[cfg(feature = "fuzzing")]
+    if snapshot.endpoints.is_empty() && crate::planted::is(crate::planted::Planted::EmptyAccepted) {
+        snapshot.withdrawn = sinew_core::policy::roster::Withdrawn::Rest;
+    }
     let mut problem = None;
     snapshot.endpoints.retain(|entry| match &entry.about.identity {
         Some(id) if id != expected => {

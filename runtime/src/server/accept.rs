@@ -26,7 +26,7 @@ use crate::{
     transport::{
         Serve,
         frames::{self, Counted, Drain},
-        quic::QuicEndpoint,
+        quic::{Network, QuicEndpoint},
     },
 };
 
@@ -42,13 +42,13 @@ pub(super) struct Accepting {
 
 /// Listens and serves whoever connects.
 pub(super) fn listen(
-    address: SocketAddr,
+    (address, network): (SocketAddr, &Network),
     tls: ServerTls,
     reset_secret: &[u8; 32],
     core: Arc<ServerCore>,
     shares: Shares,
 ) -> std::io::Result<Accepting> {
-    let endpoint = QuicEndpoint::server(address, tls, Some(reset_secret))?;
+    let endpoint = QuicEndpoint::server(address, tls, Some(reset_secret), network)?;
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
     let looked_at: Weak<Drain> = Arc::downgrade(&drain);

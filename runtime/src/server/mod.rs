@@ -25,6 +25,7 @@ use crate::{
     identity::{Identity, IdentityError},
     interceptor::{Chain, Interceptor},
     metrics::Registry,
+    transport::quic::Network,
 };
 
 pub(crate) use stack::ServerCore;
@@ -44,6 +45,7 @@ pub struct ServerBuilder {
     advertised: Option<SocketAddr>,
     reflects: bool,
     concurrency: Concurrency,
+    network: Network,
 }
 
 /// Why a server does not listen.
@@ -89,6 +91,7 @@ impl ServerBuilder {
         local: Option<Local>,
         about: About,
         metrics: Arc<Registry>,
+        network: Network,
     ) -> Self {
         Self {
             identity,
@@ -102,6 +105,7 @@ impl ServerBuilder {
             advertised: None,
             reflects: true,
             concurrency: Concurrency::default(),
+            network,
         }
     }
 
@@ -219,8 +223,8 @@ impl ServerBuilder {
         let tls =
             self.identity.server_config(&names.iter().map(String::as_str).collect::<Vec<_>>())?;
         let shares = Shares::new(self.connections);
-        let accepting = accept::listen(address, tls, &self.identity.reset_secret(), core, shares)
-            .map_err(io)?;
+        let (place, secret) = ((address, &self.network), self.identity.reset_secret());
+        let accepting = accept::listen(place, tls, &secret, core, shares).map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),

@@ -15,7 +15,7 @@ use super::{
     BoxFuture, Connector, Serve, Session,
     frames::{self, ClientSession, Counted, Drain},
     memory,
-    quic::{ConnectError, QuicEndpoint},
+    quic::{ConnectError, Network, QuicEndpoint},
 };
 use crate::{
     error::Status,
@@ -24,7 +24,10 @@ use crate::{
 
 /// The sockets that a mesh calls from: one for this host, one for elsewhere, made when first needed.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets(Mutex<Vec<(Reach, QuicEndpoint)>>);
+pub(crate) struct Sockets {
+    made: Mutex<Vec<(Reach, QuicEndpoint)>>,
+    network: Network,
+}
 
 /// Which addresses a socket reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +37,18 @@ struct Reach {
 }
 
 impl Sockets {
+    /// Of this network.
+    pub(crate) fn of(network: Network) -> Self {
+        Self { made: Mutex::default(), network }
+    }
+
     fn towards(&self, peer: SocketAddr) -> std::io::Result<QuicEndpoint> {
         let reach = Reach { loopback: peer.ip().is_loopback(), ipv6: peer.is_ipv6() };
-        let mut sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sockets = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, socket)) = sockets.iter().find(|(known, _)| *known == reach) {
             return Ok(socket.clone());
         }
-        let socket = QuicEndpoint::client(peer)?;
+        let socket = QuicEndpoint::client(peer, &self.network)?;
         sockets.push((reach, socket.clone()));
         Ok(socket)
     }

@@ -3,9 +3,20 @@
 use std::time::Instant;
 
 use super::Member;
+#[cfg(feature = "fuzzing")]
+use super::Ticket;
+#[cfg(feature = "fuzzing")]
+use crate::policy::breaker;
 use crate::{policy::breaker::Cause, rng::Rng};
 
 impl Member {
+    /// The same ticket as if it were of now.
+    #[cfg(feature = "fuzzing")]
+    pub(in super::super) fn restamped(&self, ticket: Ticket) -> Ticket {
+        let breaker = breaker::Ticket::of_epoch(self.lock().breaker.epoch());
+        Ticket { breaker, ..ticket }
+    }
+
     pub(in super::super) fn open(&self, cause: Cause, now: Instant, rng: &mut impl Rng) -> Instant {
         let mut inner = self.lock();
         let until = inner.breaker.open(cause, now, rng);
