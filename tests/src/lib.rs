@@ -18,6 +18,7 @@
 //!   legacy      a server of HTTP, by hand
 //!   generated   clients made of what services say of themselves          port    for servers of other programs
 //!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
+//!   whole       everything, on a network in memory and in virtual time   sim     decisions alone, in virtual time
 //! ```
 //!
 //! # Invariants
@@ -46,6 +47,7 @@ mod scratch;
 pub mod sim;
 pub mod versions;
 pub mod wait;
+pub mod whole;
 
 use std::{
     fmt,
