@@ -309,7 +309,9 @@ impl Kept {
                 }
                 let by = (call.begun.by, call.begun.service);
                 let own = status.origin() == Origin::Local;
-                if own && status.reason() == Reason::NoEndpoints && self.listed.contains_key(&by) {
+                // A list that comes while the call waits may come too late for it.
+                let listed = self.listed.get(&by).is_some_and(|since| *since < call.at);
+                if own && listed && status.reason() == Reason::NoEndpoints {
                     broken.push(format!("no endpoint is left of those that were: {status}"));
                 }
             }
