@@ -1,9 +1,12 @@
-//! What fuzzing reaches and no user can: the codecs, and the far end of a connection.
+//! What our own tests reach and no user can: the codecs, the far end of a connection, and whose network and chance it is.
 //!
 //! # Why
 //! Hostile bytes come in at two places, a codec and a link, and strange ones from files. All are private, and fuzzed through the public API most of
 //! a second would go into handshakes. Behind the feature `fuzzing`, which nothing but our own tests turns on; no promise
 //! of stability is made for it.
+//!
+//! The simulation of the whole has its network, its discovery, its chance and its mistakes from here; everything between
+//! is what production runs.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,17 +20,25 @@ use sinew_core::{
     spiffe::SpiffeId,
 };
 
+pub use crate::{
+    discovery::Script,
+    planted::{Planted, plant},
+    transport::quic::Simulated,
+};
+
 use crate::{
     client::{Channel, ClientCore, Target},
     codec,
     error::Status,
     interceptor::Interceptors,
+    mesh::{Mesh, MeshBuilder, ServiceClient},
     server::{ServerCore, Service, stack},
     transport::{
         BoxFuture, Connector, Session,
         frames::{self, ClientSession, Counted, Drain},
         link::{Link, LinkRecv, LinkSend},
         memory,
+        quic::Network,
     },
 };
 
@@ -55,6 +66,23 @@ pub fn encode<T: Serialize + 'static>(codec: u8, value: &T) -> Result<Vec<u8>, S
 /// Where what was understood is written as something else.
 pub fn discovery(text: &str) {
     crate::discovery::read_any(text);
+}
+
+/// The sockets of this mesh are of this network, and not of the system's.
+pub fn on(builder: MeshBuilder, network: Arc<dyn Simulated>) -> MeshBuilder {
+    builder.network(Network::Simulated(network))
+}
+
+/// A client whose endpoints are what the script says; none of a service that nobody can prove to be.
+pub fn scripted<C: ServiceClient>(mesh: &Mesh) -> Option<(C, Script)> {
+    let (script, source) = Script::new();
+    let channel = mesh.listed_by(C::SERVICE, Box::new(source))?;
+    Some((C::from_channel(channel), script))
+}
+
+/// From now on the chance of this thread follows from this seed.
+pub fn seed(seed: u64) {
+    fastrand::seed(seed);
 }
 
 /// A server without a socket.

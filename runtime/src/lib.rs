@@ -50,6 +50,8 @@ mod identity;
 mod interceptor;
 mod mesh;
 mod metrics;
+#[cfg(feature = "fuzzing")]
+mod planted;
 mod policy;
 #[doc(hidden)]
 pub mod private;

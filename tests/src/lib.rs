@@ -20,6 +20,7 @@
 //!   fuzz        what fuzzing runs                                        scrape  what a mesh counts, read strictly
 //!   history     comings and goings through etcd, judged
 //!   etcd        a real one                                               gate    a network of TCP that is slow, holds or refuses
+//!   whole       everything, on a network in memory and in virtual time   sim     decisions alone, in virtual time
 //! ```
 //!
 //! # Invariants
@@ -51,6 +52,7 @@ pub mod scratch;
 pub mod sim;
 pub mod versions;
 pub mod wait;
+pub mod whole;
 
 use std::{
     fmt,

@@ -113,8 +113,8 @@ impl fmt::Display for Code {
     }
 }
 
-/// How far a call got, as the side that reports it knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How far a call got, as the side that reports it knows. The further, the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Disposition {
     /// No byte of it left this process.

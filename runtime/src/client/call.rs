@@ -45,6 +45,8 @@ pub(crate) struct Call {
     /// It had to wait for an endpoint, or is at a later attempt.
     pub(super) waited: bool,
     pub(super) over: bool,
+    /// How far an attempt of it has come that was followed by another.
+    pub(super) came: Disposition,
     /// The server's idea of the types, where it was heard.
     theirs: Option<Fingerprint>,
     /// It goes with names from here on, whatever was heard.
@@ -117,6 +119,7 @@ impl Call {
             record: Record::new(method.path(), now),
             waited: false,
             over: false,
+            came: Disposition::NotSent,
             theirs: None,
             named: false,
         }
@@ -303,6 +306,9 @@ fn own_limit(
 /// min(own, inherited less what an answer to our caller takes).
 fn child(now: Instant, limit: Duration, parent: Option<&Inner>) -> Instant {
     let deadline = parent.and_then(|parent| parent.deadline).map(Instant::into_std);
+    #[cfg(feature = "fuzzing")]
+    let deadline =
+        deadline.filter(|_| !crate::planted::is(crate::planted::Planted::DeadlineNotShrunk));
     let rtt = parent.map_or(Duration::ZERO, |parent| parent.caller_rtt);
     Instant::from_std(deadline::child_deadline(now.into_std(), limit, deadline, rtt))
 }

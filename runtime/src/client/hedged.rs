@@ -242,6 +242,7 @@ impl Call {
             }
         };
         self.one_missed(&ended.endpoint, &failure);
+        self.came = self.came.max(failure.disposition());
         if by_hedge && failure.disposition() == Disposition::NotSent {
             self.head.attempt -= 1;
             watch.unsent(turn);

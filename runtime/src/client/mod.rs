@@ -66,6 +66,8 @@ impl ClientCore {
         let now = Instant::now().into_std();
         let rules = Rules::new(seen.name(), &Terms::default());
         let config = Config { stripes: stripe::count(), ..rules.plan };
+        #[cfg(feature = "fuzzing")]
+        let config = crate::planted::config(config);
         let plan = ClientPlan::new(config, now);
         let endpoints = targets.into_iter().map(|target| {
             let entry = Entry::at(&*target.name);

@@ -187,6 +187,10 @@ impl Booked {
             self.endpoint.note_failure(outcome);
         }
         let settled = (ticket, outcome);
+        #[cfg(feature = "fuzzing")]
+        if crate::planted::is(crate::planted::Planted::SettledTwice) {
+            let _ = core.plan.settle(&endpoints, member, settled, now, &mut Chance);
+        }
         if let Some(event) = core.plan.settle(&endpoints, member, settled, now, &mut Chance) {
             core.note_event(&self.endpoint, event, now);
         }

@@ -276,6 +276,7 @@ impl Call {
     ) -> Result<(), Status> {
         self.waited = true;
         self.missed(&status);
+        self.came = self.came.max(status.disposition());
         let (failed, cause) = (facts(&status), Happened::retry_after(&status));
         let now = Instant::now();
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
@@ -371,7 +372,8 @@ impl Call {
                 // What a handler answered has nothing to do with where it runs.
                 let ours = !matches!(status.origin(), Origin::PeerHandler | Origin::Relayed);
                 let explanation = ours.then(|| self.channel.core.explain(now));
-                let status = status.with_explanation(explanation);
+                // The last attempt does not know what became of those before it.
+                let status = status.came(self.came).with_explanation(explanation);
                 let status = status.at(self.method.path(), endpoint.as_ref(), attempts);
                 let status = status.with_ledger(ledger);
                 self.note_failed(self.record.started(), &status);

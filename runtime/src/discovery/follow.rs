@@ -93,6 +93,7 @@ pub(crate) async fn follow(
         }
         let wakeup = following.wakeup();
         tokio::select! {
+            biased;
             heard = said.recv() => {
                 let Some((at, heard)) = heard else { return };
                 if let Some(news) = following.hear(at, heard).await && !tell(news) {
@@ -185,6 +186,10 @@ fn accepted(
         Ok(snapshot) => snapshot,
         Err(why) => return (Heard::Failed, Some(why)),
     };
+    #[cfg(feature = "fuzzing")]
+    if snapshot.endpoints.is_empty() && crate::planted::is(crate::planted::Planted::EmptyAccepted) {
+        snapshot.withdrawn = Withdrawn::Rest;
+    }
     let mut problem = None;
     snapshot.endpoints.retain(|entry| match &entry.about.identity {
         Some(id) if id != expected => {

@@ -35,6 +35,8 @@ mod listing;
 mod local;
 #[cfg(test)]
 pub(crate) mod scratch;
+#[cfg(feature = "fuzzing")]
+mod scripted;
 mod target;
 
 use std::pin::Pin;
@@ -56,6 +58,8 @@ pub(crate) use last_good::LastGood;
 pub use listing::Listing;
 pub(crate) use listing::listed;
 pub(crate) use local::Local;
+#[cfg(feature = "fuzzing")]
+pub use scripted::Script;
 pub(crate) use target::Place;
 
 /// Somewhere that endpoints come from.

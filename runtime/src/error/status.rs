@@ -232,6 +232,12 @@ impl Status {
         self
     }
 
+    /// The same of a call that has come so far, or further.
+    pub(crate) fn came(mut self, so_far: Disposition) -> Self {
+        self.0.disposition = self.0.disposition.max(so_far);
+        self
+    }
+
     pub(crate) fn with_ledger(mut self, ledger: LedgerCall) -> Self {
         self.0.ledger = Some(ledger);
         self

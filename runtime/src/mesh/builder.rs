@@ -11,7 +11,7 @@ use crate::{
     interceptor::{Interceptor, Interceptors},
     metrics::Registry,
     policy::{Policies, Policy, Problem, live::Live, watch::Watched},
-    transport::schemes::Schemes,
+    transport::{connect::Sockets, quic::Network, schemes::Schemes},
 };
 
 /// The zone that a process is in.
@@ -32,6 +32,7 @@ pub struct MeshBuilder {
     alone: bool,
     connection_age: Option<Duration>,
     schemes: Schemes,
+    pub(super) network: Network,
 }
 
 impl MeshBuilder {
@@ -180,7 +181,8 @@ impl MeshBuilder {
                 }),
                 zone,
                 identity,
-                sockets: Arc::default(),
+                sockets: Arc::new(Sockets::of(self.network.clone())),
+                network: self.network,
                 links: Arc::default(),
                 interceptors: self.interceptors,
                 policy,

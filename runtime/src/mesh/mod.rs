@@ -2,6 +2,8 @@
 
 mod builder;
 mod following;
+#[cfg(feature = "fuzzing")]
+mod simulated;
 mod target;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -29,11 +31,12 @@ use crate::{
     interceptor::Interceptors,
     metrics::{Metrics, Registry, Service as Seen},
     policy::{PolicyError, PolicyStatus, live::Live},
-    server::{ServerBuilder, Service, stack},
+    server::{OfMesh, ServerBuilder, Service, stack},
     transport::{
         Connector,
         connect::{LocalConnector, QuicConnector, Sockets},
         links::Links,
+        quic::Network,
         schemes::{Schemes, Shared, scheme},
     },
 };
@@ -81,6 +84,7 @@ struct Inner {
     sockets: Arc<Sockets>,
     /// Those of its clients and servers.
     links: Arc<Links>,
+    network: Network,
     interceptors: Interceptors,
     /// Where servers and clients find each other.
     board: Option<Board>,
@@ -246,8 +250,12 @@ impl Mesh {
     pub fn server(&self) -> ServerBuilder {
         let metrics = Arc::clone(&self.0.metrics);
         let about = About { zone: self.0.zone.clone(), ..About::default() };
-        let (policy, links) = (Arc::clone(&self.0.policy), Arc::clone(&self.0.links));
-        let of_mesh = (metrics, policy, links);
+        let of_mesh = OfMesh {
+            metrics,
+            policy: Arc::clone(&self.0.policy),
+            links: Arc::clone(&self.0.links),
+            network: self.0.network.clone(),
+        };
         ServerBuilder::new(self.0.identity.clone(), self.0.board.clone(), about, of_mesh)
     }
 
@@ -346,28 +354,46 @@ impl Mesh {
         (service, methods): (&str, Option<KnownMethods>),
         places: &[Place],
     ) -> Channel {
-        let (policy, interceptors) = (&self.0.policy, self.0.interceptors.clone());
-        let governed = |core: ClientCore| Channel::governed(core.of_methods(methods), policy);
-        let seen = self.0.metrics.service(service);
         let Some(expected) = self.expected(service) else {
-            return governed(ClientCore::new(seen, Vec::new(), interceptors));
+            return self.at((service, methods), Vec::new());
         };
-        let shared = Shared::default();
         // Addresses that were named are there: nothing has to look for them.
-        let most = policy.now().terms(service).aperture.unwrap_or(limits::APERTURE);
-        let few = |addresses: &Vec<String>| addresses.len() <= most;
-        if let Some(addresses) = all_static(places).filter(few) {
-            let targets = addresses
-                .iter()
-                .map(|address| self.target(address, (&expected, &shared)))
-                .collect();
-            return governed(ClientCore::new(seen, targets, interceptors));
+        let of_service = self.0.policy.now().terms(service).aperture;
+        let most = of_service.unwrap_or(limits::APERTURE);
+        if let Some(addresses) = all_static(places).filter(|addresses| addresses.len() <= most) {
+            let shared = Shared::default();
+            let target = |address: &String| self.target(address, (&expected, &shared));
+            let targets = addresses.iter().map(target).collect();
+            return self.at((service, methods), targets);
         }
         let sources = self.sources(service, places, &expected);
+        self.discovered((service, methods), sources)
+    }
+
+    /// A channel to these endpoints, for good.
+    fn at(
+        &self,
+        (service, methods): (&str, Option<KnownMethods>),
+        targets: Vec<Target>,
+    ) -> Channel {
+        let seen = self.0.metrics.service(service);
+        let core = ClientCore::new(seen, targets, self.0.interceptors.clone());
+        Channel::governed(core.of_methods(methods), &self.0.policy)
+    }
+
+    /// A channel to what these sources list.
+    fn discovered(
+        &self,
+        (service, methods): (&str, Option<KnownMethods>),
+        sources: Sources,
+    ) -> Channel {
+        let (expected, shared) = (sources.expected.clone(), Shared::default());
         let mesh = self.clone();
         let reach = move |entry: &Entry| mesh.target(&entry.address, (&expected, &shared));
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
-        governed(ClientCore::discovered(seen, discovery, interceptors))
+        let seen = self.0.metrics.service(service);
+        let core = ClientCore::discovered(seen, discovery, self.0.interceptors.clone());
+        Channel::governed(core.of_methods(methods), &self.0.policy)
     }
 
     fn sources(&self, service: &str, places: &[Place], expected: &SpiffeId) -> Sources {

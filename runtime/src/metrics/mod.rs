@@ -53,6 +53,11 @@ use crate::{
     error::{Decision, Happening},
 };
 
+/// By the clock that calls look at.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 /// The metrics of a mesh, alive: printed, they are what they are now. Cheap to clone.
 ///
 /// The text is Prometheus' exposition format 0.0.4, in the same order every time. It lists every metric that there is;
@@ -256,7 +261,7 @@ impl Registry {
     /// The last decisions of a service's clients, the oldest first.
     pub(crate) fn decisions(&self, service: &str) -> Vec<Decision> {
         let service = lock(&self.services).get(service).cloned();
-        service.map(|service| service.recorder.all(Instant::now())).unwrap_or_default()
+        service.map(|service| service.recorder.all(now())).unwrap_or_default()
     }
 
     /// How many calls its servers work on, over all of them; of what is shed, the server that sheds most.
@@ -289,7 +294,7 @@ impl Registry {
     }
 
     fn page(&self) -> Page {
-        let (mut page, now) = (Page::new(), Instant::now());
+        let (mut page, now) = (Page::new(), now());
         let services: Vec<_> = lock(&self.services).values().cloned().collect();
         services.iter().for_each(|service| service.write(&mut page, now));
         for ((service, method), served) in lock(&self.served).iter() {
@@ -372,7 +377,7 @@ impl Service {
     /// Notes a decision.
     #[cold]
     pub(crate) fn decided(&self, endpoint: Option<&Arc<str>>, what: Happening) {
-        self.recorder.note(endpoint, what, Instant::now());
+        self.recorder.note(endpoint, what, now());
     }
 
     /// The last few decisions.

@@ -29,7 +29,7 @@ use crate::{
         frames::{self, Counted, Drain},
         link::Link,
         links::Links,
-        quic::QuicEndpoint,
+        quic::{Network, QuicEndpoint},
     },
 };
 
@@ -52,13 +52,14 @@ pub(super) struct Accepting {
 
 /// Listens and serves whoever connects.
 pub(super) fn listen(
-    address: SocketAddr,
+    (address, network): (SocketAddr, &Network),
     tls: ServerTls,
     trusts: Trusts,
     core: Arc<ServerCore>,
     shares: Shares,
 ) -> std::io::Result<Accepting> {
-    let endpoint = QuicEndpoint::server(address, tls, Some(&trusts.identity.reset_secret()))?;
+    let secret = trusts.identity.reset_secret();
+    let endpoint = QuicEndpoint::server(address, tls, Some(&secret), network)?;
     let address = endpoint.local_addr()?;
     let drain = Arc::new(Drain::new());
     let looked_at: Weak<Drain> = Arc::downgrade(&drain);

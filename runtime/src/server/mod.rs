@@ -27,10 +27,19 @@ use crate::{
     interceptor::{Chain, Interceptor},
     metrics::Registry,
     policy::live::Live,
-    transport::links::Links,
+    transport::{links::Links, quic::Network},
 };
 
 pub(crate) use stack::ServerCore;
+
+/// What a server has of its mesh.
+#[derive(Debug)]
+pub(crate) struct OfMesh {
+    pub(crate) metrics: Arc<Registry>,
+    pub(crate) policy: Arc<Live>,
+    pub(crate) links: Arc<Links>,
+    pub(crate) network: Network,
+}
 
 /// A server before it listens: a list of services.
 #[derive(Debug)]
@@ -49,6 +58,7 @@ pub struct ServerBuilder {
     advertised: Option<SocketAddr>,
     reflects: bool,
     concurrency: Concurrency,
+    network: Network,
 }
 
 /// Why a server does not listen.
@@ -93,7 +103,7 @@ impl ServerBuilder {
         identity: Identity,
         board: Option<Board>,
         about: About,
-        (metrics, policy, links): (Arc<Registry>, Arc<Live>, Arc<Links>),
+        OfMesh { metrics, policy, links, network }: OfMesh,
     ) -> Self {
         Self {
             identity,
@@ -109,6 +119,7 @@ impl ServerBuilder {
             advertised: None,
             reflects: true,
             concurrency: Concurrency::default(),
+            network,
         }
     }
 
@@ -234,7 +245,8 @@ impl ServerBuilder {
         let shares = Shares::new(self.connections);
         let governed = Arc::clone(&core);
         let trusts = accept::Trusts { identity: self.identity.clone(), links: self.links };
-        let accepting = accept::listen(address, tls, trusts, core, shares).map_err(io)?;
+        let place = (address, &self.network);
+        let accepting = accept::listen(place, tls, trusts, core, shares).map_err(io)?;
         tracing::info!(
             address = %accepting.local_addr(),
             services = names.join(", "),

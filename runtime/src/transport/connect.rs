@@ -17,7 +17,7 @@ use super::{
     frames::{self, ClientSession, Counted, Drain},
     links::Links,
     memory,
-    quic::{ConnectError, QuicEndpoint},
+    quic::{ConnectError, Network, QuicEndpoint},
 };
 use crate::{
     error::Status,
@@ -26,7 +26,10 @@ use crate::{
 
 /// The sockets that a mesh calls from: one for this host, one for elsewhere, made when first needed.
 #[derive(Debug, Default)]
-pub(crate) struct Sockets(Mutex<Vec<(Reach, QuicEndpoint)>>);
+pub(crate) struct Sockets {
+    made: Mutex<Vec<(Reach, QuicEndpoint)>>,
+    network: Network,
+}
 
 /// Which addresses a socket reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,20 +39,25 @@ struct Reach {
 }
 
 impl Sockets {
+    /// Of this network.
+    pub(crate) fn of(network: Network) -> Self {
+        Self { made: Mutex::default(), network }
+    }
+
     fn towards(&self, peer: SocketAddr) -> std::io::Result<QuicEndpoint> {
         let reach = Reach { loopback: peer.ip().is_loopback(), ipv6: peer.is_ipv6() };
-        let mut sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sockets = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, socket)) = sockets.iter().find(|(known, _)| *known == reach) {
             return Ok(socket.clone());
         }
-        let socket = QuicEndpoint::client(peer)?;
+        let socket = QuicEndpoint::client(peer, &self.network)?;
         sockets.push((reach, socket.clone()));
         Ok(socket)
     }
 
     /// Whether there is room for another connection beside those that there are, to whatever service.
     fn room(&self) -> Result<(), Status> {
-        let sockets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let sockets = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let open: usize = sockets.iter().map(|(_, socket)| socket.open_connections()).sum();
         let most = limits::CLIENT_CONNECTIONS_MAX;
         if open < most {

@@ -170,8 +170,9 @@ pub(super) async fn run(
             }
             continue;
         }
+        // What is ours first: a peer that never stops talking keeps us from nothing.
         tokio::select! {
-            filled = reader.fill() => filled?,
+            biased;
             _ = tick.tick() => if alive() {
                 nonce += 1;
                 say(&mut *send, epoch, &ConnectionFrame::Ping { nonce }).await?;
@@ -187,6 +188,7 @@ pub(super) async fn run(
             frames = health.changed() => for frame in &frames {
                 say(&mut *send, epoch, frame).await?;
             },
+            filled = reader.fill() => filled?,
             extra = link.accept_uni() => {
                 extra?.stop(kinds::STREAM_REFUSED);
             }

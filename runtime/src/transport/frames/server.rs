@@ -158,6 +158,7 @@ impl Conn {
         if self.must_wait(&served) {
             served.step_back();
             tokio::select! {
+                biased;
                 () = self.answers.waiting.opened() => {}
                 () = served.given_up() => {}
             }

@@ -281,6 +281,7 @@ impl ServerLane {
         if !lanes.is_open() {
             served.step_back();
             tokio::select! {
+                biased;
                 () = lanes.opened() => {}
                 () = served.given_up() => {}
             }
@@ -316,8 +317,11 @@ impl ServerLane {
     }
 
     fn cancel_all(&self) {
-        let calls: Vec<Context> = self.lock().calls.values().cloned().collect();
-        for context in calls {
+        let mut calls: Vec<(u64, Context)> =
+            self.lock().calls.iter().map(|(call, context)| (*call, context.clone())).collect();
+        // In their order, not in that of a hash table: what follows is the same in each run of a seed.
+        calls.sort_unstable_by_key(|(call, _)| *call);
+        for (_, context) in calls {
             context.cancel(CancelReason::Dropped);
         }
     }

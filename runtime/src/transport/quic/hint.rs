@@ -17,6 +17,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::network::Network;
+
 /// How long the answer may take; who does not answer in that time has not refused.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -24,9 +26,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 ///
 /// A server that has gone is known by QUIC only by its silence, and calls that wait for the connection would wait as
 /// long.
-pub(super) async fn refused(peer: SocketAddr) {
+pub(super) async fn refused(peer: SocketAddr, network: &Network) {
     sleep(limits::CONNECT_HINT).await;
-    if !is_refused(peer).await {
+    if !network.is_refused(peer).await {
         std::future::pending().await
     }
 }
@@ -60,10 +62,10 @@ mod tests {
      {
         let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let peer = silent.local_addr().unwrap();
-        let waited = timeout(limits::CONNECT_HINT * 4, refused(peer)).await;
+        let waited = timeout(limits::CONNECT_HINT * 4, refused(peer, &Network::System)).await;
         assert!(waited.is_err(), "a listener that says nothing");
         drop(silent);
-        timeout(Duration::from_secs(5), refused(peer)).await.unwrap();
+        timeout(Duration::from_secs(5), refused(peer, &Network::System)).await.unwrap();
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use sinew_core::{limits, spiffe::SpiffeId};
 
 use super::{
     error::{self, ConnectError},
-    hint,
+    network::Network,
     stream::{QuicRecv, QuicSend},
 };
 use crate::transport::link::{BiStream, Link, LinkError, LinkFuture, LinkPeer, LinkRecv, LinkSend};
@@ -26,6 +26,7 @@ const CLOSE_NO_IDENTITY: u32 = 0;
 pub(super) struct QuicLink {
     connection: Connection,
     peer: LinkPeer,
+    network: Network,
 }
 
 impl QuicLink {
@@ -36,6 +37,7 @@ impl QuicLink {
     pub(super) fn establish(
         connection: Connection,
         identify: Identify,
+        network: Network,
     ) -> Result<Arc<dyn Link>, ConnectError> {
         let certificates = certificates(&connection);
         match identify(&certificates) {
@@ -43,7 +45,7 @@ impl QuicLink {
                 let remote = connection.remote_address();
                 let address = Some((remote.ip().to_canonical(), remote.port()).into());
                 let peer = LinkPeer { identity, address };
-                Ok(Arc::new(Self { connection, peer }))
+                Ok(Arc::new(Self { connection, peer, network }))
             }
             Err(why) => {
                 connection.close(CLOSE_NO_IDENTITY.into(), why.as_bytes());
@@ -125,7 +127,7 @@ impl Link for QuicLink {
     }
 
     fn is_refused(&self) -> LinkFuture<'_, bool> {
-        Box::pin(hint::is_refused(self.connection.remote_address()))
+        Box::pin(self.network.is_refused(self.connection.remote_address()))
     }
 
     /// Never above [`limits::PEER_BI_STREAMS_MAX`]. Lowering it takes nothing back that was granted.

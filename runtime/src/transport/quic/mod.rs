@@ -10,6 +10,7 @@
 //!   stream      its streams    }                       socket      the UDP socket, bounded batches
 //!   error       why there is no link, or no more       reset       keys that survive a restart
 //!   hint        whether the host says that nobody listens
+//!   network     whose sockets: the system's, or a simulation's
 //! ```
 //!
 //! # Invariants
@@ -30,6 +31,7 @@ mod config;
 mod error;
 mod hint;
 mod link;
+mod network;
 mod reset;
 mod socket;
 mod stream;
@@ -43,18 +45,20 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
 };
 
 use quinn::{Connecting, Endpoint, Incoming, ServerConfig, TokioRuntime, TransportConfig};
 use sinew_core::limits;
+use tokio::time::Instant;
 
+#[cfg(feature = "fuzzing")]
+pub use self::network::Simulated;
 use self::{
     admission::{Admission, Ticket, Verdict},
     config::{ByPath, Path},
     link::QuicLink,
 };
-pub(crate) use self::{error::ConnectError, link::Identify};
+pub(crate) use self::{error::ConnectError, link::Identify, network::Network};
 use crate::transport::link::Link;
 
 /// One UDP socket and the connections over it. Cheap to clone; the socket lives until the last
@@ -66,6 +70,7 @@ pub(crate) struct QuicEndpoint {
     transports: ByPath<Arc<TransportConfig>>,
     /// Present where connections are accepted.
     server: Option<Arc<Server>>,
+    network: Network,
 }
 
 /// What an endpoint needs to accept connections.
@@ -86,14 +91,14 @@ impl QuicEndpoint {
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub(crate) fn client(peer: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn client(peer: SocketAddr, network: &Network) -> io::Result<Self> {
         let peer = peer.ip().to_canonical();
         let local: IpAddr = match peer {
             peer if peer.is_loopback() => peer,
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
-        Self::bind((local, 0).into(), None, None)
+        Self::bind((local, 0).into(), None, None, network)
     }
 
     /// An endpoint that accepts connections at `bind`.
@@ -112,28 +117,34 @@ impl QuicEndpoint {
         bind: SocketAddr,
         tls: Arc<rustls::ServerConfig>,
         reset_secret: Option<&[u8; 32]>,
+        network: &Network,
     ) -> io::Result<Self> {
         let server = Server {
             configs: config::server(tls)?,
             admission: Admission::new(),
             refusing: AtomicBool::new(false),
         };
-        Self::bind(bind, Some(server), reset_secret)
+        Self::bind(bind, Some(server), reset_secret, network)
     }
 
     fn bind(
         address: SocketAddr,
         server: Option<Server>,
         reset_secret: Option<&[u8; 32]>,
+        network: &Network,
     ) -> io::Result<Self> {
-        let socket = socket::bind(address)?;
-        let settings = config::endpoint(reset_secret, socket.local_addr()?)?;
+        let socket = network.bind(address)?;
+        let mut settings = config::endpoint(reset_secret, socket.local_addr()?)?;
+        if let Some(seed) = network.seed() {
+            settings.rng_seed(Some(seed));
+        }
         let config = server.as_ref().map(|server| ServerConfig::clone(&server.configs.routed));
         let runtime = Arc::new(TokioRuntime);
         Ok(Self {
             endpoint: Endpoint::new_with_abstract_socket(settings, config, socket, runtime)?,
             transports: ByPath::each(|path| Arc::new(config::transport(path))),
             server: server.map(Arc::new),
+            network: network.clone(),
         })
     }
 
@@ -163,8 +174,8 @@ impl QuicEndpoint {
             .map_err(|why| ConnectError::Unusable(why.to_string()))?;
         tokio::select! {
             biased;
-            link = complete(connecting, identify) => link,
-            () = hint::refused(peer) => Err(ConnectError::NobodyListens),
+            link = complete(connecting, identify, &self.network) => link,
+            () = hint::refused(peer, &self.network) => Err(ConnectError::NobodyListens),
         }
     }
 
@@ -179,7 +190,8 @@ impl QuicEndpoint {
         loop {
             let incoming = self.endpoint.accept().await?;
             if let Some(server) = &self.server
-                && let Some(accepting) = server.judge(incoming, self.endpoint.open_connections())
+                && let Some(accepting) =
+                    server.judge(incoming, (self.endpoint.open_connections(), &self.network))
             {
                 return Some(accepting);
             }
@@ -221,16 +233,21 @@ impl QuicEndpoint {
 
 impl Server {
     /// Answers a first packet, unless it may begin a handshake.
-    fn judge(self: &Arc<Self>, incoming: Incoming, connections: usize) -> Option<Accepting> {
+    fn judge(
+        self: &Arc<Self>,
+        incoming: Incoming,
+        (connections, network): (usize, &Network),
+    ) -> Option<Accepting> {
         let remote = incoming.remote_address();
         let proven = incoming.remote_address_validated();
         if self.refusing.load(Ordering::Relaxed) {
             incoming.refuse();
             return None;
         }
-        match self.admission.judge(remote.ip(), proven, connections, Instant::now()) {
+        match self.admission.judge(remote.ip(), proven, connections, Instant::now().into_std()) {
             Verdict::Admit(ticket) => {
-                return Some(Accepting { incoming, server: Arc::clone(self), ticket });
+                let (server, network) = (Arc::clone(self), network.clone());
+                return Some(Accepting { incoming, server, ticket, network });
             }
             Verdict::Retry => {
                 if let Err(unable) = incoming.retry() {
@@ -252,6 +269,7 @@ pub(crate) struct Accepting {
     incoming: Incoming,
     server: Arc<Server>,
     ticket: Ticket,
+    network: Network,
 }
 
 impl Accepting {
@@ -269,13 +287,13 @@ impl Accepting {
     /// # Cancel safety
     /// Dropping the future closes the connection.
     pub(crate) async fn handshake(self, identify: Identify) -> Result<Arc<dyn Link>, ConnectError> {
-        let Self { incoming, server, ticket: _ticket } = self;
+        let Self { incoming, server, ticket: _ticket, network } = self;
         let path = Path::between(incoming.local_ip(), incoming.remote_address().ip());
         let config = Arc::clone(server.configs.get(path));
         let connecting = incoming
             .accept_with(config)
             .map_err(|why| ConnectError::from_quinn(why, limits::HANDSHAKE_MAX))?;
-        complete(connecting, identify).await
+        complete(connecting, identify, &network).await
     }
 }
 
@@ -283,6 +301,7 @@ impl Accepting {
 async fn complete(
     connecting: Connecting,
     identify: Identify,
+    network: &Network,
 ) -> Result<Arc<dyn Link>, ConnectError> {
     let limit = limits::HANDSHAKE_MAX;
     let connection = match tokio::time::timeout(limit, connecting).await {
@@ -290,5 +309,5 @@ async fn complete(
         Ok(Err(why)) => return Err(ConnectError::from_quinn(why, limit)),
         Err(_) => return Err(ConnectError::TimedOut(limit)),
     };
-    QuicLink::establish(connection, identify)
+    QuicLink::establish(connection, identify, network.clone())
 }

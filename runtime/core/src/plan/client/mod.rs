@@ -127,6 +127,9 @@ pub struct Config {
     pub subsets: [f64; SUBSETS_MAX],
     /// The numbers of the policies.
     pub terms: Terms,
+    /// A result from before a change of its endpoint counts as one of now: a mistake, which our own tests are to find.
+    #[cfg(feature = "fuzzing")]
+    pub unstamped: bool,
 }
 
 impl Default for Config {
@@ -144,6 +147,8 @@ impl Default for Config {
             bounded: true,
             subsets: [1.0; SUBSETS_MAX],
             terms: Terms::default(),
+            #[cfg(feature = "fuzzing")]
+            unstamped: false,
         }
     }
 }
@@ -374,6 +379,8 @@ impl ClientPlan {
         if ticket.again && matches!(effects.breaker, Blame::Success | Blame::Failure) {
             self.shared().budget.came_to(effects.breaker == Blame::Success, now);
         }
+        #[cfg(feature = "fuzzing")]
+        let ticket = if self.config.unstamped { of.restamped(ticket) } else { ticket };
         let was_open = of.is_open();
         let settled = of.settle(ticket, effects.breaker, effects.sample, now);
         let asked = settled.asks_to_open;

@@ -21,7 +21,7 @@ async fn transfer(transport: TransportConfig) -> ConnectionStats {
     let accept = async { pair.accept().await.handshake(identify).await };
     let (connection, server) = tokio::join!(dial, accept);
     let (connection, server) = (connection.unwrap(), server.unwrap());
-    let client = QuicLink::establish(connection.clone(), identify).unwrap();
+    let client = QuicLink::establish(connection.clone(), identify, Network::System).unwrap();
 
     let writer = async {
         let mut send = client.open_uni().await.unwrap();

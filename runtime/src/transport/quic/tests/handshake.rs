@@ -19,19 +19,22 @@ async fn both_sides_know_whom_they_talk_to() {
 async fn client_endpoint_stays_on_loopback_for_a_peer_on_loopback() {
     let pair = Pair::new();
     assert!(pair.client.local_addr().unwrap().ip().is_loopback());
-    let far = QuicEndpoint::client(([192, 0, 2, 1], 7000).into()).unwrap();
+    let far = QuicEndpoint::client(([192, 0, 2, 1], 7000).into(), &Network::System).unwrap();
     assert!(far.local_addr().unwrap().ip().is_unspecified());
 }
 
 #[tokio::test]
 async fn peer_is_reached_over_ipv6() {
-    let Ok(server) =
-        QuicEndpoint::server("[::1]:0".parse().unwrap(), Arc::new(server_tls(None)), None)
-    else {
+    let Ok(server) = QuicEndpoint::server(
+        "[::1]:0".parse().unwrap(),
+        Arc::new(server_tls(None)),
+        None,
+        &Network::System,
+    ) else {
         return; // no IPv6 on this host: nothing to hold
     };
     let at = server.local_addr().unwrap();
-    let client = QuicEndpoint::client(at).unwrap();
+    let client = QuicEndpoint::client(at, &Network::System).unwrap();
     let pair = Pair { server, client, at };
     let (_client, server) = pair.connect().await;
     assert_eq!(server.peer().address, Some(pair.client.local_addr().unwrap()));
@@ -153,7 +156,7 @@ async fn peer_proves_its_address_while_64_handshakes_are_open() {
 async fn peer_that_never_answers_times_out() {
     let silent = UdpSocket::bind(loopback()).unwrap();
     let at = silent.local_addr().unwrap();
-    let client = QuicEndpoint::client(at).unwrap();
+    let client = QuicEndpoint::client(at, &Network::System).unwrap();
     let tls = Arc::new(client_tls(None));
     let error = client.connect(at, "x.sinew", tls, identify).await.unwrap_err();
     assert_eq!(error, ConnectError::TimedOut(Duration::from_secs(5)));
@@ -165,7 +168,7 @@ async fn handshake_that_stalls_is_given_up_and_its_ticket_returned() {
     // A client's first packet, delivered by somebody who stays silent ever after.
     let silent = tokio::net::UdpSocket::bind(loopback()).await.unwrap();
     let at = silent.local_addr().unwrap();
-    let client = QuicEndpoint::client(at).unwrap();
+    let client = QuicEndpoint::client(at, &Network::System).unwrap();
     let mut packet = [0; 2048];
     let dial = client.connect(at, "x.sinew", Arc::new(client_tls(None)), identify);
     let len = tokio::select! {
@@ -191,7 +194,8 @@ fn restart_is_noticed_at_once_when_the_reset_secret_is_kept() {
             .build()
             .unwrap();
         let tls = Arc::new(server_tls(None));
-        let server = runtime.block_on(async { QuicEndpoint::server(at, tls, Some(&SECRET)) });
+        let server = runtime
+            .block_on(async { QuicEndpoint::server(at, tls, Some(&SECRET), &Network::System) });
         (runtime, server.unwrap())
     };
     let (first, server) = start(loopback());
@@ -202,7 +206,7 @@ fn restart_is_noticed_at_once_when_the_reset_secret_is_kept() {
     });
     let here = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     here.block_on(async {
-        let client = QuicEndpoint::client(at).unwrap();
+        let client = QuicEndpoint::client(at, &Network::System).unwrap();
         let link =
             client.connect(at, "x.sinew", Arc::new(client_tls(None)), identify).await.unwrap();
         let kept = accepted.await.unwrap().unwrap();
@@ -231,7 +235,8 @@ async fn tls_that_takes_early_data_or_names_no_protocol_is_refused() {
     let mut nameless = server_tls(None);
     nameless.alpn_protocols.clear();
     for tls in [early, nameless] {
-        let error = QuicEndpoint::server(loopback(), Arc::new(tls), None).unwrap_err();
+        let error =
+            QuicEndpoint::server(loopback(), Arc::new(tls), None, &Network::System).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
     }
     let mut nameless = client_tls(None);

@@ -22,7 +22,7 @@ use rustls::{
 };
 use sinew_core::spiffe::SpiffeId;
 
-use super::{Accepting, ConnectError, QuicEndpoint};
+use super::{Accepting, ConnectError, Network, QuicEndpoint};
 use crate::transport::link::{Link, LinkError, LinkRecv, LinkSend};
 
 const ALPN: &[u8] = b"sinew/1";
@@ -174,9 +174,10 @@ impl Pair {
     }
 
     fn with(tls: rustls::ServerConfig, secret: Option<&[u8; 32]>) -> Self {
-        let server = QuicEndpoint::server(loopback(), Arc::new(tls), secret).unwrap();
+        let server =
+            QuicEndpoint::server(loopback(), Arc::new(tls), secret, &Network::System).unwrap();
         let at = server.local_addr().unwrap();
-        let client = QuicEndpoint::client(at).unwrap();
+        let client = QuicEndpoint::client(at, &Network::System).unwrap();
         Self { server, client, at }
     }
 

@@ -3,6 +3,10 @@
 use std::time::Instant;
 
 use super::Member;
+#[cfg(feature = "fuzzing")]
+use super::Ticket;
+#[cfg(feature = "fuzzing")]
+use crate::policy::breaker;
 use crate::{
     policy::breaker::{Cause, Terms},
     rng::Rng,
@@ -11,6 +15,13 @@ use crate::{
 impl Member {
     pub(in super::super) fn set_terms(&self, terms: Terms) {
         self.lock().breaker.set_terms(terms);
+    }
+
+    /// The same ticket as if it were of now.
+    #[cfg(feature = "fuzzing")]
+    pub(in super::super) fn restamped(&self, ticket: Ticket) -> Ticket {
+        let breaker = breaker::Ticket::of_epoch(self.lock().breaker.epoch());
+        Ticket { breaker, ..ticket }
     }
 
     pub(in super::super) fn open(&self, cause: Cause, now: Instant, rng: &mut impl Rng) -> Instant {
