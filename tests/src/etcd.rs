@@ -127,6 +127,12 @@ impl Etcd {
         self.scratch.join("data")
     }
 
+    /// Has a key hold a text.
+    pub async fn put(&self, key: &str, value: &str) {
+        let question = format!(r#"{{"key":"{}","value":"{}"}}"#, base64(key), base64(value));
+        self.must("/v3/kv/put", &question).await;
+    }
+
     /// Takes away all that it knows, while it is not running.
     pub fn wipe(&self) {
         assert!(self.child.is_none(), "it runs");
@@ -199,4 +205,18 @@ fn copy(from: &Path, to: &Path) {
             fs::copy(entry.path(), to).must("a file");
         }
     }
+}
+
+/// RFC 4648, as etcd's gateway wants keys and values.
+fn base64(text: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let letter = |bits: u32| char::from(LETTERS[(bits & 63) as usize]);
+    let group = |bytes: &[u8]| {
+        let at = |at: usize| u32::from(bytes.get(at).copied().unwrap_or(0));
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        let all = [letter(bits >> 18), letter(bits >> 12), letter(bits >> 6), letter(bits)];
+        let used = all.iter().take(bytes.len() + 1).collect::<String>();
+        format!("{used:=<4}")
+    };
+    text.as_bytes().chunks(3).map(group).collect()
 }

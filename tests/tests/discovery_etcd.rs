@@ -214,6 +214,49 @@ async fn a_client_that_starts_while_etcd_is_gone_uses_what_was_known() {
     drop(server);
 }
 
+/// One policy for all processes of a mesh, in the store where they meet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_policy_is_read_from_etcd_followed_there_and_stays_whatever_becomes_of_it() {
+    let Some(mut etcd) = Etcd::start().await else { return };
+    let scene = Scene::new();
+    let serving = mesh(&scene, etcd.text()).await;
+    let server = serve(&serving).await;
+    let governed = || {
+        let identity = sinew::Identity::development_in(scene.runtime_dir().join("sinew"));
+        let builder = Mesh::builder().identity(identity.must("an identity"));
+        builder.discovery(etcd.text()).policy_in_etcd().build()
+    };
+    let none = governed().await.err().must("there is no such key").to_string();
+    assert!(none.contains("etcdctl put"), "{none}");
+    let policy =
+        |seconds: u8| format!("version = 1\n[service.\"test.Probe\"]\ntimeout = \"{seconds}s\"\n");
+    etcd.put("/sinew/policy", &policy(40)).await;
+    let calling = governed().await.must("a mesh");
+    let client: ProbeClient = calling.client();
+    let seconds = async || {
+        let left = client.left().await.must("an answer").must("a deadline");
+        (left as f64 / 1e6).ceil() as u64
+    };
+    assert_eq!(seconds().await, 40);
+    etcd.put("/sinew/policy", &policy(50)).await;
+    until("the change is heard", || calling.policy_status().version == 2).await;
+    assert_eq!(seconds().await, 50);
+    etcd.put("/sinew/policy", "version = 1\nretries = 3\n").await;
+    until("what is wrong is told", || calling.policy_status().refused.is_some()).await;
+    etcd.kill().await;
+    assert_eq!(seconds().await, 50);
+    // Who starts now goes by what was in force here last.
+    let later = governed().await.must("a mesh");
+    assert!(later.policy_status().source.contains("an earlier start"));
+    etcd.wipe();
+    etcd.restart().await;
+    assert_eq!(seconds().await, 50);
+    etcd.put("/sinew/policy", &policy(60)).await;
+    until("the next one is heard", || calling.policy_status().refused.is_none()).await;
+    assert_eq!(seconds().await, 60);
+    drop(server);
+}
+
 #[tokio::test]
 async fn another_member_is_asked_where_one_does_not_answer() {
     let Some(etcd) = Etcd::start().await else { return };

@@ -51,6 +51,8 @@ pub(crate) use dns::Dns;
 pub(crate) use entry::{About, Entry, check_zone};
 #[cfg(feature = "etcd")]
 pub use etcd::Etcd;
+#[cfg(feature = "etcd")]
+pub(crate) use etcd::{KeyWatch, Store};
 pub(crate) use file::EndpointsFile;
 pub(crate) use fixed::Fixed;
 pub(crate) use follow::{News, Sources, follow};

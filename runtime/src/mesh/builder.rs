@@ -10,7 +10,11 @@ use crate::{
     identity::Identity,
     interceptor::{Interceptor, Interceptors},
     metrics::Registry,
-    policy::{Policies, Policy, Problem, live::Live, watch::Watched},
+    policy::{
+        Policies, Policy, Problem,
+        live::Live,
+        watch::{PolicyFile, Watched},
+    },
     transport::{connect::Sockets, quic::Network, schemes::Schemes},
 };
 
@@ -69,6 +73,15 @@ impl MeshBuilder {
     /// it is there when the mesh is built.
     pub fn policy_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.policy_file = Watched::At(path.into());
+        self
+    }
+
+    /// The policy is in the etcd of this mesh, under `/sinew/policy`, and followed there: one text for all processes. A process
+    /// that starts while it cannot be read goes on with what it went by last, and not at all where there is nothing. The same
+    /// as `SINEW_CONFIG=etcd:`.
+    #[cfg(feature = "etcd")]
+    pub fn policy_in_etcd(mut self) -> Self {
+        self.policy_file = Watched::Etcd;
         self
     }
 
@@ -168,11 +181,16 @@ impl MeshBuilder {
         let metrics: Arc<Registry> = Arc::default();
         let policy = Arc::new(Live::new(self.policies.into_terms(), Arc::clone(&metrics)));
         let runtime = identity.as_ref().and_then(Identity::runtime_directory);
-        if let Some(file) = self.policy_file.file(runtime.as_deref())
-            && let Err(why) = file.begin(&policy).await
-        {
-            problems.push(MeshError::PolicyFile(why));
-        }
+        let runtime_path = runtime.as_deref();
+        let begun = match self.policy_file.found() {
+            Watched::Usual | Watched::Nowhere => Ok(()),
+            Watched::At(path) => {
+                let begun = PolicyFile::new(path, runtime_path).begin(&policy).await;
+                begun.map_err(MeshError::PolicyFile)
+            }
+            Watched::Etcd => in_etcd(elsewhere.as_ref(), runtime_path, &policy).await,
+        };
+        problems.extend(begun.err());
         match (identity, problems.len()) {
             (Some(identity), 0) => Ok(Mesh::new(Inner {
                 board: elsewhere.or_else(|| {
@@ -238,4 +256,32 @@ impl MeshBuilder {
         }
         Some(zone)
     }
+}
+
+/// Puts the policy in force that is in etcd.
+#[cfg(feature = "etcd")]
+async fn in_etcd(
+    board: Option<&Board>,
+    runtime: Option<&std::path::Path>,
+    policy: &Arc<Live>,
+) -> Result<(), MeshError> {
+    let Some(Board::Etcd(store)) = board else { return Err(no_etcd()) };
+    let key = crate::policy::key::PolicyKey::new(store, runtime);
+    key.begin(policy).await.map_err(MeshError::PolicyFile)
+}
+
+/// Nothing is there.
+#[cfg(not(feature = "etcd"))]
+async fn in_etcd(
+    _: Option<&Board>,
+    _: Option<&std::path::Path>,
+    _: &Arc<Live>,
+) -> Result<(), MeshError> {
+    Err(no_etcd())
+}
+
+fn no_etcd() -> MeshError {
+    let problem =
+        "the policy is to be in etcd (`SINEW_CONFIG=etcd:`), and this mesh has none".to_owned();
+    MeshError::Discovery { problem }
 }

@@ -3,7 +3,8 @@
 //! ```text
 //!   document/   sinew.toml: read as a whole, every problem with its line
 //!   terms.rs    what is said of a service, and what follows for its calls
-//!   live.rs     what is in force, and who goes by it       watch.rs   a file that is followed
+//!   live.rs     what is in force, and who goes by it       watch.rs, key.rs   a file, a key of etcd, that is followed
+//!                                                          kept.rs            what was in force last, on disk
 //! ```
 //!
 //! # Invariants
@@ -11,6 +12,9 @@
 //! 2. Setters neither fail nor judge. Whoever builds the mesh hears of everything that is wrong, by service and field.
 
 pub(crate) mod document;
+mod kept;
+#[cfg(feature = "etcd")]
+pub(crate) mod key;
 pub(crate) mod live;
 pub(crate) mod terms;
 pub(crate) mod watch;

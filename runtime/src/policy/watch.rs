@@ -5,9 +5,6 @@
 //! is whole, and is taken at once; what was written in place is taken when it is the same twice, for its writer may be in
 //! the middle.
 //!
-//! What is in force is kept beside it on disk. A process that is restarted while the file is broken goes on with that: a
-//! restart is when nobody has time for a file.
-//!
 //! # Invariants
 //! 1. Whatever is wrong with the file, what was in force stays, and the reason is said once.
 //! 2. A file that is gone changes nothing. It is no wish for the defaults: `version = 1` alone is.
@@ -19,16 +16,18 @@ use std::{
     time::SystemTime,
 };
 
-use sinew_core::{limits, sha256};
+use sinew_core::limits;
 use tokio::time::sleep;
 
-use super::{PolicyError, live::Live};
+use super::{PolicyError, kept::Kept, live::Live};
 use crate::discovery::files::{self, Unusable};
 
 /// Which file names the policy, where none is named by the program.
 const CONFIG: &str = "SINEW_CONFIG";
 /// Which one there may be.
 const USUAL: &str = "sinew.toml";
+/// What it says instead of a path where the policy is in the etcd of the mesh.
+const ETCD: &str = "etcd:";
 
 /// Where the policy is to be looked for.
 #[derive(Debug, Clone, Default)]
@@ -38,22 +37,22 @@ pub(crate) enum Watched {
     Usual,
     /// There.
     At(PathBuf),
+    /// In the etcd of the mesh.
+    Etcd,
     /// There is none.
     Nowhere,
 }
 
 impl Watched {
-    /// The file, if there is one to be used.
-    pub(crate) fn file(self, runtime: Option<&Path>) -> Option<PolicyFile> {
-        let path = match self {
-            Self::Usual => match std::env::var_os(CONFIG) {
-                Some(path) => Some(PathBuf::from(path)),
-                None => Some(PathBuf::from(USUAL)).filter(|path| path.exists()),
-            },
-            Self::At(path) => Some(path),
-            Self::Nowhere => None,
-        };
-        path.map(|path| PolicyFile::new(path, runtime))
+    /// The same, with what the environment says.
+    pub(crate) fn found(self) -> Self {
+        let Self::Usual = self else { return self };
+        match std::env::var_os(CONFIG) {
+            Some(text) if text == ETCD => Self::Etcd,
+            Some(path) => Self::At(path.into()),
+            None if Path::new(USUAL).exists() => Self::At(USUAL.into()),
+            None => Self::Nowhere,
+        }
     }
 }
 
@@ -61,8 +60,7 @@ impl Watched {
 #[derive(Debug, Clone)]
 pub(crate) struct PolicyFile {
     path: PathBuf,
-    /// Where the last good one is kept, if anywhere.
-    kept: Option<PathBuf>,
+    kept: Kept,
     /// What it said at the start.
     first: Option<Result<String, String>>,
 }
@@ -90,12 +88,7 @@ impl PolicyFile {
     /// In a runtime directory that was checked to be ours the last good one is kept.
     pub(crate) fn new(path: PathBuf, runtime: Option<&Path>) -> Self {
         let whole = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
-        let kept = runtime.map(|runtime| {
-            let hash = sha256::digest(whole.as_os_str().as_encoded_bytes());
-            let name =
-                hash[..16].iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
-            runtime.join("last-good").join(format!("policy-{name}.toml"))
-        });
+        let kept = Kept::new(whole.as_os_str().as_encoded_bytes(), runtime);
         Self { path, kept, first: None }
     }
 
@@ -121,32 +114,14 @@ impl PolicyFile {
         let why = match said {
             Ok(text) => match live.apply(&text, &self.source()) {
                 Ok(_) => {
-                    self.keep(&text);
+                    self.kept.save(&text);
                     return Ok(());
                 }
                 Err(why) => why,
             },
             Err(why) => live.unreadable(&self.source(), why),
         };
-        let Some(kept) = &self.kept else { return Err(why) };
-        let Ok(text) = files::read_private(kept, limits::POLICY_FILE_MAX) else { return Err(why) };
-        let source = format!("an earlier start (`{}`; delete it to begin without)", kept.display());
-        if live.apply(&text, &source).is_err() {
-            return Err(why);
-        }
-        tracing::warn!("{why}; what was in force at an earlier start is: `{}`", kept.display());
-        live.still_refused(why);
-        Ok(())
-    }
-
-    fn keep(&self, text: &str) {
-        let Some(kept) = &self.kept else { return };
-        if let Err(why) = files::write_whole(kept, text) {
-            tracing::info!(
-                "the policy is not kept for the next start: `{}`: {why}",
-                kept.display()
-            );
-        }
+        self.kept.restore(live, why)
     }
 
     /// Looks at the file for as long as anybody goes by it.
@@ -160,7 +135,9 @@ impl PolicyFile {
             let looked = tokio::task::spawn_blocking(move || {
                 let live = live.upgrade()?;
                 match seen.look(&file.path) {
-                    Some(Ok(text)) if live.apply(&text, &file.source()).is_ok() => file.keep(&text),
+                    Some(Ok(text)) if live.apply(&text, &file.source()).is_ok() => {
+                        file.kept.save(&text)
+                    }
                     Some(Err(why)) => _ = live.unreadable(&file.source(), why),
                     Some(Ok(_)) | None => {}
                 }

@@ -28,6 +28,7 @@ mod source;
 mod tls;
 mod view;
 mod watched;
+pub(crate) use watched::KeyWatch;
 mod watcher;
 
 use std::{fmt, net::SocketAddr};
@@ -82,9 +83,13 @@ impl Store {
     }
 
     /// What the key of this name holds, as it changes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the policy is read from it next"))]
-    pub(crate) fn watched(&self, name: &str) -> watched::Watched {
-        watched::Watched::new(self.client.clone(), &format!("{}/{name}", self.prefix))
+    pub(crate) fn watched(&self, name: &str) -> KeyWatch {
+        KeyWatch::new(self.client.clone(), &self.path(name))
+    }
+
+    /// The whole of a key's name.
+    pub(crate) fn path(&self, name: &str) -> String {
+        format!("{}/{name}", self.prefix)
     }
 
     /// Whoever announces a service now, of whichever name: by service, those that began first before others.

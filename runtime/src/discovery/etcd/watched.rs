@@ -8,14 +8,14 @@ use super::{
 };
 
 /// One key.
-pub(crate) struct Watched {
+pub(crate) struct KeyWatch {
     watcher: Watcher,
     doubts: Doubts,
     /// What was said last, unless that was a problem.
     said: Option<Option<String>>,
 }
 
-impl Watched {
+impl KeyWatch {
     pub(super) fn new(client: Client, key: &str) -> Self {
         let watcher = Watcher::new(client, Keys::one(key));
         // Nobody has reason to doubt it.
@@ -30,7 +30,6 @@ impl Watched {
     ///
     /// # Cancel safety
     /// Nothing is lost when the future is dropped.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the policy is read from it next"))]
     pub(crate) async fn next(&mut self) -> Result<Option<String>, String> {
         loop {
             if let Err(why) = self.watcher.next(&mut self.doubts).await {
