@@ -221,10 +221,11 @@ async fn the_policy_is_read_from_etcd_followed_there_and_stays_whatever_becomes_
     let scene = Scene::new();
     let serving = mesh(&scene, etcd.text()).await;
     let server = serve(&serving).await;
+    let text = etcd.text();
     let governed = || {
         let identity = sinew::Identity::development_in(scene.runtime_dir().join("sinew"));
         let builder = Mesh::builder().identity(identity.must("an identity"));
-        builder.discovery(etcd.text()).policy_in_etcd().build()
+        builder.discovery(text.clone()).policy_in_etcd().build()
     };
     let none = governed().await.err().must("there is no such key").to_string();
     assert!(none.contains("etcdctl put"), "{none}");

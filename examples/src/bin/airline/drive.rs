@@ -89,15 +89,20 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         miss,
     };
     let stopped = fleet.stop().await;
-    if options.json {
-        write!(stderr(), "{report}")?;
-        if let Ok(reckoning) = &report.reckoning {
-            writeln!(stdout(), "{}", report.json(reckoning))?;
-        }
-    } else {
-        write!(stdout(), "{report}")?;
-    }
+    print(&report, options.json)?;
     let mut faults = report.faults();
     faults.extend(stopped);
     if faults.is_empty() { Ok(()) } else { Err(faults.join("; ").into()) }
+}
+
+/// For people; with `json` the line for programs is all that goes to stdout.
+fn print(report: &Report, json: bool) -> Result<(), Problem> {
+    if !json {
+        return Ok(write!(stdout(), "{report}")?);
+    }
+    write!(stderr(), "{report}")?;
+    if let Ok(reckoning) = &report.reckoning {
+        writeln!(stdout(), "{}", report.json(reckoning))?;
+    }
+    Ok(())
 }
