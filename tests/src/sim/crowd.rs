@@ -44,7 +44,7 @@ pub struct Crowd {
     pub workers: usize,
     /// Servers that a client uses.
     pub aperture: usize,
-    /// Whether servers are disturbed now and then: [`Disturbed`].
+    /// Whether servers are disturbed now and then: `Disturbed`.
     pub disturbed: bool,
     /// Whether servers say what they have to do.
     pub reports: bool,

@@ -11,7 +11,7 @@
 //! # Invariants
 //! 1. All chance comes from one seed, and is drawn in the order in which packets are sent.
 //! 2. A process that has crashed neither sends nor hears anything more; its host says that nobody listens.
-//! 3. What is held on a link is bounded by [`HELD_MAX`]; beyond that it is lost, as in any queue.
+//! 3. What is held on a link is bounded by `HELD_MAX`; beyond that it is lost, as in any queue.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
