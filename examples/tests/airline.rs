@@ -27,13 +27,14 @@ mod tests {
         let keys: Vec<_> = json.split('"').skip(1).step_by(2).collect();
         let expected = "seconds processes calls failed p50_us p99_us hop_budget_us seats_sold \
                         seats_confirmed seats_maybe late_handlers legacy_http_calls amplification \
-                        double_sold faults";
+                        double_sold policy_changes ca_rotations faults";
         assert_eq!(keys.join(" "), expected);
         assert!(number(json, "calls") > 300, "{json}");
         for none in ["failed", "seats_maybe", "late_handlers", "double_sold"] {
             assert_eq!(number(json, none), 0, "{none} in {json}\n{stderr}");
         }
         assert_eq!(number(json, "processes"), 16);
+        assert!(number(json, "policy_changes") > 0, "{json}");
         // `tests/run` sees to it that there is somebody to be called.
         assert!(number(json, "legacy_http_calls") > 50, "{json}\n{stderr}");
         assert_eq!(number(json, "seats_sold"), number(json, "seats_confirmed"));

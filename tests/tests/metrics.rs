@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 
-use sinew::{CallOptions, Code, Decision, Happening, Mesh, Status};
+use sinew::{CallOptions, Code, Decision, Happening, Mesh, Policy, Status};
 use sinew_core::limits;
 use sinew_tests::{
     Must as _, MustFail as _,
@@ -233,7 +233,8 @@ async fn a_request_cannot_bring_a_label() {
 #[tokio::test]
 async fn a_thousand_endpoints_have_a_bounded_number_of_series() {
     let scene = Scene::new();
-    let mesh = scene.mesh().await;
+    let all = Policy::new().all_endpoints();
+    let mesh = scene.mesh_with(|mesh| mesh.policy(PROBE, all)).await;
     let addresses: Vec<SocketAddr> = (1..=1000)
         .map(|n| SocketAddr::from(([127, 1, (n / 250) as u8, (n % 250) as u8], 1)))
         .collect();
