@@ -228,7 +228,7 @@ async fn the_policy_is_read_from_etcd_followed_there_and_stays_whatever_becomes_
         builder.discovery(text.clone()).policy_in_etcd().build()
     };
     let none = governed().await.err().must("there is no such key").to_string();
-    assert!(none.contains("etcdctl put"), "{none}");
+    assert!(none.contains("etcdctl put /sinew/policy --"), "{none}");
     let policy =
         |seconds: u8| format!("version = 1\n[service.\"test.Probe\"]\ntimeout = \"{seconds}s\"\n");
     etcd.put("/sinew/policy", &policy(40)).await;

@@ -240,8 +240,43 @@ async fn a_method_has_no_more_calls_out_than_the_policy_lets_it() {
     until("one more is let out", || probe.tally().running() == 4).await;
 }
 
+/// A call whose server ends under it is made again at another one, unless the policy takes the trait's promise back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_promise_that_is_taken_back_is_not_relied_on() {
+    for taken_back in [false, true] {
+        let scene = Scene::new();
+        let probes = [Counting::new(), Counting::new()];
+        let mut servers = Vec::new();
+        for probe in &probes {
+            servers.push(scene.serve(|server| server.serve(probe.server())).await);
+        }
+        let addresses: Vec<_> = servers.iter().map(Running::address).collect();
+        let mesh = scene.mesh().await;
+        let client: ProbeClient = client_at(&mesh, &addresses);
+        if taken_back {
+            let once =
+                "version = 1\n[service.\"test.Probe\".method.wait_again]\nidempotent = false\n";
+            mesh.apply_policy(once).must("a policy");
+        }
+        let call = tokio::spawn(client.wait_again(60_000));
+        let at = |probe: &Counting| probe.tally().begun == 1;
+        until("it is at work", || probes.iter().any(at)).await;
+        let first = probes.iter().position(at).must("one of them");
+        drop(servers.remove(first));
+        let other = &probes[1 - first];
+        if taken_back {
+            let status = soon("its end", call).await.must("a task").must_err();
+            assert_eq!(status.ran(), Ran::Maybe, "{status}");
+            assert_eq!(other.tally().begun, 0);
+        } else {
+            until("it is made again", || at(other)).await;
+            call.abort();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_idempotent_is_not_hedged_by_a_policy() {
     let scene = Scene::new();
     let probe = Counting::new();
     let server = scene.serve(|server| server.serve(probe.server())).await;

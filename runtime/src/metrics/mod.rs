@@ -247,6 +247,11 @@ impl Registry {
         self.policy_refused.store(load != PolicyLoad::Applied, Relaxed);
     }
 
+    /// What is in force is not what came last.
+    pub(crate) fn policy_is_refused(&self) {
+        self.policy_refused.store(true, Relaxed);
+    }
+
     /// Certificates were found renewed in their files.
     pub(crate) fn identity_loaded(&self, load: IdentityLoad) {
         self.identities[load as usize].fetch_add(1, Relaxed);

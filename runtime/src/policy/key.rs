@@ -19,13 +19,17 @@ const KEY: &str = "policy";
 pub(crate) struct PolicyKey {
     key: KeyWatch,
     kept: Kept,
+    /// The whole of its name.
+    name: String,
     source: String,
 }
 
 impl PolicyKey {
     pub(crate) fn new(store: &Store, runtime: Option<&std::path::Path>) -> Self {
-        let source = format!("`etcd:{}`", store.path(KEY));
-        Self { key: store.watched(KEY), kept: Kept::new(source.as_bytes(), runtime), source }
+        let name = store.path(KEY);
+        let source = format!("`etcd:{name}`");
+        let kept = Kept::new(source.as_bytes(), runtime);
+        Self { key: store.watched(KEY), kept, name, source }
     }
 
     /// Puts in force what it holds, or else what was in force last, and follows it from here on.
@@ -46,7 +50,8 @@ impl PolicyKey {
 
     /// What it holds now.
     fn heard(&self, said: Result<Option<String>, String>, live: &Live) -> Result<(), PolicyError> {
-        let none = || format!("there is no such key: `etcdctl put {KEY} -- \"$(cat sinew.toml)\"`");
+        let put = format!("`etcdctl put {} -- \"$(cat sinew.toml)\"`", self.name);
+        let none = || format!("there is no such key: {put}");
         match said.and_then(|value| value.ok_or_else(none)) {
             Ok(text) => live.apply(&text, &self.source).map(|_| self.kept.save(&text)),
             Err(why) => Err(live.unreadable(&self.source, why)),

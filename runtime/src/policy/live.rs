@@ -172,6 +172,7 @@ impl Live {
 
     /// What is in force now is not what ought to be, for this.
     pub(crate) fn still_refused(&self, why: PolicyError) {
+        self.metrics.policy_is_refused();
         self.state().refused = Some(why);
     }
 

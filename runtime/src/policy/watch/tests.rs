@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use super::*;
-use crate::discovery::scratch::Scratch;
+use crate::{
+    discovery::scratch::Scratch,
+    metrics::{Metrics, Registry},
+};
 
 /// A file of one test's own.
 struct Own(Scratch);
@@ -30,7 +33,12 @@ impl Own {
 
     /// A mesh's policy, that begins with this file.
     fn begin(&self) -> (Live, Result<(), PolicyError>) {
-        let live = Live::new(BTreeMap::new(), Arc::default());
+        self.begin_counted(&Arc::default())
+    }
+
+    /// The same, counted there.
+    fn begin_counted(&self, metrics: &Arc<Registry>) -> (Live, Result<(), PolicyError>) {
+        let live = Live::new(BTreeMap::new(), Arc::clone(metrics));
         let begun = PolicyFile::new(self.file(), Some(self.0.path())).load(&live);
         (live, begun)
     }
@@ -102,8 +110,11 @@ fn a_restart_with_a_broken_file_goes_on_with_what_was_in_force() {
             Some(text) => own.write(text),
             None => fs::remove_file(own.file()).unwrap(),
         }
-        let (live, begun) = own.begin();
+        let metrics = Arc::default();
+        let (live, begun) = own.begin_counted(&metrics);
         assert_eq!((begun, attempts(&live)), (Ok(()), Some(2)), "{broken:?}");
+        let page = Metrics::new(&metrics).to_string();
+        assert!(page.contains("\nsinew_policy_refused 1\n"), "{page}");
         let status = live.status();
         assert!(status.source.contains("an earlier start"), "{}", status.source);
         assert!(status.refused.is_some(), "{broken:?}");
