@@ -1,6 +1,6 @@
 //! What generated code uses, and nobody else: no promise of stability is made for it.
 
-use std::future::Future;
+use std::{future::Future, sync::Arc};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -217,44 +217,69 @@ pub fn bidirectional<S: Signature>(
     }
 }
 
+/// How a call of a method runs on an implementation `I`: generated code implements this for what it implements
+/// [`Signature`] for. `Input` is `()` or the stream, `Output` what the method gives, one value or a stream.
+pub trait Handles<I, Input, Output>: Signature {
+    /// The method's own future.
+    fn handle(
+        service: &I,
+        arguments: Self::Arguments,
+        input: Input,
+    ) -> impl Future<Output = Result<Output, Self::Error>> + Send;
+}
+
+/// The answer of a method that says nothing of failure.
+pub async fn infallible<T, E>(answer: impl Future<Output = T>) -> Result<T, E> {
+    Ok(answer.await)
+}
+
 /// A handler of a unary method.
-pub fn unary_handler<S, F, Fut>(handler: F) -> Handler
+pub fn unary_handler<I, S>(service: &Arc<I>) -> Handler
 where
-    S: Signature,
-    F: Fn(S::Arguments) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<S::Value, S::Error>> + Send + 'static,
+    I: Send + Sync + 'static,
+    S: Signature + Handles<I, (), <S as Signature>::Value>,
 {
-    server::unary_handler(types::<S>(), handler)
+    let service = Arc::clone(service);
+    server::unary_handler(types::<S>(), move |arguments| async move {
+        S::handle(&service, arguments, ()).await
+    })
 }
 
 /// A handler of a method that answers with a stream.
-pub fn server_streaming_handler<S, F, Fut>(handler: F) -> Handler
+pub fn server_streaming_handler<I, S>(service: &Arc<I>) -> Handler
 where
-    S: Signature,
-    F: Fn(S::Arguments) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
+    I: Send + Sync + 'static,
+    S: Signature + Handles<I, (), Streaming<<S as Signature>::Value>>,
 {
-    server::server_streaming_handler(types::<S>(), handler)
+    let service = Arc::clone(service);
+    server::server_streaming_handler(types::<S>(), move |arguments| async move {
+        S::handle(&service, arguments, ()).await
+    })
 }
 
 /// A handler of a method that takes a stream.
-pub fn client_streaming_handler<S, F, Fut>(handler: F) -> Handler
+pub fn client_streaming_handler<I, S>(service: &Arc<I>) -> Handler
 where
-    S: Signature,
-    F: Fn(S::Arguments, Streaming<S::Input>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<S::Value, S::Error>> + Send + 'static,
+    I: Send + Sync + 'static,
+    S: Signature + Handles<I, Streaming<<S as Signature>::Input>, <S as Signature>::Value>,
 {
-    server::client_streaming_handler(types::<S>(), handler)
+    let service = Arc::clone(service);
+    server::client_streaming_handler(types::<S>(), move |arguments, input| async move {
+        S::handle(&service, arguments, input).await
+    })
 }
 
 /// A handler of a method of which both sides stream.
-pub fn bidirectional_handler<S, F, Fut>(handler: F) -> Handler
+pub fn bidirectional_handler<I, S>(service: &Arc<I>) -> Handler
 where
-    S: Signature,
-    F: Fn(S::Arguments, Streaming<S::Input>) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Streaming<S::Value>, S::Error>> + Send + 'static,
+    I: Send + Sync + 'static,
+    S: Signature
+        + Handles<I, Streaming<<S as Signature>::Input>, Streaming<<S as Signature>::Value>>,
 {
-    server::bidirectional_handler(types::<S>(), handler)
+    let service = Arc::clone(service);
+    server::bidirectional_handler(types::<S>(), move |arguments, input| async move {
+        S::handle(&service, arguments, input).await
+    })
 }
 
 #[cfg(test)]

@@ -58,8 +58,9 @@ fn table(service: &Service) -> TokenStream {
     let name = &service.name.text;
     let handlers = whole(service).map(|method| {
         let conditions = &method.attributes.conditions;
-        let handler = handler_name(method);
-        quote!(#conditions #handler(&service))
+        let function = format_ident!("{}_handler", Shape::of(method).function());
+        let signature = signature_name(method);
+        quote!(#conditions #sinew::private::#function::<_, #signature>(&service))
     });
     quote! {
         let service = ::std::sync::Arc::new(service);
@@ -72,53 +73,48 @@ fn table(service: &Service) -> TokenStream {
     }
 }
 
-/// The handlers: each in a function of its own, since what the compiler does for a function grows faster than what is
-/// in it.
+/// How each method is called when its arguments have arrived.
 pub(super) fn handlers(service: &Service) -> TokenStream {
     let is_generic = service.generics.is_some();
     let handlers = whole(service).filter(|_| !is_generic).map(|method| handler(service, method));
     quote!(#(#handlers)*)
 }
 
-fn handler_name(method: &Method) -> Ident {
-    format_ident!("handler_{}", method.plain_name, span = Span::mixed_site())
-}
-
-/// One handler: it owns a reference to the implementation, and each call takes one of its own.
+/// One method: a plain function that hands on the method's own future. A closure or an `async` block here would be a
+/// body more for the compiler to check, of which a service has as many as it has methods.
 fn handler(service: &Service, method: &Method) -> TokenStream {
     let sinew = &service.sinew;
-    let trait_ident = &service.ident;
+    let (trait_ident, ident) = (&service.ident, &method.ident);
     let conditions = &method.attributes.conditions;
-    let name = handler_name(method);
-    let function = format_ident!("{}_handler", Shape::of(method).function());
     let signature = signature_name(method);
+    let Types { arguments, input, error, handled, .. } = Types::of(service, method);
     let (values, stream) = names(method);
-    let stream = stream.iter();
-    let this = local("this");
-    let answer = answer(service, method);
+    let (stream, input) = match stream {
+        Some(stream) => (stream, quote!(#sinew::Streaming<#input>)),
+        None => (quote!(()), quote!(())),
+    };
+    let (implementation, this) = (implementation_name(service), local("this"));
+    let names = method.arguments.iter().map(|argument| &argument.ident);
+    let call = quote!(#trait_ident::#ident(#this, #(#names),*));
+    let call = match method.output.failure {
+        Failure::Never => quote!(#sinew::private::infallible(#call)),
+        Failure::Mesh(_) | Failure::Own(_) | Failure::Aliased => call,
+    };
     quote! {
         #conditions
-        fn #name(service: &::std::sync::Arc<impl #trait_ident>) -> #sinew::private::Handler {
-            let #this = ::core::clone::Clone::clone(service);
-            #sinew::private::#function::<#signature, _, _>(move |#values #(, #stream)*| {
-                let #this = ::core::clone::Clone::clone(&#this);
-                async move { #answer }
-            })
+        impl<#implementation: #trait_ident> #sinew::private::Handles<#implementation, #input, #handled> for #signature {
+            fn handle(
+                #this: &#implementation,
+                #values: #arguments,
+                #stream: #input,
+            ) -> impl ::core::future::Future<Output = ::core::result::Result<#handled, #error>> + ::core::marker::Send {
+                #call
+            }
         }
     }
 }
 
-fn answer(service: &Service, method: &Method) -> TokenStream {
-    let sinew = &service.sinew;
-    let (trait_ident, ident) = (&service.ident, &method.ident);
-    let arguments = method.arguments.iter().map(|argument| &argument.ident);
-    let this = local("this");
-    let call = quote!(#trait_ident::#ident(&*#this, #(#arguments),*).await);
-    match method.output.failure {
-        Failure::Never => {
-            let Types { handled, .. } = Types::of(service, method);
-            quote!(::core::result::Result::<#handled, #sinew::Status>::Ok(#call))
-        }
-        Failure::Mesh(_) | Failure::Own(_) | Failure::Aliased => call,
-    }
+/// The type parameter that stands for an implementation. Its name is one that no type of the user's has.
+fn implementation_name(service: &Service) -> Ident {
+    format_ident!("Implementation_{}", service.ident, span = Span::mixed_site())
 }

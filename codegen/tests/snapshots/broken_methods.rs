@@ -131,23 +131,18 @@ const _: () = {
             ::core::convert::From::from([::sinew::private::types::<Method_sound>()])
         }
     }
-    fn handler_sound(
-        service: &::std::sync::Arc<impl Broken>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_sound,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    u64,
-                    ::sinew::Status,
-                >::Ok(Broken::sound(&*this).await)
-            }
-        })
+    impl<
+        Implementation_Broken: Broken,
+    > ::sinew::private::Handles<Implementation_Broken, (), u64> for Method_sound {
+        fn handle(
+            this: &Implementation_Broken,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Broken::sound(this))
+        }
     }
     impl BrokenServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -157,7 +152,9 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Broken",
-                    ::core::convert::From::from([handler_sound(&service)]),
+                    ::core::convert::From::from([
+                        ::sinew::private::unary_handler::<_, Method_sound>(&service),
+                    ]),
                 ),
             }
         }

@@ -187,61 +187,46 @@ const _: () = {
         }
     }
     #[cfg(unix)]
-    fn handler_open(
-        service: &::std::sync::Arc<impl Store>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_open,
-            _,
-            _,
-        >(move |(path,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    u64,
-                    ::sinew::Status,
-                >::Ok(Store::open(&*this, path).await)
-            }
-        })
+    impl<
+        Implementation_Store: Store,
+    > ::sinew::private::Handles<Implementation_Store, (), u64> for Method_open {
+        fn handle(
+            this: &Implementation_Store,
+            (path,): (String,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Store::open(this, path))
+        }
     }
     #[cfg(not(unix))]
-    fn handler_open(
-        service: &::std::sync::Arc<impl Store>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_open,
-            _,
-            _,
-        >(move |(path,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    u64,
-                    ::sinew::Status,
-                >::Ok(Store::open(&*this, path).await)
-            }
-        })
+    impl<
+        Implementation_Store: Store,
+    > ::sinew::private::Handles<Implementation_Store, (), u64> for Method_open {
+        fn handle(
+            this: &Implementation_Store,
+            (path,): (Vec<u16>,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Store::open(this, path))
+        }
     }
     #[cfg(feature = "close")]
-    fn handler_close(
-        service: &::std::sync::Arc<impl Store>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_close,
-            _,
-            _,
-        >(move |(handle,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    (),
-                    ::sinew::Status,
-                >::Ok(Store::close(&*this, handle).await)
-            }
-        })
+    impl<
+        Implementation_Store: Store,
+    > ::sinew::private::Handles<Implementation_Store, (), ()> for Method_close {
+        fn handle(
+            this: &Implementation_Store,
+            (handle,): (u64,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<(), ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Store::close(this, handle))
+        }
     }
     impl StoreServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -253,11 +238,11 @@ const _: () = {
                     "Store",
                     ::core::convert::From::from([
                         #[cfg(unix)]
-                        handler_open(&service),
+                        ::sinew::private::unary_handler::<_, Method_open>(&service),
                         #[cfg(not(unix))]
-                        handler_open(&service),
+                        ::sinew::private::unary_handler::<_, Method_open>(&service),
                         #[cfg(feature = "close")]
-                        handler_close(&service),
+                        ::sinew::private::unary_handler::<_, Method_close>(&service),
                     ]),
                 ),
             }

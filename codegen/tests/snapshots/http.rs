@@ -231,54 +231,48 @@ const _: () = {
             ])
         }
     }
-    fn handler_user(
-        service: &::std::sync::Arc<impl Users>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_user,
-            _,
-            _,
-        >(move |(id, size, tenant)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Users::user(&*this, id, size, tenant).await }
-        })
+    impl<
+        Implementation_Users: Users,
+    > ::sinew::private::Handles<Implementation_Users, (), Option<User>> for Method_user {
+        fn handle(
+            this: &Implementation_Users,
+            (id, size, tenant): (u64, Option<u32>, String),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Option<User>, Problem>,
+        > + ::core::marker::Send {
+            Users::user(this, id, size, tenant)
+        }
     }
-    fn handler_draw(
-        service: &::std::sync::Arc<impl Users>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_draw,
-            _,
-            _,
-        >(move |(id, picture, name)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    String,
-                    ::sinew::Status,
-                >::Ok(Users::draw(&*this, id, picture, name).await)
-            }
-        })
+    impl<
+        Implementation_Users: Users,
+    > ::sinew::private::Handles<Implementation_Users, (), String> for Method_draw {
+        fn handle(
+            this: &Implementation_Users,
+            (id, picture, name): (u64, Bytes, String),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<String, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Users::draw(this, id, picture, name))
+        }
     }
-    fn handler_import(
-        service: &::std::sync::Arc<impl Users>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::bidirectional_handler::<
-            Method_import,
-            _,
-            _,
-        >(move |(), users| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    ::sinew::Streaming<Bytes>,
-                    ::sinew::Status,
-                >::Ok(Users::import(&*this, users).await)
-            }
-        })
+    impl<
+        Implementation_Users: Users,
+    > ::sinew::private::Handles<
+        Implementation_Users,
+        ::sinew::Streaming<User>,
+        ::sinew::Streaming<Bytes>,
+    > for Method_import {
+        fn handle(
+            this: &Implementation_Users,
+            (): (),
+            users: ::sinew::Streaming<User>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<::sinew::Streaming<Bytes>, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Users::import(this, users))
+        }
     }
     impl UsersServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -289,9 +283,12 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Users",
                     ::core::convert::From::from([
-                        handler_user(&service),
-                        handler_draw(&service),
-                        handler_import(&service),
+                        ::sinew::private::unary_handler::<_, Method_user>(&service),
+                        ::sinew::private::unary_handler::<_, Method_draw>(&service),
+                        ::sinew::private::bidirectional_handler::<
+                            _,
+                            Method_import,
+                        >(&service),
                     ]),
                 ),
             }

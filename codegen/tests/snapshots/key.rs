@@ -96,23 +96,19 @@ const _: () = {
             ::core::convert::From::from([::sinew::private::types::<Method_feed>()])
         }
     }
-    fn handler_feed(
-        service: &::std::sync::Arc<impl Sessions>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::client_streaming_handler::<
-            Method_feed,
-            _,
-            _,
-        >(move |(at, r#type), events| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    u64,
-                    ::sinew::Status,
-                >::Ok(Sessions::feed(&*this, at, events, r#type).await)
-            }
-        })
+    impl<
+        Implementation_Sessions: Sessions,
+    > ::sinew::private::Handles<Implementation_Sessions, ::sinew::Streaming<Event>, u64>
+    for Method_feed {
+        fn handle(
+            this: &Implementation_Sessions,
+            (at, r#type): (u64, String),
+            events: ::sinew::Streaming<Event>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Sessions::feed(this, at, events, r#type))
+        }
     }
     impl SessionsServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -122,7 +118,12 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Sessions",
-                    ::core::convert::From::from([handler_feed(&service)]),
+                    ::core::convert::From::from([
+                        ::sinew::private::client_streaming_handler::<
+                            _,
+                            Method_feed,
+                        >(&service),
+                    ]),
                 ),
             }
         }

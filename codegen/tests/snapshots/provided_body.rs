@@ -133,41 +133,31 @@ const _: () = {
             ])
         }
     }
-    fn handler_name(
-        service: &::std::sync::Arc<impl Greeter>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_name,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    String,
-                    ::sinew::Status,
-                >::Ok(Greeter::name(&*this).await)
-            }
-        })
+    impl<
+        Implementation_Greeter: Greeter,
+    > ::sinew::private::Handles<Implementation_Greeter, (), String> for Method_name {
+        fn handle(
+            this: &Implementation_Greeter,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<String, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Greeter::name(this))
+        }
     }
-    fn handler_greet(
-        service: &::std::sync::Arc<impl Greeter>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_greet,
-            _,
-            _,
-        >(move |(greeting,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    String,
-                    ::sinew::Status,
-                >::Ok(Greeter::greet(&*this, greeting).await)
-            }
-        })
+    impl<
+        Implementation_Greeter: Greeter,
+    > ::sinew::private::Handles<Implementation_Greeter, (), String> for Method_greet {
+        fn handle(
+            this: &Implementation_Greeter,
+            (greeting,): (String,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<String, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Greeter::greet(this, greeting))
+        }
     }
     impl GreeterServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -178,8 +168,8 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Greeter",
                     ::core::convert::From::from([
-                        handler_name(&service),
-                        handler_greet(&service),
+                        ::sinew::private::unary_handler::<_, Method_name>(&service),
+                        ::sinew::private::unary_handler::<_, Method_greet>(&service),
                     ]),
                 ),
             }

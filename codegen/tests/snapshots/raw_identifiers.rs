@@ -90,23 +90,18 @@ const _: () = {
             ::core::convert::From::from([::sinew::private::types::<Method_match>()])
         }
     }
-    fn handler_match(
-        service: &::std::sync::Arc<impl r#Trait>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_match,
-            _,
-            _,
-        >(move |(r#type, service, this)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    bool,
-                    ::sinew::Status,
-                >::Ok(r#Trait::r#match(&*this, r#type, service, this).await)
-            }
-        })
+    impl<
+        Implementation_Trait: r#Trait,
+    > ::sinew::private::Handles<Implementation_Trait, (), bool> for Method_match {
+        fn handle(
+            this: &Implementation_Trait,
+            (r#type, service, this): (String, u8, u8),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<bool, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(r#Trait::r#match(this, r#type, service, this))
+        }
     }
     impl TraitServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -116,7 +111,9 @@ const _: () = {
             Self {
                 service: ::sinew::private::Service::new(
                     "Trait",
-                    ::core::convert::From::from([handler_match(&service)]),
+                    ::core::convert::From::from([
+                        ::sinew::private::unary_handler::<_, Method_match>(&service),
+                    ]),
                 ),
             }
         }

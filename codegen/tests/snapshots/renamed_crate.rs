@@ -88,18 +88,18 @@ const _: () = {
             ::core::convert::From::from([shop::rpc::private::types::<Method_echo>()])
         }
     }
-    fn handler_echo(
-        service: &::std::sync::Arc<impl Blobs>,
-    ) -> shop::rpc::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        shop::rpc::private::unary_handler::<
-            Method_echo,
-            _,
-            _,
-        >(move |(body,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Blobs::echo(&*this, body).await }
-        })
+    impl<
+        Implementation_Blobs: Blobs,
+    > shop::rpc::private::Handles<Implementation_Blobs, (), Bytes> for Method_echo {
+        fn handle(
+            this: &Implementation_Blobs,
+            (body,): (Bytes,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Bytes, Problem>,
+        > + ::core::marker::Send {
+            Blobs::echo(this, body)
+        }
     }
     impl BlobsServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -109,7 +109,9 @@ const _: () = {
             Self {
                 service: shop::rpc::private::Service::new(
                     "Blobs",
-                    ::core::convert::From::from([handler_echo(&service)]),
+                    ::core::convert::From::from([
+                        shop::rpc::private::unary_handler::<_, Method_echo>(&service),
+                    ]),
                 ),
             }
         }

@@ -350,124 +350,121 @@ const _: () = {
             ])
         }
     }
-    fn handler_nothing(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_nothing,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    (),
-                    ::sinew::Status,
-                >::Ok(Forms::nothing(&*this).await)
-            }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), ()> for Method_nothing {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<(), ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Forms::nothing(this))
+        }
     }
-    fn handler_plain(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_plain,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    u64,
-                    ::sinew::Status,
-                >::Ok(Forms::plain(&*this).await)
-            }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), u64> for Method_plain {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Forms::plain(this))
+        }
     }
-    fn handler_own_error(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_own_error,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Forms::own_error(&*this).await }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), u64> for Method_own_error {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, Problem>,
+        > + ::core::marker::Send {
+            Forms::own_error(this)
+        }
     }
-    fn handler_status(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_status,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Forms::status(&*this).await }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), u64> for Method_status {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, sinew::Status>,
+        > + ::core::marker::Send {
+            Forms::status(this)
+        }
     }
-    fn handler_call_error(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_call_error,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Forms::call_error(&*this).await }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), u64> for Method_call_error {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u64, CallError<Problem>>,
+        > + ::core::marker::Send {
+            Forms::call_error(this)
+        }
     }
-    fn handler_alias(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_alias,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Forms::alias(&*this).await }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<
+        Implementation_Forms,
+        (),
+        <shop::Result<u64> as ::sinew::private::ResultType>::Ok,
+    > for Method_alias {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<
+                <shop::Result<u64> as ::sinew::private::ResultType>::Ok,
+                <shop::Result<u64> as ::sinew::private::ResultType>::Err,
+            >,
+        > + ::core::marker::Send {
+            Forms::alias(this)
+        }
     }
-    fn handler_alias_of_stream(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::server_streaming_handler::<
-            Method_alias_of_stream,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Forms::alias_of_stream(&*this).await }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), ::sinew::Streaming<u64>>
+    for Method_alias_of_stream {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<
+                ::sinew::Streaming<u64>,
+                <Result<Streaming<u64>> as ::sinew::private::ResultType>::Err,
+            >,
+        > + ::core::marker::Send {
+            Forms::alias_of_stream(this)
+        }
     }
-    fn handler_type_named_result(
-        service: &::std::sync::Arc<impl Forms>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_type_named_result,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    shop::Result,
-                    ::sinew::Status,
-                >::Ok(Forms::type_named_result(&*this).await)
-            }
-        })
+    impl<
+        Implementation_Forms: Forms,
+    > ::sinew::private::Handles<Implementation_Forms, (), shop::Result>
+    for Method_type_named_result {
+        fn handle(
+            this: &Implementation_Forms,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<shop::Result, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Forms::type_named_result(this))
+        }
     }
     impl FormsServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -478,14 +475,23 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Forms",
                     ::core::convert::From::from([
-                        handler_nothing(&service),
-                        handler_plain(&service),
-                        handler_own_error(&service),
-                        handler_status(&service),
-                        handler_call_error(&service),
-                        handler_alias(&service),
-                        handler_alias_of_stream(&service),
-                        handler_type_named_result(&service),
+                        ::sinew::private::unary_handler::<_, Method_nothing>(&service),
+                        ::sinew::private::unary_handler::<_, Method_plain>(&service),
+                        ::sinew::private::unary_handler::<_, Method_own_error>(&service),
+                        ::sinew::private::unary_handler::<_, Method_status>(&service),
+                        ::sinew::private::unary_handler::<
+                            _,
+                            Method_call_error,
+                        >(&service),
+                        ::sinew::private::unary_handler::<_, Method_alias>(&service),
+                        ::sinew::private::server_streaming_handler::<
+                            _,
+                            Method_alias_of_stream,
+                        >(&service),
+                        ::sinew::private::unary_handler::<
+                            _,
+                            Method_type_named_result,
+                        >(&service),
                     ]),
                 ),
             }

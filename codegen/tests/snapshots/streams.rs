@@ -220,62 +220,67 @@ const _: () = {
             ])
         }
     }
-    fn handler_watch(
-        service: &::std::sync::Arc<impl Inventory>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::server_streaming_handler::<
-            Method_watch,
-            _,
-            _,
-        >(move |(sku,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Inventory::watch(&*this, sku).await }
-        })
+    impl<
+        Implementation_Inventory: Inventory,
+    > ::sinew::private::Handles<Implementation_Inventory, (), ::sinew::Streaming<Level>>
+    for Method_watch {
+        fn handle(
+            this: &Implementation_Inventory,
+            (sku,): (Sku,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<::sinew::Streaming<Level>, StockError>,
+        > + ::core::marker::Send {
+            Inventory::watch(this, sku)
+        }
     }
-    fn handler_restock(
-        service: &::std::sync::Arc<impl Inventory>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::client_streaming_handler::<
-            Method_restock,
-            _,
-            _,
-        >(move |(), deliveries| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Inventory::restock(&*this, deliveries).await }
-        })
+    impl<
+        Implementation_Inventory: Inventory,
+    > ::sinew::private::Handles<
+        Implementation_Inventory,
+        ::sinew::Streaming<Delivery>,
+        Summary,
+    > for Method_restock {
+        fn handle(
+            this: &Implementation_Inventory,
+            (): (),
+            deliveries: ::sinew::Streaming<Delivery>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Summary, StockError>,
+        > + ::core::marker::Send {
+            Inventory::restock(this, deliveries)
+        }
     }
-    fn handler_audit(
-        service: &::std::sync::Arc<impl Inventory>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::bidirectional_handler::<
-            Method_audit,
-            _,
-            _,
-        >(move |(since, until), lines| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Inventory::audit(&*this, since, lines, until).await }
-        })
+    impl<
+        Implementation_Inventory: Inventory,
+    > ::sinew::private::Handles<
+        Implementation_Inventory,
+        ::sinew::Streaming<Line>,
+        ::sinew::Streaming<Finding>,
+    > for Method_audit {
+        fn handle(
+            this: &Implementation_Inventory,
+            (since, until): (Day, Day),
+            lines: ::sinew::Streaming<Line>,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<::sinew::Streaming<Finding>, StockError>,
+        > + ::core::marker::Send {
+            Inventory::audit(this, since, lines, until)
+        }
     }
-    fn handler_ticks(
-        service: &::std::sync::Arc<impl Inventory>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::server_streaming_handler::<
-            Method_ticks,
-            _,
-            _,
-        >(move |()| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    ::sinew::Streaming<Tick>,
-                    ::sinew::Status,
-                >::Ok(Inventory::ticks(&*this).await)
-            }
-        })
+    impl<
+        Implementation_Inventory: Inventory,
+    > ::sinew::private::Handles<Implementation_Inventory, (), ::sinew::Streaming<Tick>>
+    for Method_ticks {
+        fn handle(
+            this: &Implementation_Inventory,
+            (): (),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<::sinew::Streaming<Tick>, ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Inventory::ticks(this))
+        }
     }
     impl InventoryServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -286,10 +291,22 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "Inventory",
                     ::core::convert::From::from([
-                        handler_watch(&service),
-                        handler_restock(&service),
-                        handler_audit(&service),
-                        handler_ticks(&service),
+                        ::sinew::private::server_streaming_handler::<
+                            _,
+                            Method_watch,
+                        >(&service),
+                        ::sinew::private::client_streaming_handler::<
+                            _,
+                            Method_restock,
+                        >(&service),
+                        ::sinew::private::bidirectional_handler::<
+                            _,
+                            Method_audit,
+                        >(&service),
+                        ::sinew::private::server_streaming_handler::<
+                            _,
+                            Method_ticks,
+                        >(&service),
                     ]),
                 ),
             }

@@ -158,36 +158,31 @@ const _: () = {
             ])
         }
     }
-    fn handler_stock(
-        service: &::std::sync::Arc<impl Inventory>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_stock,
-            _,
-            _,
-        >(move |(sku,)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move { Inventory::stock(&*this, sku).await }
-        })
+    impl<
+        Implementation_Inventory: Inventory,
+    > ::sinew::private::Handles<Implementation_Inventory, (), u32> for Method_stock {
+        fn handle(
+            this: &Implementation_Inventory,
+            (sku,): (Sku,),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<u32, StockError>,
+        > + ::core::marker::Send {
+            Inventory::stock(this, sku)
+        }
     }
-    fn handler_move_all(
-        service: &::std::sync::Arc<impl Inventory>,
-    ) -> ::sinew::private::Handler {
-        let this = ::core::clone::Clone::clone(service);
-        ::sinew::private::unary_handler::<
-            Method_move_all,
-            _,
-            _,
-        >(move |(from, to)| {
-            let this = ::core::clone::Clone::clone(&this);
-            async move {
-                ::core::result::Result::<
-                    (),
-                    ::sinew::Status,
-                >::Ok(Inventory::move_all(&*this, from, to).await)
-            }
-        })
+    impl<
+        Implementation_Inventory: Inventory,
+    > ::sinew::private::Handles<Implementation_Inventory, (), ()> for Method_move_all {
+        fn handle(
+            this: &Implementation_Inventory,
+            (from, to): (Place, Place),
+            (): (),
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<(), ::sinew::Status>,
+        > + ::core::marker::Send {
+            ::sinew::private::infallible(Inventory::move_all(this, from, to))
+        }
     }
     impl InventoryServer {
         /// Serves `service`: one value answers all calls, at once.
@@ -198,8 +193,8 @@ const _: () = {
                 service: ::sinew::private::Service::new(
                     "shop.Inventory",
                     ::core::convert::From::from([
-                        handler_stock(&service),
-                        handler_move_all(&service),
+                        ::sinew::private::unary_handler::<_, Method_stock>(&service),
+                        ::sinew::private::unary_handler::<_, Method_move_all>(&service),
                     ]),
                 ),
             }

@@ -270,12 +270,11 @@ where
     A: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
     E: MethodError,
-    F: Fn(A) -> Fut + Send + Sync + 'static,
+    F: FnOnce(A) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    let handler = Arc::new(handler);
     Handler::new(types, move |context, request| {
-        let handler = Arc::clone(&handler);
+        let handler = handler.clone();
         boxed(context, async move {
             let codec = request.codec;
             match arguments(types, &request) {
@@ -295,12 +294,11 @@ where
     A: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
     E: MethodError,
-    F: Fn(A) -> Fut + Send + Sync + 'static,
+    F: FnOnce(A) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
 {
-    let handler = Arc::new(handler);
     Handler::new(types, move |context, request| {
-        let handler = Arc::clone(&handler);
+        let handler = handler.clone();
         boxed(context, async move {
             let codec = request.codec;
             match arguments(types, &request) {
@@ -321,12 +319,11 @@ where
     I: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
     E: MethodError,
-    F: Fn(A, Streaming<I>) -> Fut + Send + Sync + 'static,
+    F: FnOnce(A, Streaming<I>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<T, E>> + Send + 'static,
 {
-    let handler = Arc::new(handler);
     Handler::new(types, move |context, mut request| {
-        let handler = Arc::clone(&handler);
+        let handler = handler.clone();
         boxed(context, async move {
             let codec = request.codec;
             match arguments(types, &request).and_then(|all| Ok((all, input(types, &mut request)?)))
@@ -348,12 +345,11 @@ where
     I: DeserializeOwned + Send + 'static,
     T: Serialize + Send + 'static,
     E: MethodError,
-    F: Fn(A, Streaming<I>) -> Fut + Send + Sync + 'static,
+    F: FnOnce(A, Streaming<I>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
 {
-    let handler = Arc::new(handler);
     Handler::new(types, move |context, mut request| {
-        let handler = Arc::clone(&handler);
+        let handler = handler.clone();
         boxed(context, async move {
             let codec = request.codec;
             match arguments(types, &request).and_then(|all| Ok((all, input(types, &mut request)?)))
