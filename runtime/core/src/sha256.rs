@@ -1,8 +1,9 @@
-//! SHA-256 as a `const fn`, for method ids and server names.
+//! SHA-256, for method ids and server names.
 //!
 //! # Why
-//! Method ids are computed while a service compiles, which no library's hash can do. Nothing secret
-//! passes through: inputs are names of methods and identities, so constant-time care is not needed.
+//! This crate depends on none, and what it hashes is short and rare. Nothing secret passes through: inputs are names of
+//! methods and identities, so constant-time care is not needed. It is a `const fn`, which a compiler takes milliseconds
+//! for: good for a single constant, not for each method of a crate.
 
 const ROUND: [u32; 64] = [
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sinew_core::{codes::Criticality, ids::MethodId};
+use sinew_core::codes::Criticality;
 
 use super::{http::Binding, options::Hedge};
 
@@ -42,7 +42,6 @@ pub struct Method {
     service: &'static str,
     name: &'static str,
     path: &'static str,
-    id: MethodId,
     shape: Shape,
     idempotent: bool,
     raw: bool,
@@ -75,7 +74,6 @@ impl Method {
             service,
             name,
             path,
-            id: MethodId::of(service, name),
             shape,
             idempotent: false,
             raw: false,
@@ -190,11 +188,6 @@ impl Method {
     /// `service/name`.
     pub const fn path(&self) -> &'static str {
         self.path
-    }
-
-    /// The id that frames carry.
-    pub const fn id(&self) -> MethodId {
-        self.id
     }
 
     /// Which sides stream.

@@ -76,7 +76,7 @@ impl Call {
             note_lost_context(method.path());
         }
         let inherited = context.as_ref().map(Context::inner);
-        let rules = channel.core.rules(method);
+        let rules = channel.core.rules(types.id());
         let limit = own_limit(method, options, &rules);
         let parent = inherited.and_then(|parent| parent.deadline);
         let deadline = match limit {
@@ -84,7 +84,7 @@ impl Call {
             Some(limit) => Some(child(now, limit, inherited)),
             None => parent.and(Some(child(now, Duration::MAX, inherited))),
         };
-        let mut head = RequestHead::new(method.id(), types.codec());
+        let mut head = RequestHead::new(types.id(), types.codec());
         head.idempotent = method.is_idempotent() && !rules.once;
         let own = options.and_then(|options| options.criticality);
         let own =

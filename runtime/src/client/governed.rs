@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use sinew_core::plan::client::Config;
+use sinew_core::{ids::MethodId, plan::client::Config};
 use tokio::time::Instant;
 
 use super::{ClientCore, placement};
@@ -24,7 +24,7 @@ use crate::{
 impl ClientCore {
     /// What a call of this method goes by.
     #[inline]
-    pub(super) fn rules(&self, method: &Method) -> CallRules {
+    pub(super) fn rules(&self, method: MethodId) -> CallRules {
         self.rules.load().of(method)
     }
 }

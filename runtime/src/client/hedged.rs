@@ -158,7 +158,7 @@ impl Call {
         };
         let mut first = attempt::launch(self, booked, session, turn, arguments)?;
         let core = Arc::clone(&self.channel.core);
-        let method = self.method.id().0;
+        let method = self.types.id().0;
         let hedging =
             after.map(|after| core.plan().hedge_admit(method, after, Instant::now().into_std()));
         let mut watch = Watch { core, hedging };

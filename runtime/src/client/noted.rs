@@ -69,7 +69,7 @@ impl Call {
     /// Where calls of this method are counted.
     #[inline]
     fn counts(&self) -> &Calls {
-        self.channel.core.seen.calls(self.method.id().0, self.method.name())
+        self.channel.core.seen.calls(self.types.id().0, self.method.name())
     }
 
     /// It happened to this call.

@@ -147,7 +147,7 @@ impl Table {
     ) -> Result<Self, BindError> {
         let handlers = services.flat_map(|service| &service.handlers);
         let mut table: Vec<(MethodId, Handler)> = handlers
-            .map(|handler| (handler.method().id(), handler.at_work(metrics, plan)))
+            .map(|handler| (handler.types().id(), handler.at_work(metrics, plan)))
             .collect();
         table.sort_by_key(|(id, _)| *id);
         let collision = table.windows(2).find(|pair| pair[0].0 == pair[1].0);

@@ -72,7 +72,7 @@ impl Governed {
     pub(super) fn authorize(&self, handler: &Handler, caller: &SpiffeId) -> Result<(), Status> {
         let allowed = self.allowed.load();
         let Some(allowed) = &**allowed else { return Ok(()) };
-        let id = handler.method().id();
+        let id = handler.types().id();
         let at = allowed.binary_search_by_key(&id, |(id, _)| *id);
         if at.is_ok_and(|at| allowed[at].1.has(caller)) {
             return Ok(());
@@ -165,7 +165,7 @@ impl Follows for ServerCore {
             let of = |handler: &Handler| {
                 let method = handler.method();
                 let allowed = Allowed::for_method(&rules, method.service(), method.path());
-                (method.id(), allowed)
+                (handler.types().id(), allowed)
             };
             // The table is sorted by id.
             self.handlers().map(of).collect()

@@ -127,9 +127,10 @@ impl ForeignSession {
         idle: Duration,
     ) -> impl Future<Output = Result<Inbound, Status>> + Send + use<> {
         let method: &'static Method = outgoing.method;
+        let id = outgoing.head.method;
         let outbound =
             Outbound { method, outgoing, input: input.map(Input), idle, pulse: self.pulse.clone() };
-        let wait = self.waiting.begin(method.id(), &self.paces);
+        let wait = self.waiting.begin(id, &self.paces);
         let call = self.remote.call(outbound);
         let began = Instant::now();
         async move {
@@ -138,7 +139,7 @@ impl ForeignSession {
             match &inbound {
                 Ok(_) => {
                     let now = Instant::now();
-                    self.paces.note(method.id(), now.saturating_duration_since(began), now);
+                    self.paces.note(id, now.saturating_duration_since(began), now);
                 }
                 Err(status) => self.failed(status),
             }
