@@ -69,6 +69,24 @@ mod tests {
     }
 
     #[test]
+    fn an_etcd_that_is_killed_and_comes_back_costs_no_call() {
+        let run = ["--discovery", "etcd", "--seconds", "14", "--travellers", "100", "--json"];
+        let run = Command::new(AIRLINE).args(run).output().unwrap();
+        let (stdout, stderr) =
+            (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        // `tests/run` sees to it that there is one.
+        assert!(run.status.success(), "{stderr}");
+        let json = stdout.lines().last().unwrap();
+        let (totals, faults) = json.split_once("\"faults\":[").unwrap();
+        for none in ["failed", "double_sold", "late_handlers"] {
+            assert_eq!(number(totals, none), 0, "{none} in {json}\n{stderr}");
+        }
+        let (_, killed) = faults.split_once("{\"fault\":\"etcd\"").unwrap();
+        assert_eq!(number(killed, "failed"), 0, "{json}\n{stderr}");
+        assert!(number(killed, "calls") > 50, "{json}\n{stderr}");
+    }
+
+    #[test]
     fn wrong_usage_ends_with_status_2() {
         let run = Command::new(AIRLINE).args(["--seconds", "never"]).output().unwrap();
         assert_eq!(run.status.code(), Some(2));

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sinew::{Code, Context, Mesh, PolicyStatus, Ran, Reason, ServerBuilder};
+use sinew::{Code, Context, Mesh, PolicyStatus, Ran, Reason, ServerBuilder, Status};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     authority::Authority,
@@ -273,6 +273,96 @@ async fn a_promise_that_is_taken_back_is_not_relied_on() {
             call.abort();
         }
     }
+}
+
+/// Takes long the first time, or fails; says how often it was called.
+#[sinew::service(name = "test.Moody")]
+trait Moody {
+    #[rpc(idempotent)]
+    async fn slow_at_first(&self) -> u64;
+    async fn slow_at_first_and_not_to_be_repeated(&self) -> u64;
+    #[rpc(idempotent)]
+    async fn broken_at_first(&self) -> Result<u64, Status>;
+    async fn broken_at_first_and_not_to_be_repeated(&self) -> Result<u64, Status>;
+}
+
+#[derive(Default)]
+struct Moods {
+    calls: AtomicU64,
+}
+
+impl Moods {
+    async fn slow(&self) -> u64 {
+        let before = self.calls.fetch_add(1, Relaxed);
+        if before == 0 {
+            sleep(Duration::from_secs(2)).await;
+        }
+        before + 1
+    }
+
+    fn broken(&self) -> Result<u64, Status> {
+        match self.calls.fetch_add(1, Relaxed) {
+            0 => Err(Status::new(Code::Internal, "a bad moment")),
+            before => Ok(before + 1),
+        }
+    }
+}
+
+impl Moody for Moods {
+    async fn slow_at_first(&self) -> u64 {
+        self.slow().await
+    }
+
+    async fn slow_at_first_and_not_to_be_repeated(&self) -> u64 {
+        self.slow().await
+    }
+
+    async fn broken_at_first(&self) -> Result<u64, Status> {
+        self.broken()
+    }
+
+    async fn broken_at_first_and_not_to_be_repeated(&self) -> Result<u64, Status> {
+        self.broken()
+    }
+}
+
+async fn moody(policy: &str) -> (Scene, Running, MoodyClient) {
+    let scene = Scene::new();
+    let server = scene.serve(|server| server.serve(MoodyServer::new(Moods::default()))).await;
+    let mesh = scene.mesh().await;
+    mesh.apply_policy(&format!("version = 1\n[service.\"test.Moody\".retry]\n{policy}\n"))
+        .must("a policy");
+    let client = client_at(&mesh, &[server.address()]);
+    (scene, server, client)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_that_takes_too_long_is_followed_by_another_where_that_is_harmless() {
+    let (_scene, _server, client) = moody("per_attempt = \"100ms\"").await;
+    let calls = client.slow_at_first().await;
+    assert_eq!(calls.must("the second attempt answers"), 2);
+
+    let (_scene, _server, client) = moody("per_attempt = \"100ms\"").await;
+    let calls = client.slow_at_first_and_not_to_be_repeated().await;
+    assert_eq!(calls.must("the first attempt has all the time"), 1);
+
+    // Of one attempt, it is the last.
+    let (_scene, _server, client) = moody("per_attempt = \"100ms\"\nattempts = 1").await;
+    assert_eq!(client.slow_at_first().await.must("the only one has all the time"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_of_the_policy_are_tried_again_where_that_is_harmless() {
+    let (_scene, _server, client) = moody("on = [\"aborted\"]").await;
+    let status = client.broken_at_first().await.must_err();
+    assert_eq!((status.code(), status.attempts()), (Code::Internal, 1), "{status}");
+
+    let (_scene, _server, client) = moody("on = [\"aborted\", \"internal\"]").await;
+    assert_eq!(client.broken_at_first().await.must("the second attempt answers"), 2);
+
+    let (_scene, _server, client) = moody("on = [\"internal\"]").await;
+    let status = client.broken_at_first_and_not_to_be_repeated().await.must_err();
+    assert_eq!((status.code(), status.attempts()), (Code::Internal, 1), "{status}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

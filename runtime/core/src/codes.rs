@@ -113,6 +113,26 @@ impl fmt::Display for Code {
     }
 }
 
+/// Some of the codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Codes(u32);
+
+impl Codes {
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// Whether this is one of them.
+    pub const fn contains(self, code: Code) -> bool {
+        self.0 & 1 << code as u8 != 0
+    }
+}
+
+impl FromIterator<Code> for Codes {
+    fn from_iter<I: IntoIterator<Item = Code>>(codes: I) -> Self {
+        Self(codes.into_iter().fold(0, |all, code| all | 1 << code as u8))
+    }
+}
+
 /// How far a call got, as the side that reports it knows. The further, the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -390,6 +410,8 @@ open_words! {
         CannotFinish = 22 "cannot finish in time",
         /// No rule of the server's policy lets this identity call this method.
         NotAllowed = 23 "not allowed",
+        /// An attempt took longer than the policy gives one; the call goes on elsewhere.
+        AttemptTimeout = 24 "attempt timeout",
     }
 }
 
@@ -435,7 +457,7 @@ mod tests {
             assert_eq!(Reason::from_u8(number).to_u8(), number);
             assert_eq!(CancelReason::from_u8(number).to_u8(), number);
         }
-        assert_eq!(Reason::KNOWN.len(), 24);
+        assert_eq!(Reason::KNOWN.len(), 25);
         assert_eq!(CancelReason::from_u8(0), CancelReason::Other(0));
     }
 

@@ -152,7 +152,7 @@ impl Booked {
         let replaced = self.endpoint.has_replaced(self.connection);
         let dead = self.endpoint.is_dead();
         let another = self.has_another();
-        let may = self.core.plan.may_repeat(turn, Instant::now().into_std());
+        let may = self.core.may_repeat(turn);
         // What must not run twice stays where it is if there is only this endpoint: the old connection may yet speak.
         ((dead && another) || (may && (replaced || another))).then(|| silent(dead || replaced))
     }
@@ -225,6 +225,11 @@ impl ClientCore {
 
     pub(super) fn endpoints(&self) -> Arc<Vec<Endpoint>> {
         self.endpoints.load_full()
+    }
+
+    /// Whether a call may be made again that may have run: there are attempts and a budget for it.
+    pub(super) fn may_repeat(&self, turn: &Turn) -> bool {
+        self.plan.may_repeat(turn, Instant::now().into_std())
     }
 
     /// Books an endpoint for the next attempt of a call.

@@ -205,7 +205,17 @@ impl Call {
         loop {
             let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
             self.picked(&booked);
-            let status = match attempt::unary(self, &mut booked, &turn, arguments, nudged).await {
+            let (time, began) = (self.rules.per_attempt, self.now());
+            let outcome = {
+                let attempt = pin!(attempt::unary(self, &mut booked, &turn, arguments, nudged));
+                match time {
+                    None => Some(attempt.await),
+                    Some(time) => {
+                        in_its_time(began + time, attempt, || core.may_repeat(&turn)).await
+                    }
+                }
+            };
+            let status = match outcome.unwrap_or_else(|| Err(self.too_slow())) {
                 Ok(answer) => {
                     booked.answered(&answer);
                     return Ok(answer);
@@ -232,7 +242,17 @@ impl Call {
         loop {
             let booked = core.book(&mut turn, self.now(), self.deadline)?;
             self.picked(&booked);
-            let status = match attempt::streaming(self, booked.endpoint(), arguments, input).await {
+            let (time, began) = (self.rules.per_attempt.filter(|_| !has_input), self.now());
+            let outcome = {
+                let attempt = pin!(attempt::streaming(self, booked.endpoint(), arguments, input));
+                match time {
+                    None => Some(attempt.await),
+                    Some(time) => {
+                        in_its_time(began + time, attempt, || core.may_repeat(&turn)).await
+                    }
+                }
+            };
+            let status = match outcome.unwrap_or_else(|| Err(self.too_slow())) {
                 Ok(answer) => {
                     booked.began();
                     return Ok(answer);
@@ -348,6 +368,27 @@ impl Call {
         )
     }
 
+    /// The attempt had its time: another may follow.
+    #[cold]
+    fn too_slow(&mut self) -> Status {
+        let sent = self.record.is_under_way();
+        if sent {
+            self.record.attempt_ended(Code::Unavailable, None, Instant::now());
+        }
+        let disposition = if sent { Disposition::Unknown } else { Disposition::NotSent };
+        let time = self.rules.per_attempt.unwrap_or_default();
+        Status::runtime(
+            Code::Unavailable,
+            Reason::AttemptTimeout,
+            disposition,
+            Origin::Local,
+            format!(
+                "one attempt has {} (retry.per_attempt), and this one took longer",
+                millis(time)
+            ),
+        )
+    }
+
     /// 8: tells whoever wants to know.
     fn end<T: Answered>(&mut self, outcome: Result<T, Status>) -> Result<T, Status> {
         self.over = true;
@@ -405,6 +446,19 @@ fn given_up(status: Status, why: Why, attempts: u8) -> Status {
         Why::NoAttempts | Why::Final => return status,
     };
     status.with_directive(Directive::DoNotRetry).noting(words)
+}
+
+/// What becomes of an attempt; `None` where it takes too long and the call may be made again. One that may not has all
+/// the time that is left.
+async fn in_its_time<F: Future>(
+    until: Instant,
+    mut attempt: Pin<&mut F>,
+    may_repeat: impl Fn() -> bool,
+) -> Option<F::Output> {
+    match before(until, attempt.as_mut(), |_| true).await {
+        None if !may_repeat() => Some(attempt.await),
+        outcome => outcome,
+    }
 }
 
 /// The output of `future`, if it comes before the deadline.

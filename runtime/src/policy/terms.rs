@@ -11,7 +11,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use sinew_core::{
-    codes::Criticality,
+    codes::{Code, Criticality},
     ids::MethodId,
     limits::{self, SUBSETS_MAX},
     plan::client::{Balance, Config, Terms as PlanTerms},
@@ -19,7 +19,7 @@ use sinew_core::{
     spiffe::SpiffeId,
 };
 
-use crate::call::{method::Method, options::Hedge};
+use crate::call::options::Hedge;
 
 macro_rules! terms {
     ($($(#[$doc:meta])* $field:ident: $kind:ty,)+) => {
@@ -53,6 +53,10 @@ terms! {
     /// Endpoints that a client uses at most.
     aperture: usize,
     attempts: u8,
+    /// How long one of several attempts may take.
+    per_attempt: Duration,
+    /// What idempotent methods are called again for besides.
+    retry_on: Vec<Code>,
     backoff_base: Duration,
     backoff_max: Duration,
     budget_ratio: f64,
@@ -105,6 +109,8 @@ pub(crate) struct CallRules {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Later {
     pub(crate) attempts: u8,
+    /// How long an attempt may take that another may follow.
+    pub(crate) per_attempt: Option<Duration>,
     /// Of its method, before what its trait says.
     pub(crate) own_hedge: Option<Hedge>,
     pub(crate) hedge: Option<Hedge>,
@@ -139,6 +145,7 @@ impl Rules {
             once: false,
             later: Later {
                 attempts: terms.attempts.unwrap_or(limits::ATTEMPTS),
+                per_attempt: terms.per_attempt,
                 own_hedge: None,
                 hedge: terms.hedge,
                 most: u32::MAX,
@@ -174,11 +181,11 @@ impl Rules {
 
     /// What a call of this method goes by.
     #[inline]
-    pub(crate) fn of(&self, method: &Method) -> CallRules {
+    pub(crate) fn of(&self, method: MethodId) -> CallRules {
         if self.methods.is_empty() {
             return self.general;
         }
-        let own = self.methods.binary_search_by_key(&method.id(), |(id, _)| *id);
+        let own = self.methods.binary_search_by_key(&method, |(id, _)| *id);
         own.map_or(self.general, |at| self.methods[at].1)
     }
 
@@ -220,6 +227,7 @@ fn plan(terms: &Terms) -> Config {
             retry: retry::Terms {
                 first: terms.backoff_base.unwrap_or(retry.first),
                 max: terms.backoff_max.unwrap_or(retry.max),
+                also: terms.retry_on.iter().flatten().copied().collect(),
             },
             breaker: breaker::Terms {
                 in_a_row: terms.breaker_consecutive.unwrap_or(breaker.in_a_row),
@@ -288,9 +296,8 @@ mod tests {
         let methods = BTreeMap::from([("stock".to_owned(), own)]);
         let terms = Terms { attempts: Some(2), methods, ..Terms::default() };
         let rules = Rules::new("S", &terms);
-        let of =
-            |name, path| rules.of(&Method::new("S", name, path, crate::call::method::Shape::Unary));
-        let (stock, other) = (of("stock", "S/stock"), of("other", "S/other"));
+        let (stock, other) =
+            (rules.of(MethodId::of("S", "stock")), rules.of(MethodId::of("S", "other")));
         assert_eq!(
             (stock.own_timeout, stock.once, stock.later.attempts),
             (Some(Duration::from_millis(5)), true, 2)

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 /// What `--help` prints.
 pub(crate) const USAGE: &str = "\
-usage: airline [--seconds N] [--travellers N] [--no-chaos] [--overload] [--json]
+usage: airline [--seconds N] [--travellers N] [--no-chaos] [--overload] [--discovery local|etcd] [--json]
 
 Starts an airline of five services, three servers of each, and sends travellers through it: they
 look for flights, and some of them book. Two of the servers of fares are nginx (or Python's
@@ -21,6 +21,8 @@ and to use it again afterwards: those times depend on the machine and decide not
   --no-chaos       nothing is done to the servers; nor is it in less than 10 s
   --overload       at the end, a flood of calls that nobody waits for, and a service that stands still for
                    3 s; what the calls that matter saw is told, and decides nothing. Some 20 s more
+  --discovery etcd the processes find each other in an etcd, which is started with them (Debian: etcd-server), killed
+                   as one more of the faults, and comes back; default local: in a directory of this machine
   --json           the last line on stdout is one JSON object; the summary goes to stderr
   --help           this text
 
@@ -88,6 +90,8 @@ pub(crate) struct Options {
     pub(crate) chaos: bool,
     /// Whether it is overloaded at the end.
     pub(crate) overload: bool,
+    /// Whether the processes find each other in an etcd.
+    pub(crate) etcd: bool,
     /// Whether to end with a line for programs.
     pub(crate) json: bool,
 }
@@ -118,8 +122,8 @@ pub(crate) enum Arguments {
 impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let length = Duration::from_secs(20);
-        let mut options =
-            Options { length, travellers: 300, chaos: true, overload: false, json: false };
+        let (travellers, chaos, overload, etcd, json) = (300, true, false, false, false);
+        let mut options = Options { length, travellers, chaos, overload, etcd, json };
         let (mut role, mut books, mut legacy) = (None, None, None);
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -132,6 +136,7 @@ impl Arguments {
                 "--json" => options.json = true,
                 "--no-chaos" => options.chaos = false,
                 "--overload" => options.overload = true,
+                "--discovery" => options.etcd = is_etcd(&value()?)?,
                 "--seconds" => {
                     options.length = Duration::from_secs(number(&value()?, 3_600)?.into());
                 }
@@ -153,6 +158,14 @@ impl Arguments {
     }
 }
 
+fn is_etcd(text: &str) -> Result<bool, String> {
+    match text {
+        "etcd" => Ok(true),
+        "local" => Ok(false),
+        other => Err(format!("`{other}` is neither `local` nor `etcd`")),
+    }
+}
+
 fn number(text: &str, max: u32) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (1..=max).contains(number));
     number.ok_or_else(|| format!("`{text}` is no whole number from 1 to {max}"))
@@ -170,14 +183,19 @@ mod tests {
     fn what_a_user_says_is_understood() {
         let options = |seconds, travellers, chaos, json| {
             let length = Duration::from_secs(seconds);
-            Ok(Arguments::Drive(Options { length, travellers, chaos, overload: false, json }))
+            let (overload, etcd) = (false, false);
+            Ok(Arguments::Drive(Options { length, travellers, chaos, overload, etcd, json }))
         };
         assert_eq!(parse(""), options(20, 300, true, false));
         assert_eq!(parse("--no-chaos"), options(20, 300, false, false));
         assert_eq!(parse("--json --seconds 4 --travellers 7"), options(4, 7, false, true));
         assert_eq!(parse("--seconds 4 --help"), Ok(Arguments::Help));
         let Ok(Arguments::Drive(options)) = parse("--overload") else { panic!() };
-        assert!(options.overload);
+        assert!(options.overload && !options.etcd);
+        let Ok(Arguments::Drive(options)) = parse("--discovery etcd") else { panic!() };
+        assert!(options.etcd);
+        let Ok(Arguments::Drive(options)) = parse("--discovery local") else { panic!() };
+        assert!(!options.etcd);
     }
 
     #[test]
@@ -196,6 +214,7 @@ mod tests {
             ("--seconds 1.5", "`1.5`"),
             ("--travellers 901", "1 to 900"),
             ("--fast", "`--fast`"),
+            ("--discovery zookeeper", "`zookeeper`"),
             ("extra", "`extra`"),
             ("--serve Bar", "`Bar`"),
             ("--serve Search", "`--books`"),

@@ -30,14 +30,23 @@ pub(crate) enum Fault {
     FailFast,
     /// The packets to and from one server vanish, while its process lives.
     Blackhole,
+    /// Nobody can announce itself, nor hear who has: the etcd is killed, and comes back.
+    Etcd,
     /// All servers of a service are replaced in turn, each with a goodbye.
     Restart,
 }
 
 impl Fault {
     /// The last one takes as long as it takes, and must not keep another waiting.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Kill, Self::Freeze, Self::Slow, Self::FailFast, Self::Blackhole, Self::Restart];
+    const ALL: [Self; 7] = [
+        Self::Kill,
+        Self::Freeze,
+        Self::Slow,
+        Self::FailFast,
+        Self::Blackhole,
+        Self::Etcd,
+        Self::Restart,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -46,16 +55,25 @@ impl Fault {
             Self::Slow => "slow",
             Self::FailFast => "fail_fast",
             Self::Blackhole => "blackhole",
+            Self::Etcd => "etcd",
             Self::Restart => "restart",
         }
     }
 
-    /// Whom it is done to.
+    /// What it is done to, for people.
+    pub(crate) fn struck(self) -> &'static str {
+        match self {
+            Self::Etcd => "discovery",
+            _ => self.victim().name(),
+        }
+    }
+
+    /// Whose processes it is done to, or who is asked how it went.
     pub(crate) fn victim(self) -> Role {
         match self {
             Self::Kill | Self::Slow | Self::FailFast => Role::Fares,
             Self::Freeze | Self::Blackhole => Role::Search,
-            Self::Restart => Role::Gateway,
+            Self::Etcd | Self::Restart => Role::Gateway,
         }
     }
 }
@@ -84,11 +102,13 @@ pub(crate) async fn rage(
     tally: &Tally,
     attempts: &Attempts,
 ) -> Result<Vec<Episode>, Problem> {
-    let share = SHARE_MAX.min(length / (Fault::ALL.len() as u32 + 1));
+    let faults = Fault::ALL.into_iter().filter(|fault| *fault != Fault::Etcd || fleet.has_etcd());
+    let faults: Vec<_> = faults.collect();
+    let share = SHARE_MAX.min(length / (faults.len() as u32 + 1));
     // The first share belongs to a fleet that is whole.
     sleep(share).await;
     let mut episodes = Vec::new();
-    for fault in Fault::ALL {
+    for fault in faults {
         let (mark, retries) = (tally.mark(), fleet.retries().await? + attempts.retries());
 
         let victim = match fault {
@@ -132,6 +152,7 @@ async fn strike(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
         }
         Fault::FailFast => fleet.be(victim, Mood { fails: true, ..well }).await,
         Fault::Blackhole => fleet.be(victim, Mood { swallowed: true, ..well }).await,
+        Fault::Etcd => fleet.kill_etcd().await,
         Fault::Restart => fleet.replace(victim).await,
     }
 }
@@ -142,6 +163,7 @@ async fn heal(fault: Fault, fleet: &mut Fleet) -> Result<(), Problem> {
         Fault::Kill => fleet.rise().await,
         Fault::Freeze => fleet.signal(victim, "CONT").await,
         Fault::Slow | Fault::FailFast | Fault::Blackhole => fleet.be(victim, Mood::default()).await,
+        Fault::Etcd => fleet.rise_etcd().await,
         Fault::Restart => Ok(()),
     }
 }

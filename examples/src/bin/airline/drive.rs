@@ -29,7 +29,7 @@ use crate::{
 /// Runs the demo, and prints its summary.
 pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let world = Arc::new(World::load()?);
-    let mut fleet = Fleet::start(&world).await?;
+    let mut fleet = Fleet::start(&world, options.etcd).await?;
     let attempts = Attempts::default();
     let mesh = fleet.mesh(&attempts).await?;
     let gateway: GatewayClient = mesh.client();

@@ -18,6 +18,7 @@ use crate::{
     api::{Attempt, CountersClient, Counts, Mood},
     arguments::{REPLICAS, Role},
     attempts::Attempts,
+    board::{self, Etcd},
     legacy::Legacy,
     operators,
     store::Store,
@@ -38,7 +39,9 @@ pub(crate) struct Fleet {
     replaced: Vec<(Role, Counts)>,
     /// Servers of fares over plain HTTP, where this machine has a program for that.
     legacy: Option<Legacy>,
-    /// Where one of them was that was killed.
+    /// Where they find each other, unless it is the directory.
+    etcd: Option<Etcd>,
+    /// Where one of the servers of fares was that was killed.
     dead: Option<u16>,
     /// For our questions to the servers, which are no part of the airline.
     control: Mesh,
@@ -69,7 +72,7 @@ struct Running {
 
 impl Fleet {
     /// Starts all servers. Who calls whom does not matter: a call waits until there is somebody to call.
-    pub(crate) async fn start(world: &World) -> Result<Self, Problem> {
+    pub(crate) async fn start(world: &World, with_etcd: bool) -> Result<Self, Problem> {
         let path = std::env::temp_dir().join(format!("airline-{}", std::process::id()));
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
@@ -79,8 +82,12 @@ impl Fleet {
         std::fs::write(directory.0.join(operators::FILE), operators::policy(0))?;
         let control = directory.mesh()?.build().await?;
         let legacy = Legacy::start(&directory.0, world).await?;
+        let etcd = match with_etcd {
+            true => Some(Etcd::start(&directory.0).await?),
+            false => None,
+        };
         let (running, replaced) = (Vec::new(), Vec::new());
-        let mut fleet = Self { running, replaced, legacy, dead: None, control, directory };
+        let mut fleet = Self { running, replaced, legacy, etcd, dead: None, control, directory };
         for role in Role::ALL {
             let others = match role {
                 Role::Fares => fleet.legacy.as_ref().map_or(0, Legacy::count),
@@ -96,7 +103,9 @@ impl Fleet {
     /// A mesh that finds the servers of this fleet.
     pub(crate) async fn mesh(&self, attempts: &Attempts) -> Result<Mesh, Problem> {
         let file = self.directory.0.join(operators::FILE);
-        Ok(attempts.of(self.directory.mesh()?).policy_file(file).build().await?)
+        let target = self.etcd.as_ref().map_or("local".to_owned(), Etcd::target);
+        let mesh = self.directory.mesh()?.discovery(target);
+        Ok(attempts.of(mesh).policy_file(file).build().await?)
     }
 
     /// The books of the seats.
@@ -110,6 +119,7 @@ impl Fleet {
         command.args(["--serve", role.name(), "--books"]).arg(self.directory.books());
         command.env("XDG_RUNTIME_DIR", &self.directory.0);
         command.env("SINEW_CONFIG", self.directory.0.join(operators::FILE));
+        board::tell(self.etcd.as_ref(), &mut command);
         if let Some(legacy) = &self.legacy {
             command.args(["--legacy", &legacy.target()]);
         }
@@ -141,6 +151,21 @@ impl Fleet {
             (Some(legacy), Some(port)) => legacy.add(port).await,
             _ => self.add(Role::Fares).await,
         }
+    }
+
+    /// Ends the etcd that they find each other in.
+    pub(crate) async fn kill_etcd(&mut self) -> Result<(), Problem> {
+        self.etcd.as_mut().ok_or("no etcd runs")?.kill().await
+    }
+
+    /// Starts it again, with what it knew.
+    pub(crate) async fn rise_etcd(&mut self) -> Result<(), Problem> {
+        self.etcd.as_mut().ok_or("no etcd runs")?.rise().await
+    }
+
+    /// Whether they find each other in one.
+    pub(crate) fn has_etcd(&self) -> bool {
+        self.etcd.is_some()
     }
 
     /// The port of that one.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Each box is three processes: this program, started again with `--serve`. They find each other by
-//! the names of their services. Every arrow is a call over QUIC with mutual TLS, and the deadline that
+//! the names of their services, on this machine or in an etcd ([`board`]). Every arrow is a call over QUIC with mutual TLS, and the deadline that
 //! a traveller sets is the one that all processes below keep. Two of the servers of fares are older
 //! than all of this: static files over plain HTTP ([`legacy`]), called by the same client.
 //!
@@ -23,6 +23,7 @@
 mod api;
 mod arguments;
 mod attempts;
+mod board;
 mod books;
 mod chaos;
 mod child;
@@ -32,6 +33,7 @@ mod fares;
 mod fleet;
 mod forwarder;
 mod gateway;
+mod keeper;
 mod legacy;
 mod operators;
 mod overload;

@@ -202,7 +202,7 @@ impl Report {
                 f,
                 "{:<12}{:<10}{} calls, {} failed, {retried} retried, p99 {:.2} ms",
                 fault.name(),
-                fault.victim().name(),
+                fault.struck(),
                 seen.plans + seen.bookings,
                 seen.failed,
                 f64::from(seen.p99_us) / 1e3

@@ -10,6 +10,7 @@
 //!   any method    elsewhere, free   elsewhere, paid;         no                     no
 //!                                   by drain first free
 //!   idempotent    the same          the same                 Unavailable, DataLoss  Unavailable, not relayed
+//!                                                          and what the policy adds, not relayed
 //!   directive     do not retry: never. retry after: not before. retry elsewhere: not here
 //! ```
 //!
@@ -19,7 +20,7 @@
 use std::time::Duration;
 
 use crate::{
-    codes::{Code, Directive, Disposition, Origin, Reason},
+    codes::{Code, Codes, Directive, Disposition, Origin, Reason},
     limits::{RETRY_BACKOFF_FIRST, RETRY_BACKOFF_MAX},
     rng::{Rng, below},
 };
@@ -31,11 +32,14 @@ pub struct Terms {
     pub first: Duration,
     /// ... and at most.
     pub max: Duration,
+    /// What idempotent methods are called again for besides, whether they ran or may have. Not what was relayed: who answered
+    /// so has seen to it.
+    pub also: Codes,
 }
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { first: RETRY_BACKOFF_FIRST, max: RETRY_BACKOFF_MAX }
+        Self { first: RETRY_BACKOFF_FIRST, max: RETRY_BACKOFF_MAX, also: Codes::NONE }
     }
 }
 
@@ -138,6 +142,11 @@ pub fn again(
         Disposition::Processed if told.is_some() => {
             Again::Yes { cost: Cost::Usual, wait, here_too }
         }
+        Disposition::Unknown | Disposition::Processed
+            if terms.also.contains(failed.code) && !matches!(failed.origin, Origin::Relayed) =>
+        {
+            Again::Yes { cost: Cost::Usual, wait, here_too }
+        }
         Disposition::Unknown | Disposition::Processed => Again::No,
     }
 }
@@ -222,6 +231,32 @@ mod tests {
         }
         // Not sent, rejected, maybe processed, processed; of an idempotent method.
         assert_eq!(table, ["ResourceExhausted -y--", "Unavailable yyyy", "DataLoss --y-"]);
+    }
+
+    #[test]
+    fn a_policy_adds_codes_for_what_may_run_twice_and_for_nothing_else() {
+        let also = [Code::Internal, Code::Aborted].into_iter().collect();
+        let terms = Terms { also, ..Terms::default() };
+        let past = Past { attempts: 1, drained: false };
+        let may = |failed: Failed, idempotent| {
+            again(&failed, idempotent, past, terms, &mut SplitMix::new(1)) != Again::No
+        };
+        for code in Code::ALL {
+            for disposition in [Disposition::Unknown, Disposition::Processed] {
+                let added = matches!(code, Code::Internal | Code::Aborted);
+                let failed = failed(disposition, code);
+                assert!(!may(failed, false), "{failed:?}");
+                assert!(may(failed, true) || !added, "{failed:?}");
+                let relayed = Failed { origin: Origin::Relayed, ..failed };
+                assert!(!(added && may(relayed, true)), "{relayed:?}");
+                let told = Failed { directive: Directive::DoNotRetry, ..failed };
+                assert!(!may(told, true), "{told:?}");
+            }
+            // What surely did not run is none of this.
+            let rejected = failed(Disposition::Rejected, code);
+            let usual = matches!(code, Code::ResourceExhausted | Code::Unavailable);
+            assert_eq!(may(rejected, true), usual, "{rejected:?}");
+        }
     }
 
     /// The longest wait that chance can give.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use sinew_core::{
-    codes::Criticality,
+    codes::{Code, Criticality},
     limits::{self, ATTEMPTS_MAX, DEADLINE_MAX, SEND_MIN, SUBSETS_MAX, Value as Limit},
     plan::{client::Balance, server::Concurrency},
     policy::authorize::{Allow, Callers, Methods},
@@ -29,6 +29,17 @@ const CLASSES: [(&str, Criticality); 4] = [
     ("critical", Criticality::Critical),
     ("sheddable-plus", Criticality::SheddablePlus),
     ("sheddable", Criticality::Sheddable),
+];
+
+/// What an idempotent method may be called again for, beyond what always is.
+const RETRIED: [(&str, Code); 7] = [
+    ("unavailable", Code::Unavailable),
+    ("data-loss", Code::DataLoss),
+    ("internal", Code::Internal),
+    ("unknown", Code::Unknown),
+    ("aborted", Code::Aborted),
+    ("resource-exhausted", Code::ResourceExhausted),
+    ("deadline-exceeded", Code::DeadlineExceeded),
 ];
 
 const BALANCES: [(&str, Balance); 3] = [
@@ -120,6 +131,15 @@ fn agrees(value: &Value<'_, '_>, all: &Terms) {
             Limit::Time(open_max)
         ));
     }
+    if let Some(one) = all.per_attempt
+        && one >= timeout
+    {
+        value.wrong(format!(
+            "gives one attempt {}, which is not less than the {} of all together",
+            Limit::Time(one),
+            Limit::Time(timeout)
+        ));
+    }
     if let Some(Hedge::After(after)) = all.hedge
         && after >= timeout
     {
@@ -187,6 +207,8 @@ fn share(value: &Value<'_, '_>) -> Option<f64> {
 fn retry(table: &Table<'_, '_>, terms: &mut Terms) {
     terms.attempts =
         table.get("attempts").and_then(|value| value.whole(1..=ATTEMPTS_MAX, "ATTEMPTS_MAX"));
+    terms.per_attempt = table.get("per_attempt").and_then(|value| timeout(&value));
+    terms.retry_on = table.get("on").map(|value| value.words(&RETRIED));
     let pause =
         |value: Value<'_, '_>| value.time(Duration::from_millis(1)..=Duration::from_secs(10), "");
     within(table, "backoff", |table| {

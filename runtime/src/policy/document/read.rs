@@ -200,6 +200,11 @@ impl<'a, 't> Value<'a, 't> {
         None
     }
 
+    /// Any of a few words, in a list.
+    pub(super) fn words<T: Copy>(&self, words: &[(&'static str, T)]) -> Vec<T> {
+        self.list("a list of words").iter().filter_map(|value| value.word(words)).collect()
+    }
+
     pub(super) fn boolean(&self) -> Option<bool> {
         self.value.get_ref().as_bool().or_else(|| self.is_not("true or false is wanted"))
     }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use sinew_core::{codes::Criticality, plan::client::Balance};
+use sinew_core::{
+    codes::{Code, Criticality},
+    plan::client::Balance,
+};
 
 use super::*;
 use crate::call::options::Hedge;
@@ -13,7 +16,7 @@ version = 1
 
 [defaults]
 timeout = "2s"
-retry = { attempts = 2, backoff = { base = "10ms", max = "100ms" }, budget = { ratio = 0.1, overload_ratio = 0.05, min_per_second = 2 } }
+retry = { attempts = 2, per_attempt = "600ms", on = ["internal", "aborted"], backoff = { base = "10ms", max = "100ms" }, budget = { ratio = 0.1, overload_ratio = 0.05, min_per_second = 2 } }
 
 [service."shop.Inventory"]
 timeout     = "1500ms"
@@ -60,6 +63,8 @@ fn all_that_can_be_said_is_understood() {
     let document = Document::parse(WHOLE).unwrap();
     assert_eq!(document.defaults.timeout, Some(Duration::from_secs(2)));
     assert_eq!(document.defaults.attempts, Some(2));
+    assert_eq!(document.defaults.per_attempt, Some(Duration::from_millis(600)));
+    assert_eq!(document.defaults.retry_on, Some(vec![Code::Internal, Code::Aborted]));
     let terms = document.terms("shop.Inventory", &Terms::default());
     assert_eq!(terms.timeout, Some(Duration::from_millis(1500)));
     assert_eq!(terms.attempts, Some(2), "from the defaults");
@@ -113,6 +118,7 @@ mirror = {}
 [defaults.retry]
 attempts = 9
 backoff = { base = "1s", max = "1x" }
+on = ["internl"]
 budget = { ratio = 1.5 }
 [service.A]
 timeout = "6m"
@@ -142,22 +148,23 @@ caller = "*"
         "line 7: `defaults.mirror` is no key here; there are",
         "line 9: `defaults.retry.attempts` is 9; 1 to 5 are accepted (ATTEMPTS_MAX)",
         "line 10: `defaults.retry.backoff.max` is `1x`; a whole number and its unit are wanted",
-        "line 11: `defaults.retry.budget.ratio` is 1.5; 0 to 1 are accepted",
-        "line 13: `service.A.timeout` is `6m`; 1 ms to 5 min are accepted (DEADLINE_MAX)",
-        "line 14: `service.A.weights.a` is no label: write \"name=value\"",
-        "line 14: `service.A.weights.\"b=c\"` is -1; 0 to 1000000 are accepted (LABEL_WEIGHT_MAX)",
-        "line 15: `service.A.identity` names `inventory`: ",
-        "line 16: `service.A.breaker.success_rate` is a text; a number is wanted",
-        "line 17: `service.\"b c\"` is no name of a service",
-        "line 19: `service.A.method.m.idempotent` is true; only the trait can promise that",
-        "line 20: `service.A.method.m.hedge.after` is `p50`; p95 to p99 are accepted",
-        "line 21: `service.A.method.m.max_in_flight` is 0; 1 to 1000000 are accepted",
-        "line 23: `server.concurrency.max` belongs to mode = \"adaptive\"",
-        "line 23: `server.concurrency` has mode = \"fixed\" and no `limit`",
-        "line 24: `server.partition[0]` names neither a `caller` nor a `method`",
-        "line 27: `allow[0].caller` names `checkout` is no caller",
-        "line 28: `allow[0].method` names `A` is no method",
-        "line 29: `allow[1]` has no `method`",
+        "line 11: `defaults.retry.on[0]` is `internl`; did you mean `internal`?",
+        "line 12: `defaults.retry.budget.ratio` is 1.5; 0 to 1 are accepted",
+        "line 14: `service.A.timeout` is `6m`; 1 ms to 5 min are accepted (DEADLINE_MAX)",
+        "line 15: `service.A.weights.a` is no label: write \"name=value\"",
+        "line 15: `service.A.weights.\"b=c\"` is -1; 0 to 1000000 are accepted (LABEL_WEIGHT_MAX)",
+        "line 16: `service.A.identity` names `inventory`: ",
+        "line 17: `service.A.breaker.success_rate` is a text; a number is wanted",
+        "line 18: `service.\"b c\"` is no name of a service",
+        "line 20: `service.A.method.m.idempotent` is true; only the trait can promise that",
+        "line 21: `service.A.method.m.hedge.after` is `p50`; p95 to p99 are accepted",
+        "line 22: `service.A.method.m.max_in_flight` is 0; 1 to 1000000 are accepted",
+        "line 24: `server.concurrency.max` belongs to mode = \"adaptive\"",
+        "line 24: `server.concurrency` has mode = \"fixed\" and no `limit`",
+        "line 25: `server.partition[0]` names neither a `caller` nor a `method`",
+        "line 28: `allow[0].caller` names `checkout` is no caller",
+        "line 29: `allow[0].method` names `A` is no method",
+        "line 30: `allow[1]` has no `method`",
     ];
     let said = problems(text);
     for (expected, said) in expected.iter().zip(&said) {
@@ -173,6 +180,11 @@ fn what_is_right_by_itself_and_wrong_together_is_told() {
     assert!(why.contains("hedges after 60 ms, which is not before its timeout of 50 ms"), "{why}");
     let why = own("[service.A.method.m]\ntimeout = \"5ms\"\nhedge = { after = \"6ms\" }");
     assert!(why.contains("hedges `m` after 6 ms"), "{why}");
+    let why = own("timeout = \"50ms\"\nretry = { per_attempt = \"50ms\" }");
+    assert!(
+        why.contains("gives one attempt 50 ms, which is not less than the 50 ms of all"),
+        "{why}"
+    );
     let why = own("retry = { backoff = { base = \"300ms\" } }");
     assert!(why.contains("has a retry.backoff.base of 300 ms, and a max of 250 ms"), "{why}");
     let why = own("breaker = { open = { base = \"3s\", max = \"2s\" } }");
