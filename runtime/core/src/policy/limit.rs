@@ -147,10 +147,15 @@ impl Limit {
         self.limit as u32
     }
 
-    /// Whether a window of this length, in which so many calls ended, says enough.
-    pub fn is_over(&self, time: Duration, calls: u32) -> bool {
+    /// Whether a window of this length, in which so many calls ended and so many timed out, says enough. Where
+    /// none ends but by timing out, a few do: each that begins until then is one more that its server may still work on when
+    /// nobody waits for it.
+    pub fn is_over(&self, time: Duration, ended: u32, timed_out: u32) -> bool {
+        let calls = f64::from(ended) + f64::from(timed_out);
         let enough = (self.limit * ROUNDS).clamp(CALLS.0, CALLS.1);
-        time >= LONG.1 || (time >= LONG.0 && f64::from(calls) >= enough)
+        let hangs = ended == 0 && calls >= CALLS.0;
+        let enough = calls >= enough || hangs;
+        time >= LONG.1 || (time >= LONG.0 && enough)
     }
 
     /// A window is over.
@@ -360,10 +365,15 @@ mod tests {
     fn a_window_takes_two_rounds_of_calls_or_a_second() {
         let limit = Limit::new(64, 4, 4096);
         let ms = Duration::from_millis;
-        assert!(!limit.is_over(ms(49), 10_000));
-        assert!(!limit.is_over(ms(500), 127));
-        assert!(limit.is_over(ms(50), 128));
-        assert!(limit.is_over(ms(1000), 0));
+        assert!(!limit.is_over(ms(49), 10_000, 0));
+        assert!(!limit.is_over(ms(500), 127, 0));
+        assert!(limit.is_over(ms(50), 128, 0));
+        assert!(limit.is_over(ms(1000), 0, 0));
+        // Few that time out are enough where none comes to its own end.
+        assert!(!limit.is_over(ms(49), 0, 10));
+        assert!(!limit.is_over(ms(50), 0, 9));
+        assert!(limit.is_over(ms(50), 0, 10));
+        assert!(!limit.is_over(ms(50), 1, 100));
     }
 
     #[test]

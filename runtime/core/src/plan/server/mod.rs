@@ -495,8 +495,8 @@ impl ServerPlan {
             ended += window.ended;
             timed_out += window.timed_out;
         }
-        let calls = ended + timed_out;
-        if !limit.as_ref().map_or(time >= FIXED_WINDOW, |limit| limit.is_over(time, calls)) {
+        let is_over = |limit: &Limit| limit.is_over(time, ended, timed_out);
+        if !limit.as_ref().map_or(time >= FIXED_WINDOW, is_over) {
             return;
         }
         let (busy, full) = (self.busy.swap(false, Relaxed), self.full.swap(false, Relaxed));
