@@ -28,6 +28,7 @@
 //! 2. Waiting is for a condition, never for a length of time; the limits only end what hangs.
 
 pub mod authority;
+pub mod certified;
 pub mod child;
 pub mod dns;
 pub mod errand;
@@ -46,6 +47,7 @@ pub mod port;
 pub mod probe;
 pub mod raw;
 pub mod relay;
+pub mod ruled;
 pub mod scene;
 pub mod scrape;
 pub mod scratch;

@@ -8,44 +8,18 @@ use std::{
     time::Duration,
 };
 
-use sinew::{Code, Context, Mesh, PolicyStatus, Ran, Reason, ServerBuilder, Status};
+use sinew::{Code, Mesh, Ran, Reason, ServerBuilder, Status};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     authority::Authority,
     probe::{Counting, PROBE, ProbeClient},
+    ruled::{Filed, RuledClient, RuledServer, Tell, bad_files, is_long, pair},
     scene::{ANYWHERE, Running, Scene, client_at, mesh_of},
     scrape::Scrape,
     scratch::Scratch,
     wait::{soon, until},
 };
 use tokio::{task::JoinSet, time::sleep};
-
-/// Says by which rules it was called.
-#[sinew::service(name = "test.Ruled")]
-trait Ruled {
-    /// Milliseconds that are left, and the class.
-    #[rpc(idempotent)]
-    async fn ruled(&self) -> (u64, String);
-}
-
-struct Tell;
-
-impl Ruled for Tell {
-    async fn ruled(&self) -> (u64, String) {
-        let context = Context::current().must("a context");
-        let deadline = context.deadline().must("a deadline");
-        let left = deadline.saturating_duration_since(std::time::Instant::now());
-        (left.as_millis() as u64, context.criticality().to_string())
-    }
-}
-
-/// Two values that only ever change together.
-fn pair(long: bool) -> String {
-    let (timeout, class) = if long { ("100s", "sheddable") } else { ("20s", "critical-plus") };
-    format!(
-        "version = 1\n[service.\"test.Ruled\"]\ntimeout = \"{timeout}\"\ncriticality = \"{class}\"\n"
-    )
-}
 
 /// Policy that is put in force a hundred times a second: no call fails, and none has the timeout of one document and the
 /// class of another.
@@ -65,10 +39,7 @@ async fn no_call_fails_or_sees_two_policies_while_they_change() {
             (client.clone(), Arc::clone(&done), Arc::clone(&calls), kinds.clone());
         callers.spawn(async move {
             while !done.load(Relaxed) {
-                let (left, class) = client.ruled().await.must("an answer");
-                let long = left > 20_000;
-                let expected = if long { "sheddable" } else { "critical-plus" };
-                assert_eq!(class, expected, "{left} ms were left");
+                let long = is_long(&client.ruled().await.must("an answer")).must("of one policy");
                 kinds[usize::from(long)].fetch_add(1, Relaxed);
                 calls.fetch_add(1, Relaxed);
                 sleep(Duration::from_millis(2)).await;
@@ -88,30 +59,6 @@ async fn no_call_fails_or_sees_two_policies_while_they_change() {
     assert_eq!(mesh.policy_status().version, applied);
 }
 
-/// A mesh that follows a file.
-struct Filed {
-    scratch: Scratch,
-    mesh: Mesh,
-}
-
-impl Filed {
-    async fn new(scene: &Scene, text: &str) -> Self {
-        let scratch = Scratch::new();
-        let file = scratch.join("sinew.toml");
-        std::fs::write(&file, text).must("a file");
-        let mesh = scene.mesh_with(|builder| builder.policy_file(file)).await;
-        Self { scratch, mesh }
-    }
-
-    fn write(&self, bytes: impl AsRef<[u8]>) {
-        std::fs::write(self.scratch.join("sinew.toml"), bytes).must("a file");
-    }
-
-    fn status(&self) -> PolicyStatus {
-        self.mesh.policy_status()
-    }
-}
-
 /// Each kind of file that cannot be used, one after the other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_is_wrong_with_the_file_what_was_in_force_stays_and_the_reason_is_told() {
@@ -120,51 +67,27 @@ async fn whatever_is_wrong_with_the_file_what_was_in_force_stays_and_the_reason_
     let filed = Filed::new(&scene, &pair(true)).await;
     let client: RuledClient = client_at(&filed.mesh, &[server.address()]);
     let good = || async {
-        let (left, class) = client.ruled().await.must("an answer");
-        assert!(left > 20_000 && class == "sheddable", "{left} {class}");
+        assert_eq!(is_long(&client.ruled().await.must("an answer")), Ok(true));
     };
     good().await;
-    let half = pair(false);
-    let kinds: [(&str, Vec<u8>, &str); 7] = [
-        ("half-written", half.as_bytes()[..half.len() / 2].to_vec(), "line"),
-        ("empty", Vec::new(), "no `version = 1`"),
-        ("of another version", b"version = 7\n".to_vec(), "`version` is 7"),
-        ("with a key of no meaning", format!("{half}retires = 3\n").into_bytes(), "no key here"),
-        ("too large", vec![b'#'; 2 << 20], "more than 1048576 bytes"),
-        ("no text", vec![0xff; 100], "UTF-8"),
-        (
-            "of a method that there is not",
-            format!("{half}[service.\"test.Ruled\".method.rulled]\ntimeout = \"1s\"\n")
-                .into_bytes(),
-            "is no method of the service; it has `ruled`",
-        ),
-    ];
-    for (kind, bytes, word) in kinds {
+    for (kind, bytes, word) in bad_files() {
         filed.write(&bytes);
-        let told = || filed.status().refused.is_some_and(|why| why.to_string().contains(word));
-        until(&format!("a file {kind} is refused"), told).await;
+        until(&format!("a file {kind} is refused"), || filed.is_refused(word)).await;
         assert_eq!(filed.status().version, 1, "{kind}");
         assert_eq!(Scrape::of(&filed.mesh).get("sinew_policy_refused", &[]), 1.0, "{kind}");
         good().await;
     }
-    std::fs::remove_file(filed.scratch.join("sinew.toml")).must("it was there");
-    until("a file that is gone is told", || {
-        filed.status().refused.is_some_and(|why| why.to_string().contains("No such file"))
-    })
-    .await;
+    std::fs::remove_file(filed.path()).must("it was there");
+    until("a file that is gone is told", || filed.is_refused("No such file")).await;
     good().await;
     // A directory in its place can never be read.
-    std::fs::create_dir(filed.scratch.join("sinew.toml")).must("a directory");
-    until("a directory is refused", || {
-        filed.status().refused.is_some_and(|why| why.to_string().contains("no ordinary file"))
-    })
-    .await;
+    std::fs::create_dir(filed.path()).must("a directory");
+    until("a directory is refused", || filed.is_refused("no ordinary file")).await;
     good().await;
-    std::fs::remove_dir(filed.scratch.join("sinew.toml")).must("it was there");
+    std::fs::remove_dir(filed.path()).must("it was there");
     filed.write(pair(false));
     until("a good file is in force", || filed.status().version == 2).await;
-    let (left, class) = client.ruled().await.must("an answer");
-    assert!(left <= 20_000 && class == "critical-plus", "{left} {class}");
+    assert_eq!(is_long(&client.ruled().await.must("an answer")), Ok(false));
     assert_eq!(filed.status().refused, None);
 }
 

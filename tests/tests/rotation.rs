@@ -9,67 +9,16 @@ use std::{
     time::Duration,
 };
 
-use sinew::{Code, Identity, Mesh, Ran, Reason};
+use sinew::{Code, Ran, Reason};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
-    authority::{Authority, Issued},
+    authority::Authority,
+    certified::{Process, files, serve},
     probe::{Counting, ProbeClient},
-    scene::{ANYWHERE, Running, client_at, mesh_of},
-    scrape::Scrape,
-    scratch::Scratch,
+    scene::client_at,
     wait::until,
 };
 use tokio::time::sleep;
-
-/// A process whose certificates are in files.
-struct Process {
-    id: String,
-    scratch: Scratch,
-    mesh: Mesh,
-}
-
-impl Process {
-    /// Its certificate is of one authority, and it trusts some.
-    async fn new(path: &str, of: &Authority, trusts: &[&Authority]) -> Self {
-        let (id, scratch) = (format!("spiffe://prod.example/{path}"), Scratch::new());
-        write(&scratch, &of.issue(&id), trusts);
-        let [cert, key, bundle] = files(&scratch);
-        let identity = Identity::from_files(cert, key, bundle).must("an identity");
-        let mesh = mesh_of(identity, |builder| builder).await;
-        Self { id, scratch, mesh }
-    }
-
-    /// Has a new certificate, and trusts others.
-    fn renew(&self, of: &Authority, trusts: &[&Authority]) {
-        write(&self.scratch, &of.issue(&self.id), trusts);
-    }
-
-    fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        Scrape::of(&self.mesh).get(name, labels)
-    }
-
-    fn renewed(&self) -> f64 {
-        self.metric("sinew_identity_loads_total", &[("result", "renewed")])
-    }
-}
-
-fn files(scratch: &Scratch) -> [PathBuf; 3] {
-    ["cert.pem", "key.pem", "bundle.pem"].map(|name| scratch.join(name))
-}
-
-/// As issuers of certificates do it: one file after the other.
-fn write(scratch: &Scratch, issued: &Issued, trusts: &[&Authority]) {
-    let bundle: String = trusts.iter().map(|authority| authority.pem()).collect();
-    let texts = [&issued.pem, &issued.key_pem, &bundle];
-    for (file, text) in files(scratch).iter().zip(texts) {
-        std::fs::write(file, text).must("a file");
-    }
-}
-
-async fn serve(process: &Process, probe: &Counting) -> Running {
-    let bound = process.mesh.server().serve(probe.server()).bind(ANYWHERE).await;
-    Running::new(bound.must("a server"))
-}
 
 /// New certificates on both sides, and a new authority on the way, while calls run: none fails.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use sinew::{CallOptions, Code, Criticality, Status};
+use sinew::{CallOptions, Code, Criticality, Reason, Status};
 use tokio::time::{Instant, sleep_until};
 
 use super::WorkClient;
@@ -26,8 +26,8 @@ pub enum Caller {
 pub enum Ended {
     /// With an answer.
     Well,
-    /// It was told that there is too much to do.
-    Refused,
+    /// It was told that there is too much to do, for this reason.
+    Refused(Reason),
     /// In another way.
     Failed,
 }
@@ -95,7 +95,9 @@ impl Callers {
             let outcome = callers.made_by(caller).await;
             let ended = match outcome {
                 Ok(()) => Ended::Well,
-                Err(status) if status.code() == Code::ResourceExhausted => Ended::Refused,
+                Err(status) if status.code() == Code::ResourceExhausted => {
+                    Ended::Refused(status.reason())
+                }
                 Err(_) => Ended::Failed,
             };
             let record = Record { at: began - callers.began, took: began.elapsed(), caller, ended };

@@ -3,7 +3,7 @@
 //! # Rules
 //! 1. No endpoint is listed for longer than [`BOUND`] after it was withdrawn.
 //! 2. No endpoint that lives is missing for longer than [`BOUND`].
-//! 3. No call fails, whatever becomes of etcd.
+//! 3. No call fails while there is an endpoint that lives and that its caller knows, whatever becomes of etcd.
 //!
 //! Time counts from when nothing was in the way: neither of the one who looks, nor of the server, nor of etcd. What was
 //! withdrawn while something was may not have been heard, and is left out of the first rule.
@@ -100,7 +100,7 @@ impl fmt::Display for Verdict {
         write!(
             f,
             "{judged} look-ups judged; an endpoint was listed for at most {} ms after it was withdrawn, and missing for at most \
-             {} ms while it lived; {failed} of {calls} calls failed; {} violations",
+             {} ms while it lived; {failed} of {calls} calls failed, each where none lived that its caller knew; {} violations",
             stale.as_millis(),
             missing.as_millis(),
             violations.len()
@@ -178,18 +178,22 @@ impl Log {
         self.is_troubled(life.gate, until) || self.lives.iter().any(follows)
     }
 
-    /// Whether the caller, or servers that he may not have heard of, were cut off lately. That etcd was gone excuses nothing:
-    /// nobody comes or goes meanwhile.
+    /// Whether no endpoint lived all the time that its caller knew all the time.
     fn is_excused(&self, call: &Call) -> bool {
-        self.troubles.iter().any(|trouble| {
-            let concerns = match trouble.whose {
-                Whose::Etcd => false,
-                Whose::Servers(_) => true,
-                Whose::Reader(reader) => reader == call.reader,
-            };
-            let is_over = trouble.until.is_some_and(|until| until + BOUND < call.began);
-            concerns && !is_over && trouble.from <= call.ended
-        })
+        let lived = |life: &Life| {
+            life.from <= call.began && life.until.is_none_or(|until| until > call.ended)
+        };
+        !self.lives.iter().any(|life| lived(life) && self.knew(call, &life.address))
+    }
+
+    /// Whether a caller had heard of an endpoint when he began, and had not forgotten it when he was done.
+    fn knew(&self, call: &Call, address: &str) -> bool {
+        let own = |look: &&Look| look.reader == call.reader && !look.is_fresh;
+        let until_then = self.looks.iter().filter(own).filter(|look| look.began <= call.ended);
+        let before = until_then.clone().rfind(|look| look.ended <= call.began);
+        let meanwhile = until_then.filter(|look| look.began > call.began);
+        before.is_some()
+            && before.into_iter().chain(meanwhile).all(|look| look.listed.contains(address))
     }
 
     /// Since when nothing was in the way of any of these; `None` where something was during the look.
@@ -266,6 +270,37 @@ mod tests {
         assert_eq!(violations(10, &[], &[]), 2);
         assert_eq!(violations(26, &["a", "b"], &[]), 1, "`a` was withdrawn");
         assert_eq!(violations(10, &["a", "b", "c"], &[]), 1, "nobody knows `c`");
+    }
+
+    /// A call by reader 0 from second 10 to 11 that failed, where `a` lives until a second and was known at these.
+    fn excused(lived_until: Option<u64>, known: &[(u64, bool)]) -> bool {
+        let zero = Instant::now();
+        let second = |n: u64| zero + Duration::from_secs(n);
+        let look = |(at, knows): &(u64, bool)| Look {
+            reader: 0,
+            is_fresh: false,
+            began: second(*at),
+            ended: second(*at),
+            listed: knows.then(|| "a".to_owned()).into_iter().collect(),
+        };
+        let (from, until) = (zero, lived_until.map(second));
+        let life = Life { address: "a".to_owned(), gate: 1, from, until };
+        let call =
+            Call { reader: 0, began: second(10), ended: second(12), failed: Some("no".to_owned()) };
+        let looks = known.iter().map(look).collect();
+        let log = Log { lives: vec![life], looks, calls: vec![call], ..Log::default() };
+        log.verdict().violations.is_empty()
+    }
+
+    #[test]
+    fn a_call_may_fail_only_where_nobody_lived_whom_its_caller_knew() {
+        assert!(!excused(None, &[(9, true)]), "it lived, and was known");
+        assert!(!excused(Some(13), &[(8, false), (9, true), (11, true)]));
+        assert!(excused(Some(11), &[(9, true)]), "it was withdrawn meanwhile");
+        assert!(excused(None, &[]), "nobody had heard of it");
+        assert!(excused(None, &[(9, false), (11, true)]), "it was heard of too late");
+        assert!(excused(None, &[(9, true), (11, false)]), "it was forgotten meanwhile");
+        assert!(!excused(None, &[(9, true), (13, false)]), "it was forgotten later");
     }
 
     #[test]
