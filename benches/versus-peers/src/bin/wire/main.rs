@@ -73,7 +73,8 @@ fn run() -> Result<(), Failure> {
     let counts = [Arc::new(Counts::default()), Arc::new(Counts::default())];
     let ways = [(left.try_clone()?, right.try_clone()?), (right, left)];
     for ((from, to), (seed, counts)) in ways.into_iter().zip((1..).zip(&counts)) {
-        let lane = Lane { delay, lost_of_all, chance: Chance(seed), counts: Arc::clone(counts) };
+        let lane =
+            Lane { delay, lost_of_all, chance: Chance::new(seed), counts: Arc::clone(counts) };
         lane.begin(from, to);
     }
     println!("ready");
@@ -132,6 +133,11 @@ fn deliver(mut to: File, underway: &Receiver<Underway>) {
 struct Chance(u64);
 
 impl Chance {
+    /// Small seeds would begin with small numbers, so with losses.
+    const fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
     fn next(&mut self) -> u32 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
