@@ -1,6 +1,8 @@
-//! What the comparisons of this workspace share: the certificate, the tonic service, a look at the machine.
+//! What the comparisons of this workspace share: certificates, the tonic services, a look at the machine.
 
+pub mod authority;
 pub mod echo;
+pub mod flow;
 pub mod machine;
 pub mod tls;
 

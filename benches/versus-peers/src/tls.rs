@@ -48,7 +48,7 @@ impl Identity {
 
     /// The certificate as the `ready` line carries it.
     pub fn for_the_client(&self) -> String {
-        self.certificate_pem.bytes().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&self.certificate_pem)
     }
 
     /// For a server on tokio-rustls.
@@ -64,12 +64,12 @@ impl Identity {
     }
 }
 
-/// The server's certificate out of the command line, as PEM.
-///
-/// # Errors
-/// None was given, or it is not hexadecimal.
-pub fn pem_of_server(hex: Option<&str>) -> Result<String, Failure> {
-    let hex = hex.ok_or("no `--cert`")?;
+/// What a line can carry of any text.
+pub(crate) fn to_hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(crate) fn from_hex(hex: &str) -> Result<String, Failure> {
     let bytes = (0..hex.len())
         .step_by(2)
         .map(|at| {
@@ -78,6 +78,14 @@ pub fn pem_of_server(hex: Option<&str>) -> Result<String, Failure> {
         })
         .collect::<Result<Vec<_>, Failure>>()?;
     Ok(String::from_utf8(bytes)?)
+}
+
+/// The server's certificate out of the command line, as PEM.
+///
+/// # Errors
+/// None was given, or it is not hexadecimal.
+pub fn pem_of_server(hex: Option<&str>) -> Result<String, Failure> {
+    from_hex(hex.ok_or("no `--cert`")?)
 }
 
 /// Trusts the server's certificate and nothing else.

@@ -1,19 +1,28 @@
 //! The command line of one contestant.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
-/// `peer FRAMEWORK server|client --flavour mt|ct --payload N --in-flight N --seconds S [--addr A --cert HEX]`.
+/// `peer FRAMEWORK server|client --work echo|cold|down|up|idle --flavour mt|ct --payload N --in-flight N --connections N
+/// --seconds S [--listen IP] [--addr A --cert HEX]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Args {
     pub(crate) framework: Framework,
     pub(crate) role: Role,
+    pub(crate) work: Work,
     pub(crate) flavour: Flavour,
     /// Bytes each way.
     pub(crate) payload: usize,
     /// Callers, each with one call at a time.
     pub(crate) in_flight: usize,
+    /// Of the client, with each an equal share of the callers.
+    pub(crate) connections: usize,
     /// How long the measured window is; the warm-up comes on top.
     pub(crate) window: Duration,
+    /// Where to listen; servers only.
+    listen: IpAddr,
     /// Where the server is; clients only.
     pub(crate) addr: Option<SocketAddr>,
     /// The server's certificate as it said it on its `ready` line; clients only.
@@ -24,6 +33,8 @@ pub(crate) struct Args {
 pub(crate) enum Framework {
     Sinew,
     Lane,
+    /// The lane over TLS and TCP.
+    TlsLane,
     TonicTls,
     Tonic,
     TarpcTls,
@@ -41,6 +52,20 @@ pub(crate) enum Role {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Calls that are answered with what they said.
+    Echo,
+    /// The same, each on a new connection.
+    Cold,
+    /// One stream from the server.
+    Down,
+    /// One stream from the client.
+    Up,
+    /// Many connections, each with one call.
+    Idle,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
     /// `multi_thread` with two workers.
     MultiThread,
@@ -49,9 +74,10 @@ pub(crate) enum Flavour {
 }
 
 impl Framework {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Sinew,
         Self::Lane,
+        Self::TlsLane,
         Self::TonicTls,
         Self::Tonic,
         Self::TarpcTls,
@@ -64,6 +90,7 @@ impl Framework {
         match self {
             Self::Sinew => "sinew",
             Self::Lane => "lane",
+            Self::TlsLane => "tls-lane",
             Self::TonicTls => "tonic-tls",
             Self::Tonic => "tonic",
             Self::TarpcTls => "tarpc-tls",
@@ -106,10 +133,13 @@ impl Args {
         let mut args = Self {
             framework,
             role,
+            work: Work::Echo,
             flavour: Flavour::MultiThread,
             payload: 32,
             in_flight: 64,
+            connections: 1,
             window: Duration::from_secs(1),
+            listen: Ipv4Addr::LOCALHOST.into(),
             addr: None,
             cert: None,
         };
@@ -125,6 +155,16 @@ impl Args {
 
     fn set(&mut self, name: &str, value: String) -> Result<(), Box<dyn std::error::Error>> {
         match name {
+            "--work" => {
+                self.work = match value.as_str() {
+                    "echo" => Work::Echo,
+                    "cold" => Work::Cold,
+                    "down" => Work::Down,
+                    "up" => Work::Up,
+                    "idle" => Work::Idle,
+                    _ => return Err("no such work".into()),
+                }
+            }
             "--flavour" => {
                 self.flavour = match value.as_str() {
                     "mt" => Flavour::MultiThread,
@@ -134,6 +174,8 @@ impl Args {
             }
             "--payload" => self.payload = value.parse()?,
             "--in-flight" => self.in_flight = value.parse()?,
+            "--connections" => self.connections = value.parse()?,
+            "--listen" => self.listen = value.parse()?,
             "--seconds" => self.window = Duration::try_from_secs_f64(value.parse()?)?,
             "--addr" => self.addr = Some(value.parse()?),
             "--cert" => self.cert = Some(value),
@@ -148,5 +190,20 @@ impl Args {
     /// None was given.
     pub(crate) fn addr(&self) -> Result<SocketAddr, &'static str> {
         self.addr.ok_or("no `--addr`")
+    }
+
+    /// Where a server is to listen: at any port.
+    pub(crate) fn bind(&self) -> SocketAddr {
+        (self.listen, 0).into()
+    }
+
+    /// Whether the two ends talk over something else than loopback.
+    pub(crate) fn is_afar(&self) -> bool {
+        !self.addr.map_or(self.listen, |addr| addr.ip()).is_loopback()
+    }
+
+    /// For work that a contestant does not do.
+    pub(crate) fn is_not_done(&self) -> crate::Failure {
+        format!("{} does not do `{:?}`", self.framework.name(), self.work).into()
     }
 }

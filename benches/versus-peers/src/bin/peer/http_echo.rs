@@ -45,8 +45,8 @@ impl Message {
 ///
 /// # Errors
 /// The socket cannot be had.
-pub(crate) async fn serve(_: &Args) -> Result<(), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+pub(crate) async fn serve(args: &Args) -> Result<(), Failure> {
+    let listener = TcpListener::bind(args.bind()).await?;
     serving::announce(listener.local_addr()?, None)?;
     loop {
         let (stream, _) = listener.accept().await?;
@@ -77,15 +77,15 @@ pub(crate) async fn call_hyper(args: &Args) -> Result<(), Failure> {
         host: HeaderValue::from_str(&args.addr()?.to_string())?,
         idle: Mutex::default(),
     });
-    load::run(args, move |payload| {
+    let echo = move |payload| {
         let client = Arc::clone(&client);
         async move {
             let message = Message::like(&payload);
             let answer = timeout(TIMEOUT, client.echo(&message)).await??;
             answered(&answer, payload)
         }
-    })
-    .await
+    };
+    load::run(args, vec![echo]).await
 }
 
 struct Client {
@@ -118,10 +118,10 @@ impl Client {
 
     async fn connection(&self) -> Result<SendRequest<Full<Bytes>>, Failure> {
         let idle = self.idle().pop();
-        if let Some(mut connection) = idle {
-            if connection.ready().await.is_ok() {
-                return Ok(connection);
-            }
+        if let Some(mut connection) = idle
+            && connection.ready().await.is_ok()
+        {
+            return Ok(connection);
         }
         let stream = TcpStream::connect(self.addr).await?;
         stream.set_nodelay(true)?;
@@ -159,11 +159,11 @@ mod bridge {
     pub(crate) async fn call(args: &Args) -> Result<(), Failure> {
         let mesh = sinew::Mesh::builder().transport(sinew_bridge::http()).build().await?;
         let client: EchoClient = mesh.client_at(format!("http://{}", args.addr()?))?;
-        load::run(args, move |payload| {
+        let echo = move |payload| {
             let call = client.echo(Message::like(&payload));
             async move { answered(&call.await?, payload) }
-        })
-        .await
+        };
+        load::run(args, vec![echo]).await
     }
 }
 

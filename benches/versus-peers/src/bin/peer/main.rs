@@ -8,7 +8,7 @@
 //! # How the parts talk
 //! ```text
 //! server   out: ready ADDRESS CERTIFICATE   in: begin .. end   out: {"seconds": .., "cpu_seconds": .., ..}
-//! client   out: begin .. end, then {"calls": .., "p50_us": .., ..}
+//! client   out: begin .. end, then {"calls": .., "p50_us": .., ..}   in: nothing; one that holds connections waits for the end
 //! ```
 //! `versus` starts both and passes the client's `begin` and `end` on to the server, so that both count the same
 //! window and neither counts the warm-up. A server ends when its standard input does.
@@ -27,7 +27,7 @@ mod usage;
 
 use std::process::ExitCode;
 
-use args::{Args, Flavour, Framework, Role};
+use args::{Args, Flavour, Framework, Role, Work};
 use versus_peers::{Failure, tls};
 
 #[global_allocator]
@@ -73,6 +73,11 @@ async fn dispatch(args: Args) -> Result<(), Failure> {
         (Framework::TarpcTls | Framework::Tarpc, Role::Client) => tarpc_echo::call(&args).await,
         (Framework::Lane, Role::Server) => lane::serve(&args).await,
         (Framework::Lane, Role::Client) => lane::call(&args).await,
+        (Framework::TlsLane, Role::Server) => lane::tcp::serve(&args).await,
+        (Framework::TlsLane, Role::Client) => lane::tcp::call(&args).await,
+        (Framework::Hyper | Framework::Bridge, _) if args.work != Work::Echo => {
+            Err(args.is_not_done())
+        }
         (Framework::Hyper | Framework::Bridge, Role::Server) => http_echo::serve(&args).await,
         (Framework::Hyper, Role::Client) => http_echo::call_hyper(&args).await,
         #[cfg(feature = "sinew")]

@@ -36,8 +36,8 @@ fn listen() -> Result<(), Failure> {
             ("end", Some(reading)) => {
                 let spent = reading.spent()?;
                 println!(
-                    r#"{{"seconds":{:.6},"cpu_seconds":{:.6},"allocations":{}}}"#,
-                    spent.seconds, spent.cpu_seconds, spent.allocations
+                    r#"{{"seconds":{:.6},"cpu_seconds":{:.6},"allocations":{},"resident_kib":{}}}"#,
+                    spent.seconds, spent.cpu_seconds, spent.allocations, spent.resident_kib
                 );
             }
             (other, _) => return Err(format!("`{other}` makes no sense now").into()),

@@ -19,8 +19,9 @@ use tokio_util::codec::LengthDelimitedCodec;
 
 use crate::{
     Failure,
-    args::Args,
-    load, serving,
+    args::{Args, Work},
+    load::{self, fresh},
+    serving,
     tls::{self, Identity},
 };
 
@@ -43,7 +44,7 @@ impl Echo for Mirror {
 /// # Errors
 /// The socket or the certificate cannot be had.
 pub(crate) async fn serve(args: &Args) -> Result<(), Failure> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let listener = TcpListener::bind(args.bind()).await?;
     let identity = Identity::fresh()?;
     let acceptor = TlsAcceptor::from(std::sync::Arc::new(identity.server_config()?));
     let certificate = args.framework.has_tls().then(|| identity.for_the_client());
@@ -76,27 +77,66 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) {
 /// # Errors
 /// No connection, or a call failed.
 pub(crate) async fn call(args: &Args) -> Result<(), Failure> {
-    let stream = TcpStream::connect(args.addr()?).await?;
-    stream.set_nodelay(true)?;
-    if args.framework.has_tls() {
-        let connector = TlsConnector::from(tls::client_config(args.cert.as_deref())?);
-        let stream = connector.connect(tls::NAME.try_into()?, stream).await?;
-        call_over(args, stream).await
-    } else {
-        call_over(args, stream).await
+    let caller = Caller(args.clone());
+    match args.work {
+        Work::Echo => {
+            let mut echoes = Vec::with_capacity(args.connections);
+            for _ in 0..args.connections {
+                let client = caller.client(caller.tls()?).await?;
+                echoes.push(move |payload| {
+                    let client = client.clone();
+                    async move { Ok(client.echo(context::current(), payload).await?) }
+                });
+            }
+            load::run(args, echoes).await
+        }
+        Work::Cold => fresh::one_after_another(args, caller).await,
+        Work::Idle => fresh::held(args, caller).await,
+        Work::Down | Work::Up => Err(args.is_not_done()),
     }
 }
 
-async fn call_over<S>(args: &Args, stream: S) -> Result<(), Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// How to get to the server.
+struct Caller(Args);
+
+impl Caller {
+    /// Settings of its own for each connection, so that no session is resumed.
+    fn tls(&self) -> Result<Option<TlsConnector>, Failure> {
+        let of_server = || tls::client_config(self.0.cert.as_deref());
+        let tls = self.0.framework.has_tls().then(of_server).transpose()?;
+        Ok(tls.map(TlsConnector::from))
+    }
+
+    async fn client(&self, tls: Option<TlsConnector>) -> Result<EchoClient, Failure> {
+        let stream = TcpStream::connect(self.0.addr()?).await?;
+        stream.set_nodelay(true)?;
+        Ok(match tls {
+            Some(tls) => over(tls.connect(tls::NAME.try_into()?, stream).await?),
+            None => over(stream),
+        })
+    }
+}
+
+fn over<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> EchoClient {
     let framed = LengthDelimitedCodec::builder().new_framed(stream);
     let transport = serde_transport::new(framed, Bincode::default());
-    let client = EchoClient::new(client::Config::default(), transport).spawn();
-    load::run(args, move |payload| {
-        let client = client.clone();
-        async move { Ok(client.echo(context::current(), payload).await?) }
-    })
-    .await
+    EchoClient::new(client::Config::default(), transport).spawn()
+}
+
+impl fresh::Fresh for Caller {
+    type Ready = Option<TlsConnector>;
+    type Open = EchoClient;
+
+    async fn prepare(&self) -> Result<Option<TlsConnector>, Failure> {
+        self.tls()
+    }
+
+    async fn connect(
+        &self,
+        tls: Option<TlsConnector>,
+        payload: Bytes,
+    ) -> Result<(Bytes, EchoClient), Failure> {
+        let client = self.client(tls).await?;
+        Ok((client.echo(context::current(), payload).await?, client))
+    }
 }

@@ -1,4 +1,4 @@
-//! What a process has used so far: CPU time and allocations.
+//! What a process has used so far: CPU time, allocations and memory.
 
 use std::{fs, time::Instant};
 
@@ -9,6 +9,7 @@ pub(crate) struct Reading {
     at: Instant,
     cpu_seconds: f64,
     allocations: u64,
+    resident_kib: f64,
 }
 
 /// What was used between two readings.
@@ -17,13 +18,20 @@ pub(crate) struct Spent {
     /// User and system time of all threads.
     pub(crate) cpu_seconds: f64,
     pub(crate) allocations: u64,
+    /// What its memory has grown by; less than nothing where it has shrunk.
+    pub(crate) resident_kib: f64,
 }
 
 impl Reading {
     /// # Errors
     /// `/proc` is not Linux's.
     pub(crate) fn now() -> Result<Self, Failure> {
-        Ok(Self { at: Instant::now(), cpu_seconds: cpu_seconds()?, allocations: counting::total() })
+        Ok(Self {
+            at: Instant::now(),
+            cpu_seconds: cpu_seconds()?,
+            allocations: counting::total(),
+            resident_kib: resident_kib()?,
+        })
     }
 
     /// # Errors
@@ -34,6 +42,7 @@ impl Reading {
             seconds: (now.at - self.at).as_secs_f64(),
             cpu_seconds: now.cpu_seconds - self.cpu_seconds,
             allocations: now.allocations - self.allocations,
+            resident_kib: now.resident_kib - self.resident_kib,
         })
     }
 }
@@ -58,4 +67,11 @@ fn cpu_seconds() -> Result<f64, Failure> {
         ticks += field.parse::<u64>()?;
     }
     Ok(ticks as f64 / 100.0)
+}
+
+/// What it has of the machine's memory.
+fn resident_kib() -> Result<f64, Failure> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no `VmRSS`")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -2,7 +2,6 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
-    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{Receiver, RecvTimeoutError, sync_channel},
     thread,
@@ -22,14 +21,15 @@ pub(crate) struct Peer {
 impl Peer {
     /// # Errors
     /// The program does not start.
-    pub(crate) fn start(program: &Path, words: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn start(words: &[String]) -> Result<Self, Failure> {
+        let (program, words) = words.split_first().ok_or("no program")?;
         let mut child = Command::new(program)
             .args(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .map_err(|why| format!("{}: {why}", program.display()))?;
+            .map_err(|why| format!("{program}: {why}"))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let (send, lines) = sync_channel(16);

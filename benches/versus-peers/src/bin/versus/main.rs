@@ -11,6 +11,7 @@
 mod cells;
 mod child;
 mod contest;
+mod contestants;
 mod outcome;
 mod report;
 mod table;
@@ -18,18 +19,20 @@ mod verdict;
 
 use std::{collections::HashMap, path::PathBuf, process::ExitCode, time::Duration};
 
-use cells::{Cell, Contestant, Part};
+use cells::Cell;
 use contest::Contest;
+use contestants::{Contestant, Part};
 use outcome::Results;
 use report::Report;
 use versus_peers::{Failure, machine};
 
-/// How often each contestant runs in each cell.
+/// How often each contestant runs in each cell, but for those that are about memory.
 const REPETITIONS: u32 = 3;
 
 struct Args {
     peer: PathBuf,
     without: HashMap<Part, PathBuf>,
+    namespaces: Option<String>,
     /// Per cell and contestant, all repetitions together.
     seconds: f64,
     json: bool,
@@ -54,10 +57,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// `--peer PATH [--without-mesh PATH] [--without-guard PATH] --seconds N --cells A,B,.. [--json]`.
+/// `--peer PATH [--without-mesh PATH] [--without-guard PATH] [--namespaces PREFIX] --seconds N --cells A,B,.. [--json]`.
 fn arguments() -> Result<Args, Failure> {
     let (mut peer, mut seconds, mut json, mut cells) = (None, None, false, Vec::new());
-    let mut without = HashMap::new();
+    let (mut without, mut namespaces) = (HashMap::new(), None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut value = || words.next().ok_or(format!("`{word}` needs a value"));
@@ -65,6 +68,7 @@ fn arguments() -> Result<Args, Failure> {
             "--peer" => peer = Some(PathBuf::from(value()?)),
             "--seconds" => seconds = Some(value()?.parse()?),
             "--json" => json = true,
+            "--namespaces" => namespaces = Some(value()?),
             "--cells" => {
                 cells = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?;
             }
@@ -80,6 +84,7 @@ fn arguments() -> Result<Args, Failure> {
     Ok(Args {
         peer: peer.ok_or("no `--peer`")?,
         without,
+        namespaces,
         seconds: seconds.ok_or("no `--seconds`")?,
         json,
         cells,
@@ -93,6 +98,7 @@ fn run(args: &Args) -> Result<bool, Failure> {
         peer: &args.peer,
         without: &args.without,
         window: Duration::try_from_secs_f64(args.seconds / f64::from(REPETITIONS))?,
+        namespaces: args.namespaces.as_deref(),
     };
     let mut contestants = Contestant::built();
     contestants.retain(|contestant| contest.has(*contestant));
@@ -100,18 +106,18 @@ fn run(args: &Args) -> Result<bool, Failure> {
         let contestants = contestants.iter().copied();
         contestants.filter(move |contestant| contestant.runs_in(cell))
     };
-    let runs: usize = args.cells.iter().map(|cell| in_cell(*cell).count()).sum();
+    let runs = args.cells.iter().map(|cell| in_cell(*cell).count() * repetitions(*cell) as usize);
     let load = machine::Load::now();
-    let mut progress = report.progress(runs * REPETITIONS as usize);
+    let mut progress = report.progress(runs.sum());
     let mut results = Results::default();
     report.line(&format!(
-        "echo between two processes on loopback; medians of {REPETITIONS} interleaved repetitions (min .. max)"
+        "two processes on one machine; medians of {REPETITIONS} interleaved repetitions (min .. max)"
     ));
     for &cell in &args.cells {
-        for repetition in 0..REPETITIONS {
+        for repetition in 0..repetitions(cell) {
             for contestant in in_cell(cell) {
-                progress
-                    .step(&format!("{cell}, {} of {REPETITIONS}, {contestant}", repetition + 1));
+                let of = repetitions(cell);
+                progress.step(&format!("{cell}, {} of {of}, {contestant}", repetition + 1));
                 if !results.has_failed(cell, contestant) {
                     results.add(cell, contestant, contest.run(cell, contestant));
                 }
@@ -134,4 +140,9 @@ fn run(args: &Args) -> Result<bool, Failure> {
         println!("{}", verdict.json());
     }
     Ok(!results.has_any_failed())
+}
+
+/// What other programs do to a machine is not seen in the memory of a process.
+const fn repetitions(cell: Cell) -> u32 {
+    if matches!(cell.work, cells::Work::Idle) { 1 } else { REPETITIONS }
 }

@@ -2,11 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    Failure,
-    cells::{Cell, Contestant},
-    contest::Sample,
-};
+use crate::{Failure, cells::Cell, contest::Sample, contestants::Contestant};
 
 /// What every contestant came to in every cell so far.
 #[derive(Default)]

@@ -1,27 +1,54 @@
 //! One cell as a table for people.
 
 use crate::{
-    cells::{Cell, Contestant},
+    cells::{Cell, Work},
     contest::Sample,
+    contestants::Contestant,
     outcome::{Outcome, Results, Spread},
 };
 
-const COLUMNS: usize = 10;
+/// A row: the name, what it came to, and ours over theirs.
+type Row = Vec<String>;
 
-type Row = [String; COLUMNS];
+/// A figure that is told in full, with how it is called and its unit.
+type Told = (&'static str, &'static str, fn(&Sample, Cell) -> f64);
 
-/// The figures that a ratio is made of, in the order of the last columns.
-const COMPARED: [fn(&Sample) -> f64; 4] =
-    [|one| one.calls_per_second, |one| one.p50_us, |one| one.p99_us, |one| one.cpu_us_per_call];
+/// A figure of which the ratio is told.
+type Compared = (&'static str, fn(&Sample) -> f64);
+
+const CALLS: Compared = ("calls/s", |one| one.calls_per_second);
+const P50: Compared = ("p50", |one| one.p50_us);
+const P99: Compared = ("p99", |one| one.p99_us);
+const CPU: Compared = ("CPU", |one| one.cpu_us_per_call);
+
+const P50_TOLD: Told = ("p50 us", "", |one, _| one.p50_us);
+const P99_TOLD: Told = ("p99 us", "", |one, _| one.p99_us);
+
+/// What is told of a cell. CPU time and allocations are told of all but those that are about memory.
+fn columns(work: Work) -> (&'static [Told], &'static [Compared]) {
+    match work {
+        Work::Echo => (
+            &[("calls/s", "", |one, _| one.calls_per_second), P50_TOLD, P99_TOLD],
+            &[CALLS, P50, P99, CPU],
+        ),
+        Work::Cold => (&[P50_TOLD, P99_TOLD], &[P50, P99, CPU]),
+        Work::Down | Work::Up => (
+            &[("MB/s", "", |one, cell| one.calls_per_second * cell.payload as f64 / 1e6)],
+            &[("MB/s", |one| one.calls_per_second), CPU],
+        ),
+        Work::Idle => (
+            &[
+                ("server KiB", "per connection", |one, _| one.server_kib_per_call),
+                ("p50 us", "of connecting", |one, _| one.p50_us),
+            ],
+            &[("KiB", |one| one.server_kib_per_call)],
+        ),
+    }
+}
 
 /// The lines of one cell, its heading first.
 pub(crate) fn cell(cell: Cell, contestants: &[Contestant], results: &Results) -> Vec<String> {
-    let mut rows = vec![
-        ["", "calls/s", "p50 us", "p99 us", "CPU us", "allocations", "ours /", "theirs:", "", ""]
-            .map(str::to_owned),
-        ["", "", "", "", "per call", "client + server", "calls/s", "p50", "p99", "CPU"]
-            .map(str::to_owned),
-    ];
+    let mut rows = headings(cell.work);
     let mut failures = Vec::new();
     for &contestant in contestants {
         match results.get(cell, contestant) {
@@ -36,44 +63,65 @@ pub(crate) fn cell(cell: Cell, contestants: &[Contestant], results: &Results) ->
     lines
 }
 
+/// Two lines.
+fn headings(work: Work) -> Vec<Row> {
+    let (told, compared) = columns(work);
+    let each = match work {
+        Work::Echo => "per call",
+        Work::Down | Work::Up => "per item",
+        Work::Cold | Work::Idle => "per connection",
+    };
+    let mut first = vec![""];
+    let mut second = vec![""];
+    for (name, unit, _) in told {
+        first.push(name);
+        second.push(unit);
+    }
+    first.extend(["CPU us", "allocations"]);
+    second.extend([each, "client + server"]);
+    let ours = ["ours /", "theirs:"].into_iter().chain(std::iter::repeat("")).take(compared.len());
+    first.extend(ours);
+    second.extend(compared.iter().map(|(name, _)| name));
+    [first, second].map(|line| line.into_iter().map(str::to_owned).collect()).to_vec()
+}
+
 fn row(cell: Cell, contestant: Contestant, results: &Results) -> Option<Row> {
+    let (told, compared) = columns(cell.work);
     let spread = |figure: fn(&Sample) -> f64| results.spread(cell, contestant, figure);
+    let mut row = vec![contestant.to_string()];
+    for (_, _, figure) in told {
+        row.push(in_full(results.spread(cell, contestant, |one| figure(one, cell))?));
+    }
     let client = spread(|one| one.client_allocations)?.median;
     let server = spread(|one| one.server_allocations)?.median;
-    let [by_calls, by_p50, by_p99, by_cpu] = COMPARED.map(|figure| {
+    row.push(format!("{:.2}", spread(|one| one.cpu_us_per_call)?.median));
+    row.push(format!("{client:.1} + {server:.1}"));
+    for &(_, figure) in compared {
         let ours = results.spread(cell, Contestant::Sinew, figure);
-        match (ours, results.spread(cell, contestant, figure)) {
+        row.push(match (ours, results.spread(cell, contestant, figure)) {
             _ if contestant == Contestant::Sinew => String::new(),
             (Some(ours), Some(theirs)) => format!("{:.2}", ours.median / theirs.median),
             _ => "-".to_owned(),
-        }
-    });
-    Some([
-        contestant.to_string(),
-        in_full(spread(|one| one.calls_per_second)?),
-        in_full(spread(|one| one.p50_us)?),
-        in_full(spread(|one| one.p99_us)?),
-        format!("{:.2}", spread(|one| one.cpu_us_per_call)?.median),
-        format!("{client:.1} + {server:.1}"),
-        by_calls,
-        by_p50,
-        by_p99,
-        by_cpu,
-    ])
+        });
+    }
+    Some(row)
 }
 
 /// The first column to the left, the others to the right, each as wide as it must be.
 fn aligned(rows: &[Row]) -> impl Iterator<Item = String> {
-    let mut widths = [0; COLUMNS];
+    let mut widths = vec![0; rows.iter().map(Vec::len).max().unwrap_or_default()];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.len().max(*width);
         }
     }
     rows.iter().map(move |row| {
-        let mut line = format!("  {:<width$}", row[0], width = widths[0]);
-        for (cell, width) in row.iter().zip(widths).skip(1) {
-            line.push_str(&format!("  {cell:>width$}"));
+        let mut line = String::from(" ");
+        for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            match at {
+                0 => line.push_str(&format!(" {cell:<width$}")),
+                _ => line.push_str(&format!("  {cell:>width$}")),
+            }
         }
         line.truncate(line.trim_end().len());
         line

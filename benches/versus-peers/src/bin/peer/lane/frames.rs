@@ -1,7 +1,8 @@
 //! Frames in and out: length (u32, big endian, of what follows), number of the call (u32), payload.
 
+use std::future::Future;
+
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
-use quinn::SendStream;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::yield_now,
@@ -12,6 +13,7 @@ const HEAD: usize = 8;
 /// Payloads up to this are copied together; larger ones are passed on as they are.
 const COPY_MAX: usize = 4096;
 
+/// A call or its answer.
 pub(crate) struct Frame {
     pub(crate) call: u32,
     pub(crate) payload: Bytes,
@@ -79,8 +81,23 @@ pub(crate) fn queue() -> (UnboundedSender<Frame>, UnboundedReceiver<Frame>) {
     unbounded_channel()
 }
 
+/// Where frames go.
+pub(crate) trait Out: Send + 'static {
+    /// Writes all of these; whether it could.
+    fn write(&mut self, pieces: &mut [Bytes]) -> impl Future<Output = bool> + Send;
+
+    /// There will be no more.
+    fn finish(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Where frames come from.
+pub(crate) trait In: Send + 'static {
+    /// The next chunks, and how many they are; `None` at the end.
+    fn read(&mut self, chunks: &mut [Bytes]) -> impl Future<Output = Option<usize>> + Send;
+}
+
 /// Writes what is queued, all of it in one go, until the queue or the stream ends.
-pub(crate) async fn write(mut send: SendStream, mut queued: UnboundedReceiver<Frame>) {
+pub(crate) async fn write(mut out: impl Out, mut queued: UnboundedReceiver<Frame>) {
     let mut batch = Vec::with_capacity(1024);
     let mut copied = BytesMut::with_capacity(64 * 1024);
     let mut pieces = Vec::with_capacity(1024);
@@ -104,9 +121,24 @@ pub(crate) async fn write(mut send: SendStream, mut queued: UnboundedReceiver<Fr
         if !copied.is_empty() {
             pieces.push(copied.split().freeze());
         }
-        if send.write_all_chunks(&mut pieces).await.is_err() {
+        if !out.write(&mut pieces).await {
             return;
         }
         pieces.clear();
+    }
+    out.finish().await;
+}
+
+/// Takes frames off the stream and hands them to `take` until the stream or the connection ends.
+pub(crate) async fn read(mut input: impl In, take: impl Fn(Frame)) {
+    let mut chunks = [const { Bytes::new() }; 32];
+    let mut frames = Frames::default();
+    while let Some(count) = input.read(&mut chunks).await {
+        for chunk in &mut chunks[..count] {
+            frames.feed(std::mem::take(chunk));
+            while let Some(frame) = frames.next() {
+                take(frame);
+            }
+        }
     }
 }

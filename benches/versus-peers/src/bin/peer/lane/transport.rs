@@ -9,6 +9,7 @@ use std::{
 use quinn::{
     AckFrequencyConfig, ClientConfig, Endpoint, EndpointConfig, MtuDiscoveryConfig, ServerConfig,
     TokioRuntime, TransportConfig,
+    congestion::BbrConfig,
     crypto::rustls::{QuicClientConfig, QuicServerConfig},
 };
 
@@ -27,17 +28,27 @@ const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 /// The largest datagram that IPv4 on loopback carries is a little above.
 const LOOPBACK_MTU: u16 = 65_000;
 
-/// One socket on loopback.
+/// Whether large datagrams pass, and pay.
+fn is_bulk(args: &Args) -> bool {
+    args.payload >= BULK && !args.is_afar()
+}
+
+/// One socket.
 ///
 /// # Errors
 /// It cannot be had.
 pub(crate) fn endpoint(args: &Args, server: Option<ServerConfig>) -> Result<Endpoint, Failure> {
     let mut config = EndpointConfig::default();
-    if args.payload >= BULK {
+    if is_bulk(args) {
         // What discovery may find is also bounded by what the other end says that it takes: 1472 by default.
         config.max_udp_payload_size(LOOPBACK_MTU)?;
     }
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let here = if args.is_afar() { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+    // Servers listen where they are told.
+    let socket = match server {
+        Some(_) => UdpSocket::bind(args.bind())?,
+        None => UdpSocket::bind((here, 0))?,
+    };
     // The usual 208 KiB hold three datagrams of this size; whatever comes while the reader is busy would be lost.
     let buffers = socket2::SockRef::from(&socket);
     buffers.set_recv_buffer_size(SOCKET_BUFFER)?;
@@ -52,12 +63,16 @@ fn transport(args: &Args) -> Arc<TransportConfig> {
     acks.ack_eliciting_threshold(10u32.into());
     acks.max_ack_delay(Some(Duration::from_millis(2)));
     config.ack_frequency_config(Some(acks));
-    if args.payload >= BULK {
+    if is_bulk(args) {
         // Batches of segments this large would pass 64 KiB, which the kernel refuses and quinn-udp does not report.
         config.enable_segmentation_offload(false);
         let mut discovery = MtuDiscoveryConfig::default();
         discovery.upper_bound(LOOPBACK_MTU);
         config.mtu_discovery_config(Some(discovery));
+    }
+    if args.is_afar() {
+        // Cubic, quinn's default, takes every lost packet for a full link.
+        config.congestion_controller_factory(Arc::new(BbrConfig::default()));
     }
     Arc::new(config)
 }
