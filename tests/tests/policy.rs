@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use sinew::{Code, Mesh, Ran, Reason, ServerBuilder, Status};
+use sinew::{Code, Mesh, Ran, Reason, ServerBuilder, Status, Streaming};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     authority::Authority,
@@ -205,6 +205,8 @@ trait Moody {
     async fn slow_at_first(&self) -> u64;
     async fn slow_at_first_and_not_to_be_repeated(&self) -> u64;
     #[rpc(idempotent)]
+    async fn stream_slow_at_first(&self) -> Streaming<u64>;
+    #[rpc(idempotent)]
     async fn broken_at_first(&self) -> Result<u64, Status>;
     async fn broken_at_first_and_not_to_be_repeated(&self) -> Result<u64, Status>;
 }
@@ -240,6 +242,10 @@ impl Moody for Moods {
         self.slow().await
     }
 
+    async fn stream_slow_at_first(&self) -> Streaming<u64> {
+        Streaming::iter([self.slow().await])
+    }
+
     async fn broken_at_first(&self) -> Result<u64, Status> {
         self.broken()
     }
@@ -268,6 +274,11 @@ async fn an_attempt_that_takes_too_long_is_followed_by_another_where_that_is_har
     let (_scene, _server, client) = moody("per_attempt = \"100ms\"").await;
     let calls = client.slow_at_first_and_not_to_be_repeated().await;
     assert_eq!(calls.must("the first attempt has all the time"), 1);
+
+    // A stream is waited for until it begins.
+    let (_scene, _server, client) = moody("per_attempt = \"100ms\"").await;
+    let mut calls = client.stream_slow_at_first().await.must("the second attempt begins");
+    assert_eq!(calls.next().await.must("an item").must("a number"), 2);
 
     // Of one attempt, it is the last.
     let (_scene, _server, client) = moody("per_attempt = \"100ms\"\nattempts = 1").await;

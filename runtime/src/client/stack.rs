@@ -205,15 +205,10 @@ impl Call {
         loop {
             let mut booked = core.book(&mut turn, self.now(), self.deadline)?;
             self.picked(&booked);
-            let (time, began) = (self.rules.per_attempt, self.now());
+            let until = self.rules.per_attempt.map(|time| self.now() + time);
             let outcome = {
                 let attempt = pin!(attempt::unary(self, &mut booked, &turn, arguments, nudged));
-                match time {
-                    None => Some(attempt.await),
-                    Some(time) => {
-                        in_its_time(began + time, attempt, || core.may_repeat(&turn)).await
-                    }
-                }
+                in_its_time(until, attempt, || core.may_repeat(&turn)).await
             };
             let status = match outcome.unwrap_or_else(|| Err(self.too_slow())) {
                 Ok(answer) => {
@@ -242,15 +237,11 @@ impl Call {
         loop {
             let booked = core.book(&mut turn, self.now(), self.deadline)?;
             self.picked(&booked);
-            let (time, began) = (self.rules.per_attempt.filter(|_| !has_input), self.now());
+            let until = self.rules.per_attempt.filter(|_| !has_input);
+            let until = until.map(|time| self.now() + time);
             let outcome = {
                 let attempt = pin!(attempt::streaming(self, booked.endpoint(), arguments, input));
-                match time {
-                    None => Some(attempt.await),
-                    Some(time) => {
-                        in_its_time(began + time, attempt, || core.may_repeat(&turn)).await
-                    }
-                }
+                in_its_time(until, attempt, || core.may_repeat(&turn)).await
             };
             let status = match outcome.unwrap_or_else(|| Err(self.too_slow())) {
                 Ok(answer) => {
@@ -448,13 +439,14 @@ fn given_up(status: Status, why: Why, attempts: u8) -> Status {
     status.with_directive(Directive::DoNotRetry).noting(words)
 }
 
-/// What becomes of an attempt; `None` where it takes too long and the call may be made again. One that may not has all
-/// the time that is left.
+/// What becomes of an attempt; `None` where it takes longer than the policy gives one and the call may be made again. One
+/// that may not has all the time that is left.
 async fn in_its_time<F: Future>(
-    until: Instant,
+    until: Option<Instant>,
     mut attempt: Pin<&mut F>,
     may_repeat: impl Fn() -> bool,
 ) -> Option<F::Output> {
+    let Some(until) = until else { return Some(attempt.await) };
     match before(until, attempt.as_mut(), |_| true).await {
         None if !may_repeat() => Some(attempt.await),
         outcome => outcome,

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(violations(10, &["a", "b", "c"], &[]), 1, "nobody knows `c`");
     }
 
-    /// A call by reader 0 from second 10 to 11 that failed, where `a` lives until a second and was known at these.
+    /// A call by reader 0 from second 10 to 12 that failed, where `a` lives until a second and was known at these.
     fn excused(lived_until: Option<u64>, known: &[(u64, bool)]) -> bool {
         let zero = Instant::now();
         let second = |n: u64| zero + Duration::from_secs(n);
