@@ -46,7 +46,9 @@ async fn a_package_is_written_as_rustfmt_would() {
         let manifest = std::fs::read_to_string(package.join("Cargo.toml")).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         assert!(manifest.contains(&format!("\nsinew = \"{version}\"\n")), "{manifest}");
-        assert!(!manifest.contains("[workspace]"), "{manifest}");
+        // What lies above of the directory for temporary files is not ours to say.
+        let above = place.ancestors().any(|above| above.join("Cargo.toml").is_file());
+        assert_eq!(manifest.contains("[workspace]"), above, "{manifest}");
     }
     std::fs::remove_dir_all(place).unwrap();
 }
@@ -96,7 +98,7 @@ async fn nothing_is_written_where_it_would_not_do() {
     assert_eq!(files(&place).len(), 2);
 }
 
-/// A directory that no other package is above of.
+/// A directory outside of this repository.
 fn tempdir(name: &str) -> std::path::PathBuf {
     let place = std::env::temp_dir().join(format!("sinew-cli-{name}-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&place);
