@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
-use sinew::{Concurrency, Identity, Mesh, Status, Streaming};
+use sinew::{Identity, Mesh, Status, Streaming};
 use versus_peers::authority::Authority;
 
 use crate::{
@@ -14,10 +14,6 @@ use crate::{
 
 /// Whom a client expects to be answered by.
 const SERVICE: &str = "Echo";
-
-/// More calls at once than this are an overload to a server that finds its own limit, and it refuses some: what a caller
-/// in a closed loop, who comes back at once, cannot want. The server is then told how many it works on.
-const CROWD: usize = 256;
 
 #[sinew::service]
 trait Echo {
@@ -64,10 +60,7 @@ pub(crate) async fn serve(args: &Args) -> Result<(), Failure> {
         Some(authority) => of_authority(authority, SERVICE).await?,
         None => Mesh::from_env().await?,
     };
-    let mut server = mesh.server();
-    if args.in_flight > CROWD {
-        server = server.concurrency(Concurrency::Fixed(args.in_flight as u32));
-    }
+    let server = mesh.server();
     let server = match args.work {
         Work::Down | Work::Up => server.serve(FlowServer::new(Mirror)),
         Work::Echo | Work::Cold | Work::Idle => server.serve(EchoServer::new(Mirror)),
