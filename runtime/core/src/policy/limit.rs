@@ -7,7 +7,8 @@
 //! it shrinks. A gradient, after Netflix's `Gradient2` and Envoy's adaptive concurrency.
 //!
 //! ```text
-//!   a window ends          nobody had to wait for a place    no change; what is usual is learnt
+//!   a window ends          nobody had to wait for a place    no change; what is usual is learnt; four times its floor, if
+//!                                                            calls that timed out had brought it there
 //!                          at most 1.4 x what is usual       doubled
 //!                          at most 2 x                       plus its square root
 //!                          more                              times 2 / that, at least halved
@@ -33,7 +34,8 @@
 //!
 //! # Invariants
 //! 1. It stays between its floor and its ceiling.
-//! 2. It does not grow unless somebody came for whom there was no place.
+//! 2. It does not grow unless somebody came for whom there was no place; but from its floor, to which calls that timed out had
+//!    brought it, as soon as they end as usual again.
 
 use std::time::Duration;
 
@@ -182,6 +184,11 @@ impl Limit {
             if seen.load == Load::Calm {
                 self.hold = (0, HOLD.0);
             }
+            // Callers that were refused for so long hold back, and few come: at its floor it would wait for more of them, and
+            // they for it.
+            if self.limit <= self.floor && ratio / self.slack <= PLENTY {
+                self.set((self.limit * BACK).min(self.before.max(self.floor)));
+            }
             return;
         }
         if self.judge(ratio, seen.at_work) {
@@ -320,6 +327,29 @@ mod tests {
         assert_eq!(limit.get(), 4);
         full(&mut limit, 30.0, 4);
         assert!(limit.get() >= 30, "{}", limit.get());
+    }
+
+    #[test]
+    fn once_calls_end_again_it_leaves_its_floor_even_if_few_dare_to_come() {
+        let mut limit = Limit::new(64, 4, 4096);
+        full(&mut limit, 64.0, 1);
+        for _ in 0..8 {
+            limit.window(Seen { timed_out: 64, ended: 0, ratio: None, ..seen(0, 1.0) });
+        }
+        assert_eq!(limit.get(), 4);
+        let few = |ratio| Seen { load: Load::Calm, ..seen(10, ratio) };
+        // These still wait for what nobody waits for any more.
+        limit.window(few(3.0));
+        limit.window(few(3.0));
+        assert_eq!(limit.get(), 4);
+        for _ in 0..4 {
+            limit.window(few(1.0));
+        }
+        assert_eq!(limit.get(), 16);
+        // One that calls did not bring there stays.
+        let mut limit = Limit::new(4, 4, 4096);
+        limit.window(few(1.0));
+        assert_eq!(limit.get(), 4);
     }
 
     #[test]

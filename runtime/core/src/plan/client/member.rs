@@ -75,6 +75,8 @@ const COLD: u32 = 16;
 const PROBING: u32 = 32;
 /// The bit for an endpoint of which even a success is news: its breaker has failures to forget.
 const WATCHED: u32 = 64;
+/// The bit for an endpoint whose share grows since its breaker closed.
+const RECOVERS: u32 = 256;
 
 /// One endpoint of a plan.
 pub struct Member {
@@ -407,6 +409,7 @@ impl Member {
 
     /// Its share begins with a tenth and grows.
     pub(super) fn come_back(&self, now: Instant) {
+        self.flags.fetch_and(!RECOVERS, Relaxed);
         self.back_ms.store(self.ms(now).wrapping_add(1).max(1), Relaxed);
     }
 
@@ -474,6 +477,7 @@ impl Member {
         let closed = before & OPEN != 0 && !self.is_open();
         if closed && before & PROBING != 0 {
             self.come_back(now);
+            self.flags.fetch_or(RECOVERS, Relaxed);
         }
         Settled { asks_to_open, closed }
     }

@@ -21,11 +21,15 @@ const PEERS: usize = 31;
 
 impl ClientPlan {
     /// An endpoint refused a call because it has too much to do: those that are out may be back sooner, for the others
-    /// cannot do their work.
+    /// cannot do their work; and one whose breaker has closed has half of its share at once. It is no newcomer whose caches
+    /// are empty, and would stand idle beside those that refuse for the seconds of a slow start.
     pub(super) fn hasten<M: AsRef<Member>>(&self, members: &[M], now: Instant) {
         let mut any = false;
-        for member in members.iter().map(AsRef::as_ref).filter(|member| member.is_open_only()) {
-            any |= member.hasten(now);
+        for member in members.iter().map(AsRef::as_ref) {
+            if member.is_open_only() {
+                any |= member.hasten(now);
+            }
+            member.shorten_recovery();
         }
         if any {
             self.recount(members);

@@ -417,6 +417,40 @@ fn a_client_holds_back_while_servers_refuse() {
     assert!((0..1000).all(|_| world.plan.throttle(plus, world.now, &mut world.rng)));
 }
 
+#[test]
+fn one_that_is_back_takes_half_of_its_share_once_the_others_refuse() {
+    let mut world = World::new(3);
+    for _ in 0..30 {
+        world.call(true, |_| true);
+    }
+    let now = world.now;
+    world.members[0].open(Cause::InARow, now, &mut world.rng);
+    world.plan.recount(&world.members);
+    world.now += 2 * S;
+    while world.members[0].is_open() {
+        world.call(true, |_| true);
+    }
+    // Beside it a newcomer, which keeps its slow start.
+    let newcomer = world.plan.member(Placement::default(), true, world.now);
+    newcomer.set_connected(true);
+    world.members.push(Arc::new(newcomer));
+    let shares = |world: &World| {
+        let now_ms = world.members[0].ms(world.now);
+        [0, 1, 3].map(|at| world.members[at].share(now_ms))
+    };
+    assert_eq!(shares(&world), [0.1, 1.0, 0.1]);
+    let full = Failed {
+        origin: Origin::PeerRuntime,
+        ..failed(Disposition::Rejected, Code::ResourceExhausted)
+    };
+    let mut turn = world.turn(true);
+    let picked = world.pick(&mut turn);
+    world.settle(&picked, Outcome::Failed { failed: &full, had: None });
+    assert_eq!(shares(&world), [0.5, 1.0, 0.1]);
+    world.now += 5 * S;
+    assert_eq!(shares(&world), [1.0, 1.0, 0.5]);
+}
+
 /// Whatever happens in whatever order: what is let through is counted until it is settled, and never is nobody asked.
 #[test]
 fn under_any_interleaving_the_books_balance() {

@@ -1,13 +1,14 @@
 //! An endpoint's breaker, as the plan turns it.
 
-use std::time::Instant;
+use std::{sync::atomic::Ordering::Relaxed, time::Instant};
 
-use super::Member;
 #[cfg(feature = "fuzzing")]
 use super::Ticket;
+use super::{Member, RECOVERS};
 #[cfg(feature = "fuzzing")]
 use crate::policy::breaker;
 use crate::{
+    limits::SLOW_START,
     policy::breaker::{Cause, Terms},
     rng::Rng,
 };
@@ -36,6 +37,22 @@ impl Member {
         let news = inner.breaker.hasten(now);
         self.publish_breaker(&inner);
         news
+    }
+
+    /// Where its share grows since its breaker closed, it has half of it from here on.
+    pub(in super::super) fn shorten_recovery(&self) {
+        // Mostly it does not, and whoever is refused asks: without a write, then.
+        let recovers = |flags: u32| flags & RECOVERS != 0;
+        if !recovers(self.flags.load(Relaxed))
+            || !recovers(self.flags.fetch_and(!RECOVERS, Relaxed))
+        {
+            return;
+        }
+        let half = (SLOW_START.as_millis() / 2) as u32;
+        let back = self.back_ms.load(Relaxed);
+        if back != 0 {
+            self.back_ms.store(back.wrapping_sub(half).max(1), Relaxed);
+        }
     }
 
     pub(in super::super) fn stay(&self, now: Instant) {

@@ -78,7 +78,7 @@ impl Member {
     }
 
     /// The share of its weight that it has, soon after it came.
-    pub(super) fn share(&self, now_ms: u32) -> f64 {
+    pub(in super::super) fn share(&self, now_ms: u32) -> f64 {
         let back = self.back_ms.load(Relaxed);
         if back == 0 {
             return 1.0;
