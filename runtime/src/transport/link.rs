@@ -125,6 +125,18 @@ pub(crate) trait LinkSend: Send + fmt::Debug {
     /// Takes bytes off the front of `data` as flow control allows; `Ready(Ok(()))` once at least one was taken.
     fn poll_write(&mut self, cx: &mut Context<'_>, data: &mut Bytes)
     -> Poll<Result<(), LinkError>>;
+    /// The same off the front of several pieces, in their order: one lock of the connection and one wake-up of whoever sends
+    /// for all of them, where the link can.
+    fn poll_write_pieces(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &mut [Bytes],
+    ) -> Poll<Result<(), LinkError>> {
+        match pieces.iter_mut().find(|piece| !piece.is_empty()) {
+            Some(piece) => self.poll_write(cx, piece),
+            None => Poll::Ready(Ok(())),
+        }
+    }
     /// Says that nothing follows. What was written is still delivered.
     fn finish(&mut self);
     /// Abandons the stream: undelivered bytes may be lost.

@@ -98,9 +98,13 @@ pub enum Frame {
 /// `rest` goes into one frame: the caller holds it to the stream's limit.
 #[inline]
 pub fn put_call_frame(out: &mut Vec<u8>, kind: CallKind, call: u64, time: TimeLeft, rest: &[u8]) {
+    out.reserve(FRAME_START + rest.len());
     put_call_frame_start(out, kind, call, time, rest.len());
     out.extend_from_slice(rest);
 }
+
+/// A frame's length, kind, call and time have at most so many bytes.
+const FRAME_START: usize = 8 + 1 + 8 + 8;
 
 /// Appends a call frame up to its rest, of which exactly `rest_len` bytes must follow.
 ///
@@ -119,7 +123,6 @@ pub fn put_call_frame_start(
         TimeLeft::Zero => Some(1),
     };
     let inner = 1 + varint::len(call) + us.map_or(0, varint::len) + rest_len;
-    out.reserve(8 + inner);
     varint::put(out, inner as u64);
     match us {
         Some(us) => {

@@ -16,7 +16,7 @@ use sinew_core::{
         StreamType,
         answer::{AnswerHead, OpenHead},
         data::DataHead,
-        frame::{CallFrame, CallKind, Frame, put_call_frame, put_stamp},
+        frame::{CallFrame, CallKind, Frame, put_call_frame, put_call_frame_start, put_stamp},
         parser::Parser,
         request::RequestHead,
     },
@@ -31,9 +31,10 @@ use super::{
     },
     client::ClientSession,
     fault::{bad_answer, lost},
-    io::{FrameReader, ReadError, cancel_code, reason_of, write_all},
+    io::{FrameReader, ReadError, cancel_code, reason_of, write_all, write_pieces},
     items::{Addressed, Destination, ItemReader, Written, too_large, write_data, write_items},
     outbox::{micros_between, time_left},
+    streams::fits_a_frame,
 };
 use crate::{
     call::{failure::Failure, streaming::EncodeItems, types::Answerer},
@@ -106,7 +107,7 @@ impl Drop for StreamCall {
 pub(super) async fn unary(
     session: Arc<ClientSession>,
     head: RequestHead,
-    body: Vec<u8>,
+    body: Bytes,
     deadline: Option<Instant>,
 ) -> Result<Received, Status> {
     let (call, mut sending, mut receiving) = begin(session, head, body, deadline).await?;
@@ -123,7 +124,7 @@ pub(super) async fn unary(
 pub(super) async fn stream(
     session: Arc<ClientSession>,
     head: RequestHead,
-    body: Vec<u8>,
+    body: Bytes,
     deadline: Option<Instant>,
     input: Option<Box<dyn EncodeItems>>,
     idle: Duration,
@@ -159,7 +160,7 @@ pub(super) async fn stream(
 async fn begin(
     session: Arc<ClientSession>,
     mut head: RequestHead,
-    body: Vec<u8>,
+    body: Bytes,
     deadline: Option<Instant>,
 ) -> Result<(StreamCall, Sending, Receiving), Status> {
     let shared = session.shared();
@@ -174,21 +175,21 @@ async fn begin(
     let id = shared.stream_call_id()?;
     let call = StreamCall { session: Arc::clone(&session), id };
     let epoch = shared.epoch;
-    let inline = body.len() <= limits::DATA_FRAME_MAX;
-    head.total = (!inline).then_some(body.len() as u64);
-    let mut rest = Vec::with_capacity(64 + if inline { body.len() } else { 0 });
+    let fits = fits_a_frame(body.len());
+    head.total = (!fits).then_some(body.len() as u64);
+    let mut rest = Vec::with_capacity(128);
     head.encode(&mut rest);
-    if inline {
-        rest.extend_from_slice(&body);
-    }
-    let mut out = Vec::with_capacity(rest.len() + 32);
+    let inline = if fits { body.clone() } else { Bytes::new() };
+    let mut out = Vec::with_capacity(rest.len() + 64);
     StreamType::Call.put(&mut out);
     let stamp = Instant::now();
     put_stamp(&mut out, micros_between(epoch, stamp));
-    put_call_frame(&mut out, CallKind::Request, id, time_left(deadline, stamp), &rest);
+    let (left, len) = (time_left(deadline, stamp), rest.len() + inline.len());
+    put_call_frame_start(&mut out, CallKind::Request, id, left, len);
+    out.append(&mut rest);
     let written = async {
-        write_all(&mut *sending.send, Bytes::from(out)).await?;
-        if !inline {
+        write_pieces(&mut *sending.send, [Bytes::from(out), inline]).await?;
+        if !fits {
             write_data(&mut *sending.send, &body, Addressed { call: id, epoch, deadline }).await?;
         }
         Ok(())
@@ -346,6 +347,9 @@ pub(super) async fn read_message(
     let total = usize::try_from(total).unwrap_or(usize::MAX);
     if total > limits::MESSAGE_MAX {
         return Err(MessageError::TooLarge);
+    }
+    if first.len() >= total {
+        return Err(MessageError::Mismatch("a message is not as long as its head says"));
     }
     let mut message = BytesMut::from(&first[..]);
     while message.len() < total {

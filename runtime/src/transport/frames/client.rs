@@ -48,6 +48,7 @@ use super::{
     fault::{leaving, lost, request_too_large, unencodable},
     heard::Heard,
     io::{FrameReader, ReadError, wake_all, with_scratch},
+    items,
     outbox::{Outbox, micros_between},
     slots::{Delivered, NO_LANE, Polled, Slots},
     watch::{Watcher, watch},
@@ -190,6 +191,7 @@ impl Session for ClientSession {
             return Box::pin(async move { Err(status) });
         }
         self.shared.note_call(Instant::now());
+        let body = items::message(body);
         Box::pin(calls::stream(self, head, body, outgoing.deadline, input, idle))
     }
 
@@ -273,7 +275,8 @@ impl ClientSession {
             }
         }
         self.shared.note_call(Instant::now());
-        let body = scratch.split_off(head_len);
+        // Its memory goes with it: encoded once, and copied for no frame.
+        let body = items::message(std::mem::take(scratch)).split_off(head_len);
         let head = outgoing.head.clone();
         Pending::Boxed(Box::pin(calls::unary(self, head, body, outgoing.deadline)))
     }

@@ -47,27 +47,38 @@ pub(super) async fn write_all(send: &mut dyn LinkSend, mut data: Bytes) -> Resul
     Ok(())
 }
 
+/// Writes all of several pieces, in their order: what is large is not copied behind its head.
+pub(super) async fn write_pieces<const N: usize>(
+    send: &mut dyn LinkSend,
+    mut pieces: [Bytes; N],
+) -> Result<(), LinkError> {
+    while !pieces.iter().all(Bytes::is_empty) {
+        poll_fn(|cx| send.poll_write_pieces(cx, &mut pieces)).await?;
+    }
+    Ok(())
+}
+
 /// Writes some of an answer; an error once nothing of it was taken for [`limits::ANSWER_STALL`].
 pub(super) async fn write_answered(
     send: &mut dyn LinkSend,
-    data: &mut Bytes,
+    pieces: &mut [Bytes],
 ) -> Result<(), LinkError> {
     // Mostly there is room, and no timer to arm.
-    let at_once = poll_fn(|cx| Poll::Ready(send.poll_write(cx, data)));
+    let at_once = poll_fn(|cx| Poll::Ready(send.poll_write_pieces(cx, pieces)));
     if let Poll::Ready(written) = at_once.await {
         return written;
     }
-    let taken = timeout(limits::ANSWER_STALL, poll_fn(|cx| send.poll_write(cx, data)));
+    let taken = timeout(limits::ANSWER_STALL, poll_fn(|cx| send.poll_write_pieces(cx, pieces)));
     taken.await.unwrap_or(Err(LinkError::Unread))
 }
 
 /// Writes all of an answer's bytes; see [`write_answered`].
-pub(super) async fn write_all_answered(
+pub(super) async fn write_all_answered<const N: usize>(
     send: &mut dyn LinkSend,
-    mut data: Bytes,
+    mut pieces: [Bytes; N],
 ) -> Result<(), LinkError> {
-    while !data.is_empty() {
-        write_answered(send, &mut data).await?;
+    while !pieces.iter().all(Bytes::is_empty) {
+        write_answered(send, &mut pieces).await?;
     }
     Ok(())
 }
@@ -296,11 +307,11 @@ mod tests {
         let pause = limits::ANSWER_STALL - Duration::from_secs(1);
         let mut slow = Slow { pauses: vec![pause; 3], next: None };
         let began = Instant::now();
-        assert_eq!(write_all_answered(&mut slow, Bytes::from_static(b"abc")).await, Ok(()));
+        assert_eq!(write_all_answered(&mut slow, [Bytes::from_static(b"abc")]).await, Ok(()));
         assert!(began.elapsed() >= 3 * pause);
         let mut stalled = Slow { pauses: vec![pause], next: None };
         let began = Instant::now();
-        let written = write_all_answered(&mut stalled, Bytes::from_static(b"abc")).await;
+        let written = write_all_answered(&mut stalled, [Bytes::from_static(b"abc")]).await;
         assert_eq!(written, Err(LinkError::Unread));
         assert!(began.elapsed() < 2 * limits::ANSWER_STALL + Duration::from_secs(1));
     }

@@ -24,7 +24,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     fault::panicked,
-    io::{FrameReader, ReadError, cancel_code, write_all},
+    io::{FrameReader, ReadError, cancel_code, write_all, write_pieces},
     outbox::{micros_between, time_left},
     room::Room,
 };
@@ -352,7 +352,7 @@ pub(super) async fn write_items(
                         item.len(),
                     ))),
                     held => {
-                        write_data(send, &item, to.call).await?;
+                        write_data(send, &message(std::mem::take(&mut item)), to.call).await?;
                         drop(held);
                         continue;
                     }
@@ -399,39 +399,55 @@ async fn flush(send: &mut dyn LinkSend, ready: &mut Vec<u8>) -> Result<(), LinkE
     write_all(send, frames).await
 }
 
+/// What was encoded, as it is handed to the transport, which keeps it until the peer has it: without room for more.
+pub(super) fn message(mut encoded: Vec<u8>) -> Bytes {
+    if encoded.capacity() - encoded.len() > encoded.len() / 4 {
+        encoded.shrink_to_fit();
+    }
+    encoded.into()
+}
+
 /// Writes one message as DATA frames.
 pub(super) async fn write_data(
     send: &mut dyn LinkSend,
-    message: &[u8],
+    message: &Bytes,
     to: Addressed,
 ) -> Result<(), LinkError> {
     for frame in data_frames(message, to) {
-        write_all(send, frame).await?;
+        write_pieces(send, frame).await?;
     }
     Ok(())
 }
 
-/// One message as DATA frames of a bounded size, each with a stamp of when it was asked for. At least one.
-pub(super) fn data_frames(message: &[u8], to: Addressed) -> impl Iterator<Item = Bytes> {
-    let mut rest = Some(message);
+/// One message as DATA frames of a bounded size, each with a stamp of when it was asked for: what stands before the bytes,
+/// and the bytes. At least one.
+pub(super) fn data_frames(message: &Bytes, to: Addressed) -> impl Iterator<Item = [Bytes; 2]> {
+    let mut rest = Some(message.clone());
     std::iter::from_fn(move || {
-        let message = rest.take()?;
-        let (now, later) = message.split_at(message.len().min(limits::DATA_FRAME_MAX));
-        let mut out = Vec::with_capacity(now.len() + 64);
-        put_data(&mut out, !later.is_empty(), now, to);
-        rest = (!later.is_empty()).then_some(later);
-        Some(Bytes::from(out))
+        let mut now = rest.take()?;
+        let later = now.split_off(now.len().min(limits::DATA_FRAME_MAX));
+        let mut start = Vec::with_capacity(64);
+        put_data_start(&mut start, !later.is_empty(), now.len(), to);
+        rest = Some(later).filter(|later| !later.is_empty());
+        Some([Bytes::from(start), now])
     })
 }
 
 /// One DATA frame, with a stamp of now, which is returned.
 fn put_data(out: &mut Vec<u8>, more: bool, bytes: &[u8], to: Addressed) -> Instant {
+    out.reserve(64 + bytes.len());
+    let stamp = put_data_start(out, more, bytes.len(), to);
+    out.extend_from_slice(bytes);
+    stamp
+}
+
+/// The same up to its bytes, of which so many must follow.
+fn put_data_start(out: &mut Vec<u8>, more: bool, bytes: usize, to: Addressed) -> Instant {
     let stamp = Instant::now();
     put_stamp(out, micros_between(to.epoch, stamp));
-    let (time, len) = (time_left(to.deadline, stamp), DataHead::LEN + bytes.len());
+    let (time, len) = (time_left(to.deadline, stamp), DataHead::LEN + bytes);
     put_call_frame_start(out, CallKind::Data, to.call, time, len);
     DataHead { more }.encode(out);
-    out.extend_from_slice(bytes);
     stamp
 }
 

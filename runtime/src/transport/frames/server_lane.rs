@@ -11,6 +11,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     future::{Future as _, poll_fn},
     pin::Pin,
+    slice,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context as TaskContext, Poll, Waker},
     time::Duration,
@@ -504,7 +505,7 @@ async fn write_batch(
     let _room = holds.room.take();
     let mut places = holds.places.drain(..).peekable();
     while !batch.is_empty() {
-        write_answered(send, &mut batch).await?;
+        write_answered(send, slice::from_mut(&mut batch)).await?;
         let written = len - batch.len();
         while places.next_if(|(end, _)| *end <= written).is_some() {}
     }

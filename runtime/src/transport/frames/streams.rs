@@ -9,7 +9,10 @@ use sinew_core::{
     wire::{
         StreamType,
         answer::{AnswerHead, AnswerOutcome, LoadReport, OpenHead},
-        frame::{CallFrame, CallKind, ConnectionFrame, Frame, put_call_frame, put_stamp},
+        frame::{
+            CallFrame, CallKind, ConnectionFrame, Frame, put_call_frame, put_call_frame_start,
+            put_stamp,
+        },
         kinds,
         parser::Parser,
         request::RequestHead,
@@ -25,7 +28,7 @@ use super::{
     calls::{MessageError, read_message},
     fault::malformed,
     io::{FrameReader, ReadError, cancel_code, reason_of, write_all_answered},
-    items::{Addressed, Destination, ItemReader, Written, data_frames, unread, write_items},
+    items::{self, Addressed, Destination, ItemReader, Written, data_frames, unread, write_items},
     outbox::{micros_between, time_left},
     room::Taken,
     served::{Ended, Served},
@@ -354,7 +357,7 @@ impl Answering<'_> {
         let mut out = Vec::with_capacity(rest.len() + 32);
         put_stamp(&mut out, micros_between(self.conn.epoch, stamp));
         put_call_frame(&mut out, kind, self.call, time_left(self.deadline, stamp), rest);
-        write_all_answered(&mut *self.send, Bytes::from(out)).await
+        write_all_answered(&mut *self.send, [Bytes::from(out)]).await
     }
 
     /// The answer, whole, and the end of the stream.
@@ -437,7 +440,7 @@ pub(super) async fn move_answer(
         recv.stop(0);
         let mut first = Vec::new();
         StreamType::Answer.put(&mut first);
-        write_all_answered(&mut *send, Bytes::from(first)).await?;
+        write_all_answered(&mut *send, [Bytes::from(first)]).await?;
         write_answer(&conn, &mut *send, call, deadline, answer).await?;
         send.finish();
         let taken = std::future::poll_fn(|cx| send.poll_stopped(cx));
@@ -460,9 +463,12 @@ async fn write_answer(
     answer: LargeAnswer,
 ) -> Result<(), LinkError> {
     let LargeAnswer { head, body, held } = answer;
-    let (first, body) = first_frame(conn, call, deadline, head, body);
-    write_all_answered(send, first).await?;
-    if !body.is_empty() {
+    let body = items::message(body);
+    let fits = fits_a_frame(body.len());
+    let start = answer_start(conn, (call, deadline), head, &body);
+    let inline = if fits { body.clone() } else { Bytes::new() };
+    write_all_answered(send, [start, inline]).await?;
+    if !fits {
         for frame in data_frames(&body, Addressed { call, epoch: conn.epoch, deadline }) {
             write_all_answered(send, frame).await?;
         }
@@ -471,28 +477,29 @@ async fn write_answer(
     Ok(())
 }
 
-/// The frame that an answer begins with, and what of its body does not fit there. What waits is in one place, not in
-/// the buffers as well in which it was put together.
-fn first_frame(
+/// Whether the body of a message goes into the frame that it begins with.
+pub(super) const fn fits_a_frame(body: usize) -> bool {
+    body <= limits::DATA_FRAME_MAX + limits::HEAD_ROOM / 4
+}
+
+/// The frame that an answer begins with, up to its body.
+fn answer_start(
     conn: &Conn,
-    call: u64,
-    deadline: Option<Instant>,
+    (call, deadline): (u64, Option<Instant>),
     mut head: AnswerHead,
-    mut body: Vec<u8>,
-) -> (Bytes, Vec<u8>) {
-    let inline = body.len() <= limits::DATA_FRAME_MAX;
-    head.total = (!inline).then_some(body.len() as u64);
-    let mut rest = Vec::with_capacity(64 + if inline { body.len() } else { 0 });
+    body: &Bytes,
+) -> Bytes {
+    let fits = fits_a_frame(body.len());
+    head.total = (!fits).then_some(body.len() as u64);
+    let mut rest = Vec::with_capacity(64);
     head.encode(&mut rest);
-    if inline {
-        rest.append(&mut body);
-        body = Vec::new();
-    }
     let stamp = Instant::now();
-    let mut out = Vec::with_capacity(rest.len() + 32);
+    let mut out = Vec::with_capacity(rest.len() + 64);
     put_stamp(&mut out, micros_between(conn.epoch, stamp));
-    put_call_frame(&mut out, CallKind::Answer, call, time_left(deadline, stamp), &rest);
-    (out.into(), body)
+    let (left, len) = (time_left(deadline, stamp), rest.len() + if fits { body.len() } else { 0 });
+    put_call_frame_start(&mut out, CallKind::Answer, call, left, len);
+    out.append(&mut rest);
+    out.into()
 }
 
 /// The bytes of a reply and the head that goes before them.

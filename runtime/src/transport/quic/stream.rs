@@ -53,11 +53,19 @@ impl LinkSend for QuicSend {
         cx: &mut Context<'_>,
         data: &mut Bytes,
     ) -> Poll<Result<(), LinkError>> {
-        if data.is_empty() {
+        self.poll_write_pieces(cx, slice::from_mut(data))
+    }
+
+    fn poll_write_pieces(
+        &mut self,
+        cx: &mut Context<'_>,
+        pieces: &mut [Bytes],
+    ) -> Poll<Result<(), LinkError>> {
+        if pieces.iter().all(Bytes::is_empty) {
             return Poll::Ready(Ok(()));
         }
         // The future holds no state between polls, so a new one each time loses nothing.
-        let write = pin!(self.stream.write_chunks(slice::from_mut(data)));
+        let write = pin!(self.stream.write_chunks(pieces));
         match ready!(write.poll(cx)) {
             Ok(_) => Poll::Ready(Ok(())),
             Err(why) => {
