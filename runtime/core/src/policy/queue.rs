@@ -202,8 +202,7 @@ impl<T: Waits> Queue<T> {
     fn gap(&self, now: Instant) -> Duration {
         let Some((since, freed)) = self.freed else { return Duration::ZERO };
         let time = now.saturating_duration_since(since);
-        let lately = time / (freed + 1);
-        if time >= BELIEVED { lately } else { self.gap.unwrap_or(lately) }
+        if time >= BELIEVED { time / (freed + 1) } else { self.gap.unwrap_or_default() }
     }
 
     /// How long one waits behind so many.

@@ -60,6 +60,7 @@ use crate::{
     codes::Criticality,
     limits::{
         CALLER_SHARE, CONCURRENCY_FLOOR_PER_CORE, CUT_WINDOW, QUEUE_INTERVAL, QUEUE_INTERVAL_MAX,
+        QUEUE_TARGET,
     },
     policy::{
         cut::{self, Cut},
@@ -123,6 +124,8 @@ struct State {
 const PRESSED_FOR: Duration = Duration::from_secs(5);
 /// How often it is looked whether a window is over.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// What takes less than this, with all that is at work beside it, is not held up by it.
+const QUICK: Duration = Duration::from_micros(QUEUE_TARGET.as_micros() as u64 / 4);
 /// A window where nothing has to be found.
 const FIXED_WINDOW: Duration = Duration::from_millis(250);
 /// One call in so long is not asked whether it has time enough.
@@ -489,8 +492,10 @@ impl ServerPlan {
         let State { limit, plans, began, queue, .. } = state;
         let time = now.saturating_duration_since(*began);
         let (mut ended, mut timed_out, mut took) = (0, 0, 0.0);
+        let mut quick = true;
         for method in plans.iter() {
             let window = method.window();
+            quick &= window.sum_us <= f64::from(window.ended) * QUICK.as_micros() as f64;
             took += window.sum_us;
             ended += window.ended;
             timed_out += window.timed_out;
@@ -513,7 +518,7 @@ impl ServerPlan {
         // Little's law.
         let at_work = sums.0 / time.as_secs_f64().max(1e-9) / 1e6;
         if let Some(limit) = limit {
-            limit.window(Seen { time, ended, timed_out, ratio, at_work, load });
+            limit.window(Seen { time, ended, timed_out, ratio, at_work, load, quick });
         }
         if ended > 0 {
             queue.takes(Some(Duration::from_micros((took / f64::from(ended)) as u64)));
