@@ -2,15 +2,12 @@
 //!
 //! # Why
 //! One wake-up, one packet and one system call can carry the frames of every call that is ready. So a caller appends
-//! its frame under the connection's lock and wakes the writer only if it sleeps. Where the last batch was of several
-//! calls, this one most likely is as well: their tasks were woken together, and the writer lets those go first that wait
-//! for a thread already. Else it would be the next one on the thread of the first of them, and every packet hold one call.
+//! its frame under the connection's lock and wakes the writer only if it sleeps.
 //!
 //! # Invariants
 //! 1. Every batch begins with a STAMP, and every time in it counts from that stamp: however long the batch waits for
 //!    flow control, the receiver sees how old it is.
 //! 2. The clock is read once per batch.
-//! 3. A batch waits for one turn of the scheduler at most, never for time; and that of a call that is alone does not wait.
 
 use std::task::{Context, Poll, Waker};
 
@@ -28,11 +25,6 @@ pub(super) struct Outbox {
     epoch: Instant,
     /// Counts batches taken: a frame pushed in batch `n` left for the wire once `n < batch`.
     batch: u64,
-    /// Frames in it, and in the last one.
-    frames: u32,
-    last: u32,
-    /// The writer has let others go first.
-    gave_way: bool,
     writer: Option<Waker>,
     /// Told when a full outbox has been taken.
     room: Vec<Waker>,
@@ -48,9 +40,6 @@ impl Outbox {
             stamp: epoch,
             epoch,
             batch: 0,
-            frames: 0,
-            last: 0,
-            gave_way: false,
             writer: None,
             room: Vec::new(),
             ending: false,
@@ -85,7 +74,6 @@ impl Outbox {
             put_stamp(&mut self.bytes, micros_between(self.epoch, self.stamp));
         }
         put_call_frame(&mut self.bytes, kind, call, time_left(deadline, self.stamp), rest);
-        self.frames += 1;
         self.writer.take()
     }
 
@@ -112,13 +100,7 @@ impl Outbox {
             }
             return Poll::Pending;
         }
-        if self.last > 1 && !self.gave_way {
-            self.gave_way = true;
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
         self.batch += 1;
-        (self.last, self.frames, self.gave_way) = (self.frames, 0, false);
         let size = self.bytes.len().clamp(256, 16 * 1024);
         let full = std::mem::replace(&mut self.bytes, Vec::with_capacity(size));
         Poll::Ready(Some((Bytes::from(full), std::mem::take(&mut self.room))))
@@ -218,25 +200,5 @@ mod tests {
             assert_eq!(call.time, TimeLeft::Micros(400_000));
         }
         assert_eq!(frames.len(), 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_batch_after_one_of_several_calls_waits_for_one_turn_and_that_of_a_lone_call_for_none()
-     {
-        let mut outbox = Outbox::new(Instant::now());
-        let cx = Context::from_waker(Waker::noop());
-        let waits = |outbox: &mut Outbox, frames: u64| {
-            (0..frames).for_each(|call| {
-                let _ = outbox.push(CallKind::Request, call, None, b"a");
-            });
-            let mut turns = 0;
-            while outbox.poll_take(&cx).is_pending() {
-                turns += 1;
-                assert!(turns < 5);
-            }
-            turns
-        };
-        let turns: Vec<_> = [1, 1, 3, 2, 1, 1].map(|frames| waits(&mut outbox, frames)).to_vec();
-        assert_eq!(turns, [0, 0, 0, 1, 1, 0]);
     }
 }
