@@ -472,6 +472,19 @@ mod tests {
     }
 
     #[test]
+    fn the_first_moments_of_a_burst_do_not_say_how_quickly_places_become_free() {
+        let mut tried = Tried::new();
+        for at in 0..5 {
+            for id in 0..200 {
+                tried.arrive(item(id), Criticality::Critical, at).unwrap();
+            }
+            assert!(tried.next(at).is_some());
+        }
+        // Later they do.
+        assert!(tried.arrive(item(1), Criticality::Critical, 60).is_err());
+    }
+
+    #[test]
     fn who_would_wait_too_long_is_told_when_it_comes() {
         let mut tried = Tried::new();
         // A place every 10 ms: more than ten do not wait, and not more than one when there was too much before.
