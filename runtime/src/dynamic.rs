@@ -34,7 +34,8 @@ use crate::{
     client::{Channel, answer, stack},
     codec,
     error::{CallError, Status},
-    reflect::reflection,
+    reflect::{self, reflection},
+    server::{self, Handler, Service},
 };
 
 /// A method that is called by name.
@@ -55,7 +56,8 @@ impl DynamicMethod {
         };
         let names: Vec<&'static str> =
             method.arguments.iter().map(|argument| leak(&argument.name)).collect();
-        let mut known = Method::new(of, name, path, shape).arguments(Box::leak(names.into()));
+        let names: &'static [&'static str] = Box::leak(names.into());
+        let mut known = Method::new(of, name, path, shape).arguments(names);
         if method.idempotent {
             known = known.idempotent();
         }
@@ -64,6 +66,12 @@ impl DynamicMethod {
         }
         if let Some(us) = method.timeout_us {
             known = known.timeout_us(us);
+        }
+        if let Some(input) = &method.input {
+            known = known.with_input(leak(&input.name), input.at);
+        }
+        if let Some(http) = &method.http {
+            known = known.http(Box::leak(Box::new(reflect::unbound(http, names))));
         }
         Self(Box::leak(Box::new(Types::untyped(Box::leak(Box::new(known))))))
     }
@@ -173,4 +181,90 @@ pub enum DynamicAnswer<T, E> {
     Value(T),
     /// It answers with a stream.
     Stream(Streaming<T, E>),
+}
+
+/// A service whose trait is not at hand, as a server has it: each method hands its calls to a function. What
+/// `ServerBuilder::serve` takes.
+///
+/// Its callers are any generated clients of the service. They are told that their types cannot be compared, and write
+/// MessagePack with named fields.
+#[derive(Debug)]
+pub struct DynamicService {
+    name: &'static str,
+    handlers: Vec<Handler>,
+}
+
+impl DynamicService {
+    /// Without methods.
+    pub fn new(name: &str) -> Self {
+        Self { name: Box::leak(name.to_owned().into_boxed_str()), handlers: Vec::new() }
+    }
+
+    /// A method of one request and one answer.
+    #[must_use]
+    pub fn unary<A, T, E, F, Fut>(mut self, method: &DynamicMethod, handler: F) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: MethodError,
+        F: FnOnce(A) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.handlers.push(server::unary_handler(method.0, handler));
+        self
+    }
+
+    /// One that answers with a stream.
+    #[must_use]
+    pub fn server_streaming<A, T, E, F, Fut>(mut self, method: &DynamicMethod, handler: F) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: MethodError,
+        F: FnOnce(A) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
+    {
+        self.handlers.push(server::server_streaming_handler(method.0, handler));
+        self
+    }
+
+    /// One that takes a stream.
+    #[must_use]
+    pub fn client_streaming<A, I, T, E, F, Fut>(
+        mut self,
+        method: &DynamicMethod,
+        handler: F,
+    ) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        I: DeserializeOwned + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: MethodError,
+        F: FnOnce(A, Streaming<I>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        self.handlers.push(server::client_streaming_handler(method.0, handler));
+        self
+    }
+
+    /// One of which both sides stream.
+    #[must_use]
+    pub fn bidirectional<A, I, T, E, F, Fut>(mut self, method: &DynamicMethod, handler: F) -> Self
+    where
+        A: DeserializeOwned + Send + 'static,
+        I: DeserializeOwned + Send + 'static,
+        T: Serialize + Send + 'static,
+        E: MethodError,
+        F: FnOnce(A, Streaming<I>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<Streaming<T>, E>> + Send + 'static,
+    {
+        self.handlers.push(server::bidirectional_handler(method.0, handler));
+        self
+    }
+}
+
+impl From<DynamicService> for Service {
+    fn from(service: DynamicService) -> Self {
+        Self::new(service.name, service.handlers)
+    }
 }

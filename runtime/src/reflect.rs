@@ -158,3 +158,66 @@ fn bound(binding: &Binding, method: &Method) -> Http {
         },
     }
 }
+
+/// The binding that a description is of, kept until the process ends. What cannot be understood goes the usual way.
+pub(crate) fn unbound(http: &Http, names: &'static [&'static str]) -> Binding {
+    fn leak<T>(all: Vec<T>) -> &'static [T] {
+        Box::leak(all.into_boxed_slice())
+    }
+    fn text(text: &str) -> &'static str {
+        Box::leak(text.to_owned().into_boxed_str())
+    }
+    let place = |name: &str| names.iter().position(|known| *known == name).unwrap_or_default();
+    let carried = |pairs: &[(String, String)]| {
+        leak(pairs.iter().map(|(of, name)| (text(of), place(name))).collect())
+    };
+    let or = |said: &[(u16, u16)], usual: &'static [(u16, u16)]| {
+        if said.is_empty() { usual } else { leak(said.to_vec()) }
+    };
+    let mut path = Vec::new();
+    let mut rest = &*http.path;
+    while let Some((before, behind)) = rest.split_once('{') {
+        if !before.is_empty() {
+            path.push(PathPart::Text(text(before)));
+        }
+        let (name, behind) = behind.split_once('}').unwrap_or((behind, ""));
+        path.push(PathPart::Argument(place(name)));
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        path.push(PathPart::Text(text(rest)));
+    }
+    Binding {
+        verb: match &*http.verb {
+            "get" => Verb::Get,
+            "head" => Verb::Head,
+            "options" => Verb::Options,
+            "put" => Verb::Put,
+            "delete" => Verb::Delete,
+            "patch" => Verb::Patch,
+            _ => Verb::Post,
+        },
+        path: leak(path),
+        query: carried(&http.query),
+        headers: carried(&http.headers),
+        body: match &http.body {
+            HttpBody::None => Body::None,
+            HttpBody::Json(name) => Body::Json(place(name)),
+            HttpBody::Form(name) => Body::Form(place(name)),
+            HttpBody::Bytes(name) => Body::Bytes(place(name)),
+            HttpBody::Named(all) => Body::Named(leak(all.iter().map(|name| place(name)).collect())),
+            HttpBody::Items => Body::Items,
+            HttpBody::Chunks => Body::Chunks,
+        },
+        value: or(&http.value, http::VALUE),
+        error: or(&http.error, http::ERROR),
+        none: or(&http.none, &[]),
+        content: match &http.content {
+            HttpContent::Json => Content::Json,
+            HttpContent::Text => Content::Text,
+            HttpContent::Bytes => Content::Bytes,
+            HttpContent::Nothing => Content::Nothing,
+            HttpContent::Header(name) => Content::Header(text(name)),
+        },
+    }
+}

@@ -19,7 +19,8 @@
 //! # let _ = user; Ok(()) }
 //! ```
 //!
-//! What `#[http(..)]` says, what an answer means, and what is refused is on `docs/bridge.md`.
+//! What `#[http(..)]` says, what an answer means, and what is refused is on `docs/bridge.md`. The other way round, plain HTTP
+//! reaches services through [`ingress`]: `docs/ingress.md`.
 //!
 //! # What it never does
 //! - It follows no redirect, and connects to nothing but the addresses that configuration and discovery name.
@@ -29,14 +30,26 @@
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/bridge.md")]
 mod page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/ingress.md")]
+mod ingress_page {}
 
 mod address;
 mod answer;
+mod codes;
 mod connection;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod ingress;
+mod legacy;
 mod request;
+pub mod value;
+
+pub use crate::{
+    ingress::{Ingress, IngressError, ingress, ingress_to},
+    legacy::legacy,
+};
 
 use std::{fmt, sync::Arc};
 

@@ -84,6 +84,15 @@ Examples:
   sinew check old.json new.json
   sinew check inventory.json shop.Inventory        what is checked in, with what runs")]
     Check(Check),
+    /// Lets callers of plain HTTP reach services of the mesh, and the mesh reach legacy services.
+    #[command(after_help = "\
+Examples:
+  sinew gateway gateway.toml                       until it is told to stop; then it drains
+  sinew gateway gateway.toml --check               exit code 1 where something is wrong with the file
+
+docs/gateway.md has the file. It is followed: what changes in it is served by within a second, and a file that is wrong
+changes nothing.")]
+    Gateway(Gateway),
     /// Checks a file of policy, before it is rolled out.
     #[command(
         subcommand,
@@ -192,6 +201,15 @@ pub(crate) struct Generate {
     #[arg(long, value_name = "DIRECTORY", requires = "package")]
     pub(crate) sinew_path: Option<String>,
     /// Writes nothing; exit code 1 where what is there differs from what would be written.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Group)]
+pub(crate) struct Gateway {
+    /// What it does, in TOML.
+    pub(crate) file: PathBuf,
+    /// Checks the file alone.
     #[arg(long)]
     pub(crate) check: bool,
 }

@@ -12,10 +12,8 @@
 
 mod args;
 mod commands;
-mod data;
 mod output;
 mod source;
-mod tree;
 
 use std::process::ExitCode;
 
@@ -28,7 +26,12 @@ use crate::{
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Most commands make a call or two; a gateway makes those of others.
+    let mut runtime = match args.command {
+        Command::Gateway(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => return Failure::cannot(format!("no runtime: {why}")).exit(),
     };
@@ -48,6 +51,7 @@ async fn run(args: Args) -> Result<(), Failure> {
         Command::Explain(explain) => commands::explain::run(explain, json).await,
         Command::Generate(generate) => commands::generate::run(generate).await,
         Command::Check(check) => commands::check::run(check, json).await,
+        Command::Gateway(gateway) => commands::gateway::run(gateway).await,
         Command::Policy(policy) => commands::policy::run(policy, json),
         Command::Ca(ca) => commands::ca::run(ca, json),
         Command::Completions { shell } => commands::completions(shell),

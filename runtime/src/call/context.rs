@@ -136,6 +136,12 @@ impl Context {
         CURRENT.scope(self, future)
     }
 
+    /// Runs this in the context.
+    #[cfg(feature = "foreign")]
+    pub(crate) fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), run)
+    }
+
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }

@@ -84,6 +84,19 @@ pub(crate) fn parts(mut body: &[u8]) -> impl Iterator<Item = Argument<'_>> {
     })
 }
 
+/// Appends one argument to what [`decode_arguments`] reads.
+pub(crate) fn put(argument: Argument<'_>, out: &mut Vec<u8>) {
+    let (what, content) = match argument {
+        Argument::Json(json) => (JSON, json),
+        Argument::Bytes(bytes) => (BYTES, bytes),
+    };
+    // Arguments are bounded far below what the length can say; more would be cut off, and refused when it is read.
+    let len = u32::try_from(content.len()).unwrap_or(u32::MAX);
+    out.push(what);
+    out.extend_from_slice(&len.to_le_bytes());
+    out.extend_from_slice(content);
+}
+
 /// Writes arguments behind one another.
 struct Parts<'o>(&'o mut Vec<u8>);
 

@@ -26,7 +26,7 @@ use serde::{Serialize, de::DeserializeOwned};
 #[cfg(feature = "foreign")]
 pub use json::Argument;
 #[cfg(feature = "foreign")]
-pub(crate) use json::parts;
+pub(crate) use json::{parts, put};
 pub(crate) use spoken::{name, settings};
 
 /// Bytes untouched: `#[rpc(raw)]`.
@@ -38,6 +38,10 @@ pub(crate) const MESSAGEPACK: u8 = 2;
 
 /// JSON, for transports that speak it: arguments one by one. Never on sinew's own wire.
 pub(crate) const JSON: u8 = 3;
+
+/// The same, but a value that is `Bytes` stands for itself.
+#[cfg(feature = "foreign")]
+pub(crate) const JSON_OR_BYTES: u8 = 4;
 
 /// Why a value could not be encoded or decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +78,8 @@ pub(crate) fn encode<T: Serialize + 'static>(
         MESSAGEPACK => messagepack::encode(value, out),
         #[cfg(feature = "foreign")]
         JSON => json::encode(value, out),
+        #[cfg(feature = "foreign")]
+        JSON_OR_BYTES => encode_raw(value, out).or_else(|_| json::encode(value, out)),
         RAW => encode_raw(value, out),
         other => Err(CodecError::Unknown(other)),
     };
@@ -99,6 +105,8 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
         MESSAGEPACK => messagepack::decode(body),
         #[cfg(feature = "foreign")]
         JSON => json::decode(body),
+        #[cfg(feature = "foreign")]
+        JSON_OR_BYTES => decode_raw(body).or_else(|_| json::decode(body)),
         RAW => decode_raw(body),
         other => Err(CodecError::Unknown(other)),
     }
@@ -127,7 +135,7 @@ pub(crate) fn encode_arguments<A: Serialize + 'static>(
     let result = match codec {
         MESSAGEPACK => messagepack::encode_arguments(names, arguments, out),
         #[cfg(feature = "foreign")]
-        JSON => json::encode_arguments(arguments, out),
+        JSON | JSON_OR_BYTES => json::encode_arguments(arguments, out),
         other => return encode(other, arguments, out),
     };
     result.inspect_err(|_| out.truncate(start))
@@ -142,7 +150,7 @@ pub(crate) fn decode_arguments<A: DeserializeOwned + 'static>(
     match codec {
         MESSAGEPACK => messagepack::decode_arguments(names, body),
         #[cfg(feature = "foreign")]
-        JSON => json::decode_arguments(body),
+        JSON | JSON_OR_BYTES => json::decode_arguments(body),
         other => decode(other, body),
     }
 }

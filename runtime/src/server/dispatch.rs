@@ -190,14 +190,18 @@ fn arguments<A: DeserializeOwned + 'static>(
             Reply::Status(Status::rejected(
                 Code::InvalidArgument,
                 Reason::Malformed,
-                format!(
-                    "the arguments of `{}`: {error}; {}",
-                    method.path(),
-                    types::sides(
-                        ("the caller's build", request.theirs),
-                        ("this server's", types.fingerprint())
-                    )
-                ),
+                match request.codec {
+                    codec::BINCODE | codec::MESSAGEPACK => format!(
+                        "the arguments of `{}`: {error}; {}",
+                        method.path(),
+                        types::sides(
+                            ("the caller's build", request.theirs),
+                            ("this server's", types.fingerprint())
+                        )
+                    ),
+                    // Who speaks JSON has no build that could differ.
+                    _ => format!("the arguments of `{}`: {error}", method.path()),
+                },
             ))
         },
     )

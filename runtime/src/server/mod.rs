@@ -268,6 +268,8 @@ impl ServerBuilder {
             grace: self.grace,
             governed,
             health,
+            #[cfg(feature = "foreign")]
+            own: self.identity.id(),
         })
     }
 }
@@ -282,6 +284,8 @@ pub struct Server {
     grace: Duration,
     governed: Arc<ServerCore>,
     health: Health,
+    #[cfg(feature = "foreign")]
+    own: sinew_core::spiffe::SpiffeId,
 }
 
 impl Server {
@@ -293,6 +297,17 @@ impl Server {
     /// Says to callers which of its services can do their work; lives on while the server does.
     pub fn health(&self) -> Health {
         self.health.clone()
+    }
+
+    /// The way to its services for callers of another protocol: what a bridge opens.
+    #[cfg(feature = "foreign")]
+    pub fn door(&self) -> crate::transport::foreign::Door {
+        let services = self.governed.services();
+        crate::transport::foreign::Door::new(
+            Arc::clone(&self.governed) as _,
+            services,
+            self.own.clone(),
+        )
     }
 
     /// Serves until `shutdown` is ready, then drains: takes its announcement back, asks callers for no more calls, refuses those that come all the

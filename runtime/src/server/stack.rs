@@ -114,6 +114,12 @@ impl ServerCore {
         }
     }
 
+    /// What it serves, and what is known of the types of that.
+    #[cfg(feature = "foreign")]
+    pub(super) fn services(&self) -> Vec<(&'static str, Vec<&'static Types>)> {
+        self.services.iter().map(|service| (service.name(), service.types())).collect()
+    }
+
     /// Where it is counted.
     pub(super) fn metrics(&self) -> &Arc<Registry> {
         &self.metrics
@@ -224,7 +230,9 @@ impl Serve for ServerCore {
         // 4
         self.governed.authorize(handler, request.peer.identity())?;
         // 5
-        agreed(handler.types(), &request.head)?;
+        if !request.is_foreign {
+            agreed(handler.types(), &request.head)?;
+        }
         types::used(request.head.codec);
         // 6
         let turn = self.turn(handler, &request);

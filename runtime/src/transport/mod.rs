@@ -248,6 +248,8 @@ pub(crate) struct Incoming {
     /// The smallest round trip to the caller, zero where it is not known.
     pub(crate) caller_rtt: Duration,
     pub(crate) input: Option<RawItems>,
+    /// It came over another protocol, in JSON, which sinew's own wire never carries.
+    pub(crate) is_foreign: bool,
 }
 
 /// A request that was admitted: its context, and the handler's work, not yet begun.

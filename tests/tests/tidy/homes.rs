@@ -22,6 +22,7 @@ const HOMES: &[(&str, &[&str])] = &[
             "runtime/src/transport/quic",
             "runtime/src/discovery/etcd",
             "runtime/bridge/src/connection",
+            "runtime/bridge/src/ingress",
         ],
     ),
     (
@@ -33,7 +34,14 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rmp_serde", &["runtime/src/codec"]),
     ("hickory", &["runtime/src/discovery"]),
     ("hyper", &["runtime/bridge/src", "runtime/src/discovery/etcd"]),
-    ("tokio_rustls", &["runtime/bridge/src/connection", "runtime/src/discovery/etcd"]),
+    (
+        "tokio_rustls",
+        &[
+            "runtime/bridge/src/connection",
+            "runtime/bridge/src/ingress",
+            "runtime/src/discovery/etcd",
+        ],
+    ),
     ("base64", &["runtime/src/discovery/etcd"]),
     ("flate2", &["runtime/bridge/src/answer"]),
 ];

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use self::{
     content::{decoded, malformed, read},
-    status::{excerpt, status},
+    status::{excerpt, status, told},
     stream::Items,
 };
 use crate::{
@@ -74,11 +74,26 @@ pub(crate) async fn receive(
         let content = value(binding.content, &head, body)?;
         return Ok(Inbound::Value { content, metadata });
     }
-    let otherwise = status(head.status, &head.headers, &excerpt(&String::from_utf8_lossy(&body)));
-    if among(binding.error) {
+    let otherwise = status(head.status, &head.headers, &said(&head.headers, &body));
+    // An ingress of sinew's says apart what is the method's own error.
+    if among(binding.error) && told(&head.headers).is_none() {
         return Ok(Inbound::Error { content: body, metadata, otherwise });
     }
     Err(otherwise)
+}
+
+/// What a body says of what went wrong: of problem details (RFC 9457) the detail, else its beginning.
+fn said(headers: &HeaderMap, body: &Bytes) -> String {
+    #[derive(serde::Deserialize)]
+    struct Problem {
+        detail: String,
+    }
+    let kind = headers.get(header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let is_problem = kind.is_some_and(|kind| kind.starts_with(b"application/problem+json"));
+    match serde_json::from_slice(body) {
+        Ok(Problem { detail }) if is_problem => excerpt(&detail),
+        _ => excerpt(&String::from_utf8_lossy(body)),
+    }
 }
 
 /// The value in an answer.

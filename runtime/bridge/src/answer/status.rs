@@ -19,17 +19,20 @@ use http::{HeaderMap, StatusCode, header};
 use sinew::{Code, Directive, Reason, Status, foreign};
 use sinew_core::limits;
 
+use crate::codes;
+
 /// The status of a call that was answered so. `said` is what there is of the body.
 pub(super) fn status(code: StatusCode, headers: &HeaderMap, said: &str) -> Status {
     let retry_after = retry_after(headers);
     let words = words(code, headers, said);
     let status = match (code.as_u16(), retry_after) {
+        _ if told(headers).is_some() => of_sinew(headers, code, words),
         (425, _) => foreign::rejected(Code::Unavailable, Reason::None, words),
         (429, Some(_)) => foreign::rejected(Code::ResourceExhausted, Reason::Overloaded, words),
         (503, Some(_)) => foreign::rejected(Code::Unavailable, Reason::Overloaded, words),
         (502 | 503, _) => foreign::unknown(Code::Unavailable, Reason::None, words),
         (408 | 504, _) => foreign::unknown(Code::DeadlineExceeded, Reason::None, words),
-        (other, _) => foreign::answered(meaning(other), words),
+        (other, _) => foreign::answered(codes::code_of(other), words),
     };
     match retry_after {
         Some(wait) => status.with_directive(Directive::RetryAfter(wait)),
@@ -37,21 +40,19 @@ pub(super) fn status(code: StatusCode, headers: &HeaderMap, said: &str) -> Statu
     }
 }
 
-/// The code for a status that says nothing of what was processed.
-fn meaning(code: u16) -> Code {
-    match code {
-        401 => Code::Unauthenticated,
-        403 => Code::PermissionDenied,
-        404 | 410 => Code::NotFound,
-        405 | 501 => Code::Unimplemented,
-        409 => Code::Aborted,
-        412 | 300..=399 => Code::FailedPrecondition,
-        413 | 414 | 431 => Code::OutOfRange,
-        429 => Code::ResourceExhausted,
-        499 => Code::Cancelled,
-        400..=498 => Code::InvalidArgument,
-        500..=599 => Code::Internal,
-        _ => Code::Unknown,
+/// The code that an ingress of sinew's says beside the status.
+pub(super) fn told(headers: &HeaderMap) -> Option<Code> {
+    codes::code_named(headers.get(codes::CODE)?.to_str().ok()?)
+}
+
+/// What an ingress says is as its server said it: several codes share a status, and a status says nothing of what was
+/// processed.
+fn of_sinew(headers: &HeaderMap, status: StatusCode, words: String) -> Status {
+    let code = told(headers).unwrap_or_else(|| codes::code_of(status.as_u16()));
+    match headers.get(codes::PROCESSED).map(http::HeaderValue::as_bytes) {
+        Some(b"no") => foreign::rejected(code, Reason::None, words),
+        Some(b"yes") => foreign::answered(code, words),
+        _ => foreign::unknown(code, Reason::None, words),
     }
 }
 

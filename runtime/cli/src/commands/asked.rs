@@ -8,18 +8,13 @@ use sinew::{
     descriptor::{Descriptor, Method, Service, Type},
     dynamic::{DynamicAnswer, DynamicClient, DynamicMethod},
 };
+use sinew_bridge::value::{Arguments, Data, Tree, data};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     sync::oneshot,
 };
 
-use crate::{
-    args::Request,
-    data::{Arguments, Data, data},
-    output::Failure,
-    source,
-    tree::Tree,
-};
+use crate::{args::Request, output::Failure, source};
 
 /// Where a call goes, and what its server says of its services.
 pub(super) struct Found {

@@ -6,6 +6,7 @@ pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod describe;
 pub(crate) mod explain;
+pub(crate) mod gateway;
 pub(crate) mod generate;
 pub(crate) mod list;
 pub(crate) mod new;

@@ -110,6 +110,18 @@ limits! {
     count HTTP_IDLE_MAX: usize = 64;
     /// Requests that are out to one endpoint over HTTP: further ones wait.
     count HTTP_CONNECTIONS_MAX: usize = 256;
+    /// Connections that callers over HTTP have to one listener: further ones are closed.
+    count HTTP_CLIENTS_MAX: usize = 4_096;
+    /// Requests that one connection of HTTP/2 may have open at once.
+    count HTTP_STREAMS_MAX: u32 = 100;
+    /// A handshake of TLS and the head of a request, each, from a caller over HTTP; and a connection without a request.
+    time HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+    /// The body of a request over HTTP, where its deadline is not earlier.
+    time HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+    /// A connection of HTTP/2 on which nothing came for this long is asked whether it lives.
+    time HTTP_PING: Duration = Duration::from_secs(20);
+    /// A stream of events says that it lives after this long without one.
+    time HTTP_EVENT_BEAT: Duration = Duration::from_secs(15);
     /// A handshake without an answer for this long makes one ask the host whether anybody listens at the port.
     time CONNECT_HINT: Duration = Duration::from_millis(50);
     /// After so many probe time-outs of silence the host is asked whether anybody listens at the port.

@@ -1,4 +1,5 @@
-//! Protocols beside sinew's own: what a crate implements so that a mesh can call endpoints which speak another one.
+//! Protocols beside sinew's own: what a crate implements so that a mesh can call endpoints which speak another one, and the
+//! [`Door`] through which callers that speak one come in.
 //!
 //! # Why
 //! Whatever an endpoint speaks, its calls go through the same pipeline: deadline, balancing, breaker, bulkhead, retries and
@@ -15,6 +16,7 @@
 //! 3. Whatever is heard from an endpoint is told to its [`Pulse`]: silence is judged by it.
 //! 4. What an endpoint can make it keep is bounded.
 
+mod door;
 mod outbound;
 mod session;
 mod silence;
@@ -28,6 +30,7 @@ use sinew_core::{
     metadata::Metadata,
 };
 
+pub use self::door::{Call, Caller, Door, Entrance, Items, certified, within};
 pub use self::outbound::{Arguments, Input, Outbound};
 pub(crate) use self::session::{ForeignConnector, Pulses};
 pub use self::silence::Pulse;

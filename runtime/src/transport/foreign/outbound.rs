@@ -106,7 +106,7 @@ impl fmt::Debug for Outbound<'_> {
 /// What the arguments of most calls fit into.
 const WRITTEN: usize = 256;
 
-/// Written arguments, by their places.
+/// Arguments as they are written for another protocol, by their places.
 #[derive(Debug)]
 pub struct Arguments {
     names: &'static [&'static str],
@@ -114,6 +114,20 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// None yet, of these names.
+    pub fn new(names: &'static [&'static str]) -> Self {
+        Self { names, written: Vec::with_capacity(WRITTEN) }
+    }
+
+    /// Adds the next one.
+    pub fn push(&mut self, argument: Argument<'_>) {
+        codec::put(argument, &mut self.written);
+    }
+
+    pub(super) fn into_body(self) -> Bytes {
+        self.written.into()
+    }
+
     /// Their names, in order.
     pub fn names(&self) -> &'static [&'static str] {
         self.names

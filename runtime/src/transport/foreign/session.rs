@@ -266,7 +266,7 @@ fn unexpected_stream() -> Status {
 }
 
 /// Items of which the last may be a status.
-struct Items(std::pin::Pin<Box<dyn Stream<Item = Result<bytes::Bytes, Status>> + Send>>);
+pub(super) struct Items(pub(super) super::Items);
 
 impl Stream for Items {
     type Item = Result<bytes::Bytes, Failure>;

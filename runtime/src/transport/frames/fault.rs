@@ -97,7 +97,7 @@ pub(super) fn lane_lost(why: &ReadError, sent: bool) -> Status {
 }
 
 /// A panic in code that is not ours: this call's error and nobody else's.
-pub(super) fn panicked(method: &str, panic: &(dyn Any + Send)) -> Status {
+pub(crate) fn panicked(method: &str, panic: &(dyn Any + Send)) -> Status {
     let text = panic
         .downcast_ref::<&str>()
         .copied()

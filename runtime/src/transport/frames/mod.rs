@@ -37,4 +37,8 @@ mod watch;
 pub(crate) use client::{ClientSession, LanePending};
 pub(crate) use drain::{Counted, Drain};
 pub(crate) use fault::lost;
+#[cfg(feature = "foreign")]
+pub(crate) use fault::panicked;
+#[cfg(feature = "foreign")]
+pub(crate) use served::{Ended, Served};
 pub(crate) use server::serve;

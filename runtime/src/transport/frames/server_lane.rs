@@ -234,6 +234,7 @@ impl ServerLane {
             caller: Arc::clone(&self.conn.caller),
             caller_rtt: self.conn.min_rtt(),
             input: None,
+            is_foreign: false,
         };
         let begun = self
             .conn

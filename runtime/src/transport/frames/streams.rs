@@ -211,6 +211,7 @@ async fn prepare(
         caller: Arc::clone(&conn.caller),
         caller_rtt: conn.min_rtt(),
         input,
+        is_foreign: false,
     })?;
     let context = begun.context.clone();
     Ok((

@@ -11,21 +11,30 @@ use sinew::descriptor::{Body, Named, Type, Types as _};
 
 /// A value, as MessagePack knows it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Tree {
+pub enum Tree {
+    /// Nothing.
     Nil,
+    /// `bool`.
     Bool(bool),
+    /// A whole number that is not negative.
     Unsigned(u64),
+    /// A whole number.
     Signed(i64),
+    /// A number.
     Float(f64),
+    /// A text.
     Text(String),
+    /// Bytes, and numbers of 128 bits.
     Bytes(Vec<u8>),
+    /// Values in order.
     List(Vec<Tree>),
+    /// Keys and values: a map, or a struct.
     Map(Vec<(Tree, Tree)>),
 }
 
 impl Tree {
     /// As JSON, as far as a type tells more than the value.
-    pub(crate) fn json(&self, ty: &Type, types: &[Named]) -> Value {
+    pub fn json(&self, ty: &Type, types: &[Named]) -> Value {
         match (self, bare(ty, types)) {
             (Self::Bytes(bytes), Some(Type::U128)) => wide(bytes, false),
             (Self::Bytes(bytes), Some(Type::I128)) => wide(bytes, true),
@@ -80,7 +89,7 @@ fn object<'t>(entries: impl Iterator<Item = (&'t Tree, Value)>) -> Value {
 }
 
 /// The type without newtypes around it.
-fn bare<'t>(mut ty: &'t Type, types: &'t [Named]) -> Option<&'t Type> {
+pub(super) fn bare<'t>(mut ty: &'t Type, types: &'t [Named]) -> Option<&'t Type> {
     for _ in 0..=types.len() {
         match ty {
             Type::Named(name) => match &types.named(name)?.body {

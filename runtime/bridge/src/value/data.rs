@@ -1,27 +1,45 @@
 //! JSON as a value of a type: what is written on the wire for it, or where it is none.
 
 use serde::{
-    Serialize, Serializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     ser::{SerializeMap as _, SerializeSeq as _, SerializeTuple as _},
 };
 use serde_json::Value;
-use sinew::descriptor::{Body, Field, Named, Type, Types as _};
+use sinew::{
+    Bytes,
+    descriptor::{Body, Field, Named, Type, Types as _},
+};
+
+use super::Tree;
 
 /// A value that serde writes as the original's types do, to a format with names.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Data {
+pub enum Data {
+    /// Nothing.
     Unit,
+    /// `bool`.
     Bool(bool),
+    /// A whole number that is not negative.
     Unsigned(u64),
+    /// A whole number.
     Signed(i64),
+    /// `u128`.
     UnsignedWide(u128),
+    /// `i128`.
     SignedWide(i128),
+    /// `f32`.
     Single(f32),
+    /// `f64`.
     Double(f64),
+    /// `char`.
     Char(char),
+    /// A text.
     Text(String),
+    /// Bytes.
     Bytes(Vec<u8>),
+    /// Values in order.
     List(Vec<Data>),
+    /// Keys and values: a map, or a struct.
     Map(Vec<(Data, Data)>),
     /// Whatever JSON it is: its type cannot be seen.
     Any(Value),
@@ -29,13 +47,17 @@ pub(crate) enum Data {
 
 /// The arguments of a call, in order.
 #[derive(Debug, Clone)]
-pub(crate) struct Arguments(pub(crate) Vec<Data>);
+pub struct Arguments(pub Vec<Data>);
 
 impl Serialize for Arguments {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut tuple = serializer.serialize_tuple(self.0.len())?;
         for argument in &self.0 {
-            tuple.serialize_element(argument)?;
+            match argument {
+                // Other protocols carry an argument of bytes as it is, which they know by its type.
+                Data::Bytes(bytes) => tuple.serialize_element(&Bytes::copy_from_slice(bytes))?,
+                argument => tuple.serialize_element(argument)?,
+            }
         }
         tuple.end()
     }
@@ -74,11 +96,37 @@ impl Serialize for Data {
     }
 }
 
+impl<'de> Deserialize<'de> for Data {
+    /// As a format says it, without a type: an error of a method, whose type only the two ends know.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Tree::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl From<Tree> for Data {
+    fn from(tree: Tree) -> Self {
+        match tree {
+            Tree::Nil => Self::Unit,
+            Tree::Bool(is) => Self::Bool(is),
+            Tree::Unsigned(number) => Self::Unsigned(number),
+            Tree::Signed(number) => Self::Signed(number),
+            Tree::Float(number) => Self::Double(number),
+            Tree::Text(text) => Self::Text(text),
+            Tree::Bytes(bytes) => Self::Bytes(bytes),
+            Tree::List(items) => Self::List(items.into_iter().map(Self::from).collect()),
+            Tree::Map(entries) => {
+                let entries = entries.into_iter();
+                Self::Map(entries.map(|(key, value)| (key.into(), value.into())).collect())
+            }
+        }
+    }
+}
+
 /// A value of JSON as one of a type. `at` is the way to it, for the message.
 ///
 /// # Errors
 /// Where, what was expected, and what is there.
-pub(crate) fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Result<Data, String> {
+pub fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Result<Data, String> {
     let wrong = |expected: &str| {
         Err(format!("{at}: {expected} is expected, and {} is there", short(value)))
     };

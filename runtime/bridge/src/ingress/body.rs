@@ -1,0 +1,174 @@
+//! The body of a request: read whole within its bounds, or item by item as its sender writes them.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes, BytesMut};
+use futures_core::Stream;
+use http::HeaderMap;
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use sinew::{Code, Reason, Status, foreign, foreign::http::Content};
+use sinew_core::limits;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
+
+use super::refusal::Refusal;
+use crate::answer::items::Decoder;
+
+/// Reads a body to its end, by a deadline if there is one.
+pub(super) async fn whole<B>(
+    body: B,
+    deadline: Option<std::time::Instant>,
+) -> Result<Bytes, Refusal>
+where
+    B: Body + Send,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let until = Instant::now() + limits::HTTP_BODY_TIMEOUT;
+    let until = deadline.map_or(until, |deadline| until.min(Instant::from_std(deadline)));
+    timeout_at(until, read(body)).await.unwrap_or_else(|_| {
+        Err(Refusal::too_slow(
+            "the body did not arrive in time (HTTP_BODY_TIMEOUT, or the deadline)",
+        ))
+    })
+}
+
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+async fn read<B>(body: B) -> Result<Bytes, Refusal>
+where
+    B: Body + Send,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    if body.size_hint().lower() > limits::HTTP_BODY_MAX as u64 {
+        return Err(too_large());
+    }
+    let mut body = std::pin::pin!(body);
+    let mut whole = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|why| {
+            Refusal::malformed(format!("the body broke off: {}", Into::<BoxError>::into(why)))
+        })?;
+        let Ok(mut data) = frame.into_data() else { continue };
+        if whole.len() + rest.len() + data.remaining() > limits::HTTP_BODY_MAX {
+            return Err(too_large());
+        }
+        // Most bodies are one piece, which is not copied.
+        if whole.is_empty() && rest.is_empty() {
+            whole = data.copy_to_bytes(data.remaining());
+            continue;
+        }
+        if rest.is_empty() {
+            rest.extend_from_slice(&std::mem::take(&mut whole));
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            rest.extend_from_slice(chunk);
+            let taken = chunk.len();
+            data.advance(taken);
+        }
+    }
+    Ok(if rest.is_empty() { whole } else { rest.freeze() })
+}
+
+fn too_large() -> Refusal {
+    let most = limits::HTTP_BODY_MAX;
+    Refusal::too_large(format!("the body has more than {most} bytes (HTTP_BODY_MAX)"))
+}
+
+/// The items of a body that is a stream.
+pub(super) struct Input<B> {
+    body: Pin<Box<B>>,
+    decoder: Decoder,
+    timer: Pin<Box<Sleep>>,
+    /// The body has been read to its end, or is not read any more.
+    over: bool,
+}
+
+impl<B> Input<B> {
+    /// Bytes as they come, or one item per line.
+    pub(super) fn new(body: B, headers: &HeaderMap, untouched: bool) -> Self {
+        let content = if untouched { Content::Bytes } else { Content::Json };
+        Self {
+            body: Box::pin(body),
+            decoder: Decoder::new(headers, content),
+            timer: Box::pin(sleep_until(Instant::now() + limits::STREAM_FRAME_GAP)),
+            over: false,
+        }
+    }
+}
+
+impl<B> Input<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
+        loop {
+            if let Some(item) = self.decoder.next() {
+                return Poll::Ready(Some(Ok(item)));
+            }
+            if self.over {
+                return Poll::Ready(None);
+            }
+            let frame = match self.body.as_mut().poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => {
+                    ready!(self.timer.as_mut().poll(cx));
+                    return Poll::Ready(Some(Err(foreign::unknown(
+                        Code::DeadlineExceeded,
+                        Reason::Expired,
+                        format!(
+                            "nothing came of the input for {} s (STREAM_FRAME_GAP)",
+                            limits::STREAM_FRAME_GAP.as_secs()
+                        ),
+                    ))));
+                }
+            };
+            match frame {
+                Some(Ok(frame)) => {
+                    self.timer.as_mut().reset(Instant::now() + limits::STREAM_FRAME_GAP);
+                    if let Ok(mut data) = frame.into_data() {
+                        let data = data.copy_to_bytes(data.remaining());
+                        if let Err(status) = self.decoder.take(data) {
+                            return Poll::Ready(Some(Err(status)));
+                        }
+                    }
+                }
+                Some(Err(why)) => {
+                    let words = format!("the input broke off: {}", Into::<BoxError>::into(why));
+                    let status = foreign::unknown(Code::Cancelled, Reason::ConnectionLost, words);
+                    return Poll::Ready(Some(Err(status)));
+                }
+                None => {
+                    self.over = true;
+                    if let Err(status) = self.decoder.finish() {
+                        return Poll::Ready(Some(Err(status)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<B> Stream for Input<B>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Item = Result<Bytes, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let item = ready!(self.poll_item(cx));
+        if matches!(item, Some(Err(_))) {
+            // What follows an error is not looked at.
+            self.over = true;
+        }
+        Poll::Ready(item)
+    }
+}

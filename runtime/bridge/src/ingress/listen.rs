@@ -1,0 +1,263 @@
+//! Connections: accepted, bounded, served, drained.
+//!
+//! # Invariants
+//! 1. A client that says nothing, or says it slowly, holds a connection and nothing else, and that only for a time.
+//! 2. What is bounded is counted before anything is read.
+
+use std::{
+    convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use http::{HeaderValue, Request, header};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use sinew_core::limits;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream, ToSocketAddrs},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::{
+    Ingress, IngressError,
+    guard::{Closes, Guarded},
+    serve::{Connected, Shared},
+    tls::{Accepted, Acceptor},
+};
+
+/// What stands between strangers and the services.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Protects {
+    /// Tokens, or certificates, say who calls.
+    pub(super) knows_callers: bool,
+    /// Anybody is let in, and that was said.
+    pub(super) is_open: bool,
+    /// HTTP without TLS is spoken everywhere, and that was said.
+    pub(super) is_plain_allowed: bool,
+}
+
+/// An ingress that listens. Dropping it closes its connections at once; [`run_until`](Self::run_until) drains them.
+#[must_use = "dropping it stops it"]
+pub struct Listening {
+    address: SocketAddr,
+    shared: Arc<ArcSwap<Shared>>,
+    drain: watch::Sender<bool>,
+    accepting: JoinSet<JoinSet<()>>,
+}
+
+impl fmt::Debug for Listening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listening").field(&self.address).finish()
+    }
+}
+
+impl Listening {
+    /// Where it listens: the port that the system chose, if it was asked for port 0.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves by this from now on: services, callers, pages. Each request goes by one of the two. The address and what is
+    /// spoken there stay.
+    ///
+    /// # Errors
+    /// Those of [`Ingress::service`]; what was served goes on then.
+    pub fn replace(&self, ingress: Ingress) -> Result<(), IngressError> {
+        self.shared.store(Arc::new(ingress.shared()?));
+        Ok(())
+    }
+
+    /// Serves until `shutdown` is ready, then drains: takes no more connections, tells those that are open that there will be no
+    /// further answer, lets the calls in flight finish for at most 30 s, and closes.
+    ///
+    /// # Cancel safety
+    /// When the future is dropped it stops at once.
+    pub async fn run_until(mut self, shutdown: impl Future<Output = ()>) {
+        shutdown.await;
+        self.drain.send_replace(true);
+        let finish = async {
+            while let Some(connections) = self.accepting.join_next().await {
+                if let Ok(mut connections) = connections {
+                    while connections.join_next().await.is_some() {}
+                }
+            }
+        };
+        if timeout(limits::DRAIN_GRACE, finish).await.is_err() {
+            tracing::warn!(
+                address = %self.address,
+                "calls over HTTP were cut off: they did not end within {} s of draining",
+                limits::DRAIN_GRACE.as_secs()
+            );
+        }
+    }
+}
+
+pub(super) async fn listen(
+    address: impl ToSocketAddrs + fmt::Debug,
+    tls: Acceptor,
+    protects: Protects,
+    shared: Arc<Shared>,
+) -> Result<Listening, IngressError> {
+    let text = format!("{address:?}").trim_matches('"').to_owned();
+    let io = |source| IngressError::Address { address: text.clone(), source };
+    let listener = TcpListener::bind(address).await.map_err(io)?;
+    let address = listener.local_addr().map_err(io)?;
+    if !address.ip().to_canonical().is_loopback() {
+        protected(address, &tls, protects)?;
+    }
+    let (drain, draining) = watch::channel(false);
+    let shared = Arc::new(ArcSwap::from(shared));
+    let mut accepting = JoinSet::new();
+    accepting.spawn(accept(listener, tls.clone(), Arc::clone(&shared), draining));
+    tracing::info!(
+        %address,
+        tls = tls.is_tls(),
+        "HTTP is served; /openapi.json says what"
+    );
+    Ok(Listening { address, shared, drain, accepting })
+}
+
+/// Whether it may listen where others than this machine reach it.
+fn protected(address: SocketAddr, tls: &Acceptor, protects: Protects) -> Result<(), IngressError> {
+    let wrong = |problem: &str| IngressError::Unprotected { address, problem: problem.to_owned() };
+    if !protects.knows_callers && !protects.is_open {
+        return Err(wrong(
+            "anybody could call: say who may with `bearer_token` or `client_roots`, or say that anybody may with \
+             `let_in_anybody`",
+        ));
+    }
+    if !tls.is_tls() && !protects.is_plain_allowed {
+        return Err(wrong(
+            "what is said crosses the network in the clear: add `tls(chain, key)`, or say that something else protects \
+             it with `insecure_plain_http`",
+        ));
+    }
+    Ok(())
+}
+
+/// Accepts until it is drained; what is left are the connections.
+async fn accept(
+    listener: TcpListener,
+    tls: Acceptor,
+    shared: Arc<ArcSwap<Shared>>,
+    mut draining: watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let places = Arc::new(Semaphore::new(limits::HTTP_CLIENTS_MAX));
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = drained(&mut draining) => return connections,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => accepted,
+        };
+        let (tcp, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, mostly: those that end make room.
+                tracing::warn!(%error, "a connection over HTTP could not be accepted");
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            tracing::debug!(%address, "a connection over HTTP was closed: there are HTTP_CLIENTS_MAX");
+            continue;
+        };
+        let _ = tcp.set_nodelay(true);
+        let (tls, shared, draining) = (tls.clone(), Arc::clone(&shared), draining.clone());
+        connections.spawn(async move {
+            begin(tcp, address, &tls, shared, draining).await;
+            drop(place);
+        });
+    }
+}
+
+/// Ready when it drains, or is dropped.
+async fn drained(draining: &mut watch::Receiver<bool>) {
+    let _ = draining.wait_for(|drains| *drains).await.map(drop);
+}
+
+async fn begin(
+    tcp: TcpStream,
+    address: SocketAddr,
+    tls: &Acceptor,
+    shared: Arc<ArcSwap<Shared>>,
+    draining: watch::Receiver<bool>,
+) {
+    let accepted = match timeout(limits::HTTP_HEAD_TIMEOUT, tls.accept(tcp)).await {
+        Ok(Ok(accepted)) => accepted,
+        Ok(Err(error)) => return tracing::debug!(%error, %address, "TLS did not begin"),
+        Err(_) => return tracing::debug!(%address, "TLS did not begin in time"),
+    };
+    let certified = match accepted.certified() {
+        Ok(certified) => certified,
+        Err(why) => return tracing::debug!(why, %address, "a client's certificate names nobody"),
+    };
+    let connected = Arc::new(Connected::new(Some(address), certified));
+    match accepted {
+        Accepted::Plain(tcp) => run(tcp, connected, shared, draining).await,
+        Accepted::Tls(tls) => run(*tls, connected, shared, draining).await,
+    }
+}
+
+async fn run<S>(
+    io: S,
+    connected: Arc<Connected>,
+    shared: Arc<ArcSwap<Shared>>,
+    mut draining: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let closes = Closes::default();
+    let io = TokioIo::new(Guarded::new(io, closes.clone()));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (connected, shared, closes) =
+            (Arc::clone(&connected), Arc::clone(&shared), closes.clone());
+        async move {
+            let shared = shared.load_full();
+            let mut response = shared.serve(&connected, request).await;
+            if closes.get() {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let builder = builder();
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drained(&mut draining) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error, "a connection over HTTP ended early");
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HTTP_HEAD_TIMEOUT)
+        .max_headers(limits::HTTP_HEADERS_MAX)
+        .max_buf_size(limits::HTTP_HEAD_MAX + limits::HTTP_TARGET_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::HTTP_STREAMS_MAX)
+        .max_header_list_size(limits::HTTP_HEAD_MAX as u32)
+        .keep_alive_interval(limits::HTTP_PING)
+        .keep_alive_timeout(limits::HTTP_HEAD_TIMEOUT);
+    builder
+}
