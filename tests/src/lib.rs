@@ -43,6 +43,7 @@ pub mod hops;
 pub mod hostile;
 pub mod legacy;
 pub mod load;
+pub mod plain;
 pub mod port;
 pub mod probe;
 pub mod raw;

@@ -18,6 +18,7 @@
 //! HTTP/2, whose frames have one length: a connection that begins with its preface passes untouched.
 
 use std::{
+    future::Future as _,
     io,
     pin::Pin,
     sync::{
@@ -29,7 +30,10 @@ use std::{
 
 use bytes::{Buf as _, BytesMut};
 use sinew_core::limits;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
 /// What a connection of HTTP/2 begins with.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -63,6 +67,9 @@ pub(super) struct Guarded<S> {
     line: usize,
     /// Looked at, and not handed on yet.
     ready: BytesMut,
+    /// Until when there must be something to hand on. Later heads are timed by whoever parses them; before the first
+    /// nobody knows yet which version of HTTP is spoken.
+    first: Option<Pin<Box<Sleep>>>,
     closes: Closes,
 }
 
@@ -92,7 +99,8 @@ enum Follows {
 impl<S> Guarded<S> {
     pub(super) fn new(io: S, closes: Closes) -> Self {
         let (unread, ready) = (BytesMut::new(), BytesMut::new());
-        Self { io, state: State::First, unread, scanned: 0, line: 0, ready, closes }
+        let first = Some(Box::pin(sleep(limits::HTTP_HEAD_TIMEOUT)));
+        Self { io, state: State::First, unread, scanned: 0, line: 0, ready, first, closes }
     }
 
     /// Looks at what has been read; whether there is something to hand on.
@@ -234,6 +242,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         let this = self.get_mut();
         loop {
             if this.look() {
+                this.first = None;
                 let taken = this.ready.len().min(out.remaining());
                 out.put_slice(&this.ready[..taken]);
                 this.ready.advance(taken);
@@ -247,7 +256,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
             }
             let mut chunk = [0; CHUNK];
             let mut chunk = ReadBuf::new(&mut chunk);
-            ready!(Pin::new(&mut this.io).poll_read(cx, &mut chunk))?;
+            if Pin::new(&mut this.io).poll_read(cx, &mut chunk)?.is_pending() {
+                if let Some(first) = &mut this.first {
+                    ready!(first.as_mut().poll(cx));
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                return Poll::Pending;
+            }
             if chunk.filled().is_empty() {
                 // What has come of a head is handed on: whoever parses it knows what is missing.
                 this.state = State::Rest;

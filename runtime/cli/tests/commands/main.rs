@@ -4,6 +4,7 @@
 mod ca;
 mod calls;
 mod explain;
+mod gateway;
 mod list;
 mod new;
 mod policy;
