@@ -43,6 +43,11 @@ pub fn python() -> Option<PathBuf> {
     find("python", "kinto, httpbinx and jsonschema (pip)", &[tools().join("legacy/bin/python")])
 }
 
+/// A program of the system, by its name; of Debian's package of that name.
+pub fn program(name: &str) -> Option<PathBuf> {
+    find(name, &format!("Debian package `{name}`"), &[])
+}
+
 /// The first of these programs that is there, or a line that says what to install.
 pub(crate) fn find(name: &str, install: &str, places: &[PathBuf]) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();

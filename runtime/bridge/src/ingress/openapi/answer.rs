@@ -20,7 +20,7 @@ pub(super) fn responses<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method) -> Va
     let (none, value) = (none(http, method), said(http, |http| &http.value, VALUE));
     let mut all: BTreeMap<String, Value> = BTreeMap::new();
     let status = first(value, none, &all);
-    all.insert(status.unwrap_or(200).to_string(), answer(scope, method, !none.is_empty()));
+    all.insert(status.unwrap_or(200).to_string(), answer(scope, method));
     for &(from, to) in none.iter().filter(|(from, _)| is_status(*from)) {
         let words = match from == to {
             true => "There is none: the value is `None`.".to_owned(),
@@ -33,9 +33,10 @@ pub(super) fn responses<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method) -> Va
     if let Some(error) = &method.error
         && let Some(status) = first(said(http, |http| &http.error, ERROR), none, &all)
     {
-        let content = json!({"application/json": {"schema": scope.schema(error)}});
-        let content = if is_head(http) { json!({}) } else { content };
-        let response = json!({"description": "The method's own error.", "content": content});
+        let mut response = json!({"description": "The method's own error."});
+        if !is_head(http) {
+            response["content"] = json!({"application/json": {"schema": scope.schema(error)}});
+        }
         all.insert(status.to_string(), response);
     }
     all.insert("default".to_owned(), json!({"$ref": format!("#/components/responses/{PROBLEM}")}));
@@ -79,21 +80,24 @@ fn is_head(http: Option<&Http>) -> bool {
 }
 
 /// The answer that carries the value.
-fn answer<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method, has_none: bool) -> Value {
+fn answer<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method) -> Value {
     let http = method.http.as_ref();
     let content = http.map_or(&HttpContent::Json, |http| &http.content);
     let bytes =
         || json!({"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}});
     let words = match (method.streams.output(), content) {
-        _ if is_head(http) => return json!({"description": "It is done."}),
+        _ if is_head(http) && !matches!(content, HttpContent::Header(_)) => {
+            return json!({"description": "It is done."});
+        }
         (_, HttpContent::Nothing) => return json!({"description": "It is done."}),
         (true, HttpContent::Bytes) => "The bytes, in pieces as they come.",
         (true, _) => "The items as they come: each is the data of an event, or a line.",
         (false, _) => "The value.",
     };
-    // With a status of its own `None` is not a value.
+    // With a status of its own `None` is no value. Where a binding leaves that status to what is usual, it may have none.
+    let is_elsewhere = http.is_some_and(|http| !http.none.is_empty());
     let ty = match &method.output {
-        Type::Option(inner) if has_none => inner,
+        Type::Option(inner) if is_elsewhere => inner,
         other => other,
     };
     if let HttpContent::Header(name) = content {

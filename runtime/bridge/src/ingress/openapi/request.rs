@@ -84,7 +84,8 @@ impl<'d> Parameters<'_, '_, 'd> {
         let Some(fields) = self.scope.fields(ty) else {
             return self.add("query", name, &argument.ty, !argument.optional);
         };
-        let is_needed = !argument.optional && std::ptr::eq(ty, self.scope.bare(&argument.ty));
+        let is_option = matches!(self.scope.bare(&argument.ty), Type::Option(_));
+        let is_needed = !argument.optional && !is_option;
         for field in fields.iter().filter(|field| !field.alias) {
             self.add("query", &field.name, &field.ty, is_needed && !field.optional);
         }
@@ -92,12 +93,13 @@ impl<'d> Parameters<'_, '_, 'd> {
 
     fn add(&mut self, place: &'static str, name: &str, ty: &'d Type, is_needed: bool) {
         let inner = self.some(ty);
-        // Nothing is sent for it.
-        if *inner == Type::Unit || !self.seen.insert((place, name.to_owned())) {
+        // Nothing is sent for it, unless it stands in the path, which is whole.
+        let is_nothing = *inner == Type::Unit && place != "path";
+        if is_nothing || !self.seen.insert((place, name.to_owned())) {
             return;
         }
         let is_list = matches!(inner, Type::List(_));
-        let is_option = !std::ptr::eq(inner, self.scope.bare(ty));
+        let is_option = matches!(self.scope.bare(ty), Type::Option(_));
         let is_needed = place == "path" || is_needed && !is_option && !is_list;
         // Without its option a type is written as it is: one that may be missing is never `null` here.
         let schema = self.scope.schema(if is_option { inner } else { ty });

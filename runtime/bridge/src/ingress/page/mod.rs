@@ -17,6 +17,17 @@ pub(super) const STYLE: &str = include_str!("try.css");
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                                  base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The page, or one of its files, and what it is.
+pub(super) fn find(path: &str) -> Option<(&'static str, Bytes)> {
+    let (kind, text) = match path {
+        "/try" => ("text/html; charset=utf-8", HTML),
+        "/try.js" => ("text/javascript; charset=utf-8", SCRIPT),
+        "/try.css" => ("text/css; charset=utf-8", STYLE),
+        _ => return None,
+    };
+    Some((kind, Bytes::from_static(text.as_bytes())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,15 +57,4 @@ mod tests {
         ));
         assert!(!POLICY.contains("unsafe") && !POLICY.contains("  "), "{POLICY}");
     }
-}
-
-/// The page, or one of its files, and what it is.
-pub(super) fn find(path: &str) -> Option<(&'static str, Bytes)> {
-    let (kind, text) = match path {
-        "/try" => ("text/html; charset=utf-8", HTML),
-        "/try.js" => ("text/javascript; charset=utf-8", SCRIPT),
-        "/try.css" => ("text/css; charset=utf-8", STYLE),
-        _ => return None,
-    };
-    Some((kind, Bytes::from_static(text.as_bytes())))
 }

@@ -32,7 +32,7 @@ fn operation(document: &Value) -> &Value {
     let paths = document["paths"].as_object().unwrap();
     let item = paths.values().next().and_then(Value::as_object).unwrap();
     assert_eq!((paths.len(), item.len()), (1, 1), "{document}");
-    &item.values().next().unwrap()
+    item.values().next().unwrap()
 }
 
 fn point() -> Value {
@@ -283,7 +283,7 @@ fn each_status_is_what_the_client_takes_it_for() {
         (json!({"content": "bytes"}), json!("bytes"), false, &["200 octet-stream"]),
         (json!({"content": "nothing"}), json!("unit"), true, &["200 nothing", "422 json"]),
         (json!({"content": {"header": "location"}}), json!("text"), false, &["200 nothing"]),
-        (json!({"verb": "head"}), json!("u8"), true, &["200 nothing", "422 "]),
+        (json!({"verb": "head"}), json!("u8"), true, &["200 nothing", "422 nothing"]),
         // No statuses of HTTP.
         (
             json!({"value": [[0, 1], [600, 999]], "none": [[7, 7]]}),
@@ -298,10 +298,14 @@ fn each_status_is_what_the_client_takes_it_for() {
 
 #[test]
 fn a_value_with_none_beside_it_is_no_option() {
-    let method = json!({"http": {"verb": "get", "path": "/"}, "output": {"option": "u8"}});
-    let made = of_method(method, &json!([]));
-    let answers = &operation(&made)["responses"];
-    assert_eq!(answers["200"]["content"]["application/json"]["schema"]["format"], "uint8");
+    for (none, of_value) in [(json!([[404, 404]]), "/format"), (json!([]), "/anyOf/0/format")] {
+        let http = json!({"verb": "get", "path": "/", "none": none});
+        let made = of_method(json!({"http": http, "output": {"option": "u8"}}), &json!([]));
+        let answers = &operation(&made)["responses"];
+        let schema = &answers["200"]["content"]["application/json"]["schema"];
+        assert_eq!(schema.pointer(of_value), Some(&json!("uint8")), "{schema}");
+        assert!(answers["404"].get("content").is_none());
+    }
     let method = json!({"http": {"verb": "get", "path": "/", "content": {"header": "etag"}}, "output": "text"});
     let made = of_method(method, &json!([]));
     let header = json!({"etag": {"required": true, "schema": {"type": "string"}}});
