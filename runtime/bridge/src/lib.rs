@@ -36,6 +36,7 @@ mod connection;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod ingress;
 mod request;
 
 use std::{fmt, sync::Arc};
