@@ -32,32 +32,50 @@ impl Taken {
     }
 }
 
-/// What each type is called, by the place of its service and its name there. `reserved` is no type of theirs.
-pub(super) fn types<'d>(
-    services: &'d [Service],
-    reserved: &str,
-) -> BTreeMap<(usize, &'d str), String> {
-    let mut by_name: BTreeMap<&str, Vec<(usize, &Named)>> = BTreeMap::new();
-    for (at, service) in services.iter().enumerate() {
-        for named in &service.types {
-            by_name.entry(&named.name).or_default().push((at, named));
-        }
-    }
-    let differing = differing(&by_name, reserved);
-    let mut taken = Taken(BTreeSet::from([reserved.to_owned()]));
-    let mut names = BTreeMap::new();
-    for (name, all) in by_name {
-        if differing.contains(name) {
-            for (at, _) in all {
-                let full = format!("{}.{name}", services[at].name);
-                names.entry((at, name)).or_insert_with(|| taken.unique(legal(&full)));
+/// What the components of a document are called.
+#[derive(Debug)]
+pub(super) struct Names<'d> {
+    /// Those of types, by the place of their service and their name there.
+    types: BTreeMap<(usize, &'d str), String>,
+    taken: Taken,
+}
+
+impl<'d> Names<'d> {
+    /// Of the types of these services. `reserved` is none of theirs.
+    pub(super) fn new(services: &'d [Service], reserved: &str) -> Self {
+        let mut by_name: BTreeMap<&str, Vec<(usize, &Named)>> = BTreeMap::new();
+        for (at, service) in services.iter().enumerate() {
+            for named in &service.types {
+                by_name.entry(&named.name).or_default().push((at, named));
             }
-        } else {
-            let one = taken.unique(legal(name));
-            names.extend(all.into_iter().map(|(at, _)| ((at, name), one.clone())));
         }
+        let differing = differing(&by_name, reserved);
+        let mut taken = Taken(BTreeSet::from([reserved.to_owned()]));
+        let mut types = BTreeMap::new();
+        for (name, all) in by_name {
+            if differing.contains(name) {
+                for (at, _) in all {
+                    let full = format!("{}.{name}", services[at].name);
+                    types.entry((at, name)).or_insert_with(|| taken.unique(legal(&full)));
+                }
+            } else {
+                let one = taken.unique(legal(name));
+                types.extend(all.into_iter().map(|(at, _)| ((at, name), one.clone())));
+            }
+        }
+        Self { types, taken }
     }
-    names
+
+    /// What a type of a service is called.
+    pub(super) fn of(&self, service: usize, name: &str) -> String {
+        self.types.get(&(service, name)).cloned().unwrap_or_default()
+    }
+
+    /// What a variant of it is called.
+    pub(super) fn of_variant(&mut self, service: usize, name: &str, variant: &str) -> String {
+        let full = format!("{}.{variant}", self.of(service, name));
+        self.taken.unique(legal(&full))
+    }
 }
 
 /// The names that mean different things in different services.

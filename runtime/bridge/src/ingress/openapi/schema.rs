@@ -2,7 +2,7 @@
 //!
 //! # Invariants
 //! 1. A struct, an enum, and a newtype of what has no name is a component; a newtype of one of these is that one. So a
-//!    schema ends, whatever holds itself.
+//!    schema ends, whatever holds itself. A variant that holds something is one too: generators name types after them.
 //! 2. Components that nothing refers to are not written.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 use sinew::descriptor::{Body, Field, Named, Service, Type, Variant};
 
-use super::{answer, describe, names};
+use super::{answer, describe, names::Names};
 
 /// The schemas of a document.
 pub(super) struct Schemas<'d> {
     /// The types of each service by name.
     types: Vec<BTreeMap<&'d str, &'d Named>>,
     /// What they are called here.
-    names: BTreeMap<(usize, &'d str), String>,
+    names: Names<'d>,
     /// Referred to, and not written yet.
     open: Vec<(usize, &'d Named)>,
     /// `None` as long as it is open.
@@ -31,7 +31,7 @@ impl<'d> Schemas<'d> {
         };
         Self {
             types: services.iter().map(by_name).collect(),
-            names: names::types(services, answer::PROBLEM),
+            names: Names::new(services, answer::PROBLEM),
             open: Vec::new(),
             components: BTreeMap::new(),
         }
@@ -46,8 +46,7 @@ impl<'d> Schemas<'d> {
     pub(super) fn into_value(mut self) -> Value {
         while let Some((service, named)) = self.open.pop() {
             let schema = self.of(service).component(named);
-            let name = self.names.get(&(service, &*named.name)).cloned();
-            self.components.insert(name.unwrap_or_default(), Some(schema));
+            self.components.insert(self.names.of(service, &named.name), Some(schema));
         }
         self.components.insert(answer::PROBLEM.to_owned(), Some(answer::problem_schema()));
         let written =
@@ -204,10 +203,10 @@ impl<'d> Scope<'_, 'd> {
         let count = parts.len();
         let parts: Vec<_> = parts.iter().map(|part| self.schema(part)).collect();
         let mut schema = json!({"type": "array", "minItems": count, "maxItems": count});
-        // A list of no schemas is none to JSON Schema.
+        // A list of no schemas is none to JSON Schema. That nothing follows them is said by their number: `items: false` would
+        // say it again, and generators stumble over it.
         if count > 0 {
             schema["prefixItems"] = Value::Array(parts);
-            schema["items"] = json!(false);
         }
         schema
     }
@@ -230,12 +229,12 @@ impl<'d> Scope<'_, 'd> {
 
     fn component_of(&mut self, named: &'d Named) -> Value {
         let service = self.service;
-        let name = self.schemas.names.get(&(service, &*named.name)).cloned().unwrap_or_default();
+        let name = self.schemas.names.of(service, &named.name);
         if !self.schemas.components.contains_key(&name) {
             self.schemas.components.insert(name.clone(), None);
             self.schemas.open.push((service, named));
         }
-        json!({"$ref": format!("#/components/schemas/{name}")})
+        to(&name)
     }
 
     fn component(&mut self, named: &'d Named) -> Value {
@@ -284,9 +283,12 @@ impl<'d> Scope<'_, 'd> {
                 continue;
             }
             let content = self.body(held, named.closed);
-            objects.push(json!({
+            let schema = json!({
                 "type": "object", "properties": {name: content}, "required": [name], "additionalProperties": false,
-            }));
+            });
+            let component = self.schemas.names.of_variant(self.service, &named.name, name);
+            objects.push(to(&component));
+            self.schemas.components.insert(component, Some(schema));
         }
         let only_texts = (!texts.is_empty()).then(|| json!({"type": "string", "enum": texts}));
         let mut schema = match (only_texts, objects.is_empty()) {
@@ -308,6 +310,11 @@ impl<'d> Scope<'_, 'd> {
         }
         schema
     }
+}
+
+/// A reference to a component.
+fn to(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
 fn integer(format: &str, minimum: impl Into<Value>, maximum: impl Into<Value>) -> Value {

@@ -194,7 +194,7 @@ async function send(made, out, signal) {
   const started = performance.now();
   const elapsed = () => `${(performance.now() - started).toFixed(1)} ms`;
   const status = el("strong"), time = el("span", { className: "dim" }), count = el("p", { className: "dim" });
-  out.replaceChildren(el("p", { className: "dim doc", textContent: `${options.method} ${url}` }), el("p", {}, status, " ", time));
+  out.replaceChildren(el("p", { className: "dim doc", textContent: `${options.method} ${url}` }), el("p", { role: "status" }, status, " ", time));
   try {
     const response = await fetch(url, { ...options, signal });
     status.textContent = `${response.status} ${response.statusText}`;
@@ -218,7 +218,7 @@ function form(verb, path, operation) {
   const accept = kinds.length > 1 ? el("select", {}, ...kinds.map((kind) => el("option", { textContent: kind }))) : null;
   const button = el("button", { type: "submit", textContent: "Send" });
   const stop = el("button", { type: "button", className: "second", textContent: "Stop", disabled: true });
-  const out = el("div", { className: "answer", role: "status" });
+  const out = el("div", { className: "answer" });
   const list = el("ul", { className: "dim" }, ...answers.map(([status, one]) => {
     const schema = Object.values(one.content || {})[0]?.schema;
     return el("li", { textContent: `${status}: ${one.description || ""}${schema ? ` (${kindOf(schema)})` : ""}` });

@@ -8,13 +8,10 @@ pub(super) fn problem(value: &Value, schema: &Value, root: &Value) -> Option<Str
 }
 
 fn check(value: &Value, schema: &Value, root: &Value) -> Result<(), String> {
-    let Some(words) = schema.as_object() else {
-        return if schema == &Value::Bool(false) {
-            Err(format!("{value}: nothing is allowed"))
-        } else {
-            Ok(())
-        };
-    };
+    if schema == &Value::Bool(false) {
+        return Err(format!("{value}: nothing is allowed"));
+    }
+    let words = schema.as_object().unwrap();
     for (word, of) in words {
         let holds = match &**word {
             "$ref" => {
