@@ -20,7 +20,7 @@ pub(super) fn responses<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method) -> Va
     let (none, value) = (none(http, method), said(http, |http| &http.value, VALUE));
     let mut all: BTreeMap<String, Value> = BTreeMap::new();
     let status = first(value, none, &all);
-    all.insert(status.unwrap_or(200).to_string(), answer(scope, method, !none.is_empty()));
+    all.insert(status.unwrap_or(200).to_string(), answer(scope, method));
     for &(from, to) in none.iter().filter(|(from, _)| is_status(*from)) {
         let words = match from == to {
             true => "There is none: the value is `None`.".to_owned(),
@@ -80,7 +80,7 @@ fn is_head(http: Option<&Http>) -> bool {
 }
 
 /// The answer that carries the value.
-fn answer<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method, has_none: bool) -> Value {
+fn answer<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method) -> Value {
     let http = method.http.as_ref();
     let content = http.map_or(&HttpContent::Json, |http| &http.content);
     let bytes =
@@ -94,9 +94,10 @@ fn answer<'d>(scope: &mut Scope<'_, 'd>, method: &'d Method, has_none: bool) -> 
         (true, _) => "The items as they come: each is the data of an event, or a line.",
         (false, _) => "The value.",
     };
-    // With a status of its own `None` is not a value.
+    // With a status of its own `None` is no value. Where a binding leaves that status to what is usual, it may have none.
+    let is_elsewhere = http.is_some_and(|http| !http.none.is_empty());
     let ty = match &method.output {
-        Type::Option(inner) if has_none => inner,
+        Type::Option(inner) if is_elsewhere => inner,
         other => other,
     };
     if let HttpContent::Header(name) = content {

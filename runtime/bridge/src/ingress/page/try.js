@@ -214,7 +214,8 @@ function form(verb, path, operation) {
   const fields = (operation.parameters || []).map((one) => field(resolved(one)));
   const body = operation.requestBody ? bodyField(resolved(operation.requestBody)) : null;
   const answers = Object.entries(operation.responses || {}).map(([status, one]) => [status, resolved(one)]);
-  const kinds = Object.keys(answers[0]?.[1].content || {});
+  const value = answers.find(([status, one]) => status.startsWith("2") && one.content);
+  const kinds = Object.keys(value?.[1].content || {});
   const accept = kinds.length > 1 ? el("select", {}, ...kinds.map((kind) => el("option", { textContent: kind }))) : null;
   const button = el("button", { type: "submit", textContent: "Send" });
   const stop = el("button", { type: "button", className: "second", textContent: "Stop", disabled: true });

@@ -298,10 +298,14 @@ fn each_status_is_what_the_client_takes_it_for() {
 
 #[test]
 fn a_value_with_none_beside_it_is_no_option() {
-    let method = json!({"http": {"verb": "get", "path": "/"}, "output": {"option": "u8"}});
-    let made = of_method(method, &json!([]));
-    let answers = &operation(&made)["responses"];
-    assert_eq!(answers["200"]["content"]["application/json"]["schema"]["format"], "uint8");
+    for (none, of_value) in [(json!([[404, 404]]), "/format"), (json!([]), "/anyOf/0/format")] {
+        let http = json!({"verb": "get", "path": "/", "none": none});
+        let made = of_method(json!({"http": http, "output": {"option": "u8"}}), &json!([]));
+        let answers = &operation(&made)["responses"];
+        let schema = &answers["200"]["content"]["application/json"]["schema"];
+        assert_eq!(schema.pointer(of_value), Some(&json!("uint8")), "{schema}");
+        assert!(answers["404"].get("content").is_none());
+    }
     let method = json!({"http": {"verb": "get", "path": "/", "content": {"header": "etag"}}, "output": "text"});
     let made = of_method(method, &json!([]));
     let header = json!({"etag": {"required": true, "schema": {"type": "string"}}});

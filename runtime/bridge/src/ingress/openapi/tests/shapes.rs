@@ -19,25 +19,24 @@ fn schema(ty: &Value, types: &Value) -> (Value, Value) {
     (made, schema)
 }
 
+/// Each type, values of it, and values that are none.
+#[track_caller]
+fn check(cases: &[(Value, Value, Value)], types: &Value) {
+    for (ty, good, bad) in cases {
+        let (root, schema) = schema(ty, types);
+        for value in good.as_array().unwrap() {
+            assert_eq!(problem(value, &schema, &root), None, "{ty}: {schema}");
+        }
+        for value in bad.as_array().unwrap() {
+            assert!(problem(value, &schema, &root).is_some(), "{ty} takes {value}: {schema}");
+        }
+    }
+}
+
 #[test]
 fn a_schema_takes_what_its_type_is_and_nothing_else() {
-    let types = json!([
-        {"name": "Id", "body": {"newtype": "u8"}},
-        {"name": "Ids", "body": {"newtype": {"named": "Id"}}},
-        {"name": "Mark", "body": "unit"},
-        {"name": "Pair", "body": {"tuple": ["u8", {"option": "text"}]}},
-        {"name": "Node", "closed": true, "body": {"struct": [
-            {"name": "of", "type": {"list": {"named": "Node"}}, "optional": true}, {"name": "id", "type": {"named": "Ids"}},
-            {"name": "ident", "type": "unit", "alias": true}]}},
-        {"name": "Color", "open": true, "body": {"enum": [{"name": "red"}, {"name": "Red", "alias": true}, {"name": "blue"}]}},
-        {"name": "Shape", "body": {"enum": [{"name": "none"}, {"name": "circle", "body": {"newtype": "f64"}},
-            {"name": "Circle", "alias": true}, {"name": "line", "body": {"tuple": ["u8", "u8"]}},
-            {"name": "box", "body": {"struct": [{"name": "w", "type": "u8"}]}}]}},
-        {"name": "Nothing", "body": {"enum": []}},
-        {"name": "Tree", "body": {"newtype": {"list": {"named": "Tree"}}}},
-    ]);
     let wide = "340282366920938463463374607431768211455";
-    for (ty, good, bad) in [
+    let cases = [
         (json!("bool"), json!([true]), json!([0, "true", null])),
         (json!("u8"), json!([0, 255]), json!([-1, 256, 1.5, "1"])),
         (json!("i8"), json!([-128, 127]), json!([-129, 128])),
@@ -68,6 +67,28 @@ fn a_schema_takes_what_its_type_is_and_nothing_else() {
         (json!({"map": ["u8", "u8"]}), json!([{"1": 1}]), json!([{"a": 1}, {"-1": 1}])),
         (json!({"map": ["i8", "u8"]}), json!([{"-1": 1}]), json!([{"1.5": 1}])),
         (json!({"map": ["bool", "u8"]}), json!([{"true": 1}]), json!([{"1": 1}])),
+    ];
+    check(&cases, &json!([]));
+}
+
+#[test]
+fn a_named_type_is_taken_as_serde_writes_it() {
+    let types = json!([
+        {"name": "Id", "body": {"newtype": "u8"}},
+        {"name": "Ids", "body": {"newtype": {"named": "Id"}}},
+        {"name": "Mark", "body": "unit"},
+        {"name": "Pair", "body": {"tuple": ["u8", {"option": "text"}]}},
+        {"name": "Node", "closed": true, "body": {"struct": [
+            {"name": "of", "type": {"list": {"named": "Node"}}, "optional": true}, {"name": "id", "type": {"named": "Ids"}},
+            {"name": "ident", "type": "unit", "alias": true}]}},
+        {"name": "Color", "open": true, "body": {"enum": [{"name": "red"}, {"name": "Red", "alias": true}, {"name": "blue"}]}},
+        {"name": "Shape", "body": {"enum": [{"name": "none"}, {"name": "circle", "body": {"newtype": "f64"}},
+            {"name": "Circle", "alias": true}, {"name": "line", "body": {"tuple": ["u8", "u8"]}},
+            {"name": "box", "body": {"struct": [{"name": "w", "type": "u8"}]}}]}},
+        {"name": "Nothing", "body": {"enum": []}},
+        {"name": "Tree", "body": {"newtype": {"list": {"named": "Tree"}}}},
+    ]);
+    let cases = [
         (json!({"map": [{"named": "Color"}, "u8"]}), json!([{"red": 1}]), json!([{"green": 1}])),
         (json!({"map": [{"named": "Id"}, "u8"]}), json!([{"7": 1}]), json!([{"x": 1}])),
         (json!({"named": "Id"}), json!([7]), json!([256, [7]])),
@@ -89,15 +110,8 @@ fn a_schema_takes_what_its_type_is_and_nothing_else() {
         (json!({"named": "Tree"}), json!([[], [[], [[]]]]), json!([[1], {}])),
         (json!({"opaque": "it asks"}), json!([null, 1, "x", [], {"a": 1}]), json!([])),
         (json!({"named": "Gone"}), json!([null, 1]), json!([])),
-    ] {
-        let (root, schema) = schema(&ty, &types);
-        for value in good.as_array().unwrap() {
-            assert_eq!(problem(value, &schema, &root), None, "{ty}: {schema}");
-        }
-        for value in bad.as_array().unwrap() {
-            assert!(problem(value, &schema, &root).is_some(), "{ty} takes {value}: {schema}");
-        }
-    }
+    ];
+    check(&cases, &types);
 }
 
 #[test]
