@@ -53,7 +53,15 @@ enum Kind {
 #[derive(Debug, Serialize, Deserialize)]
 enum Note {
     Told(String),
+    Short { by: i64, because: Option<Reason> },
     Seen,
+}
+
+/// Comes behind what holds it, by the alphabet.
+#[derive(Debug, Serialize, Deserialize)]
+enum Reason {
+    Words { all: BTreeMap<String, Name> },
+    Nothing,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -71,9 +71,9 @@ impl<'d> Names<'d> {
         self.types.get(&(service, name)).cloned().unwrap_or_default()
     }
 
-    /// What a variant of it is called.
-    pub(super) fn of_variant(&mut self, service: usize, name: &str, variant: &str) -> String {
-        let full = format!("{}.{variant}", self.of(service, name));
+    /// What a part of it is called: a variant.
+    pub(super) fn of_part(&mut self, service: usize, name: &str, part: &str) -> String {
+        let full = format!("{}.{part}", self.of(service, name));
         self.taken.unique(legal(&full))
     }
 }

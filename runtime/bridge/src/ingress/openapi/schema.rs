@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! 1. A struct, an enum, and a newtype of what has no name is a component; a newtype of one of these is that one. So a
-//!    schema ends, whatever holds itself. A variant that holds something is one too: generators name types after them.
+//!    schema ends, whatever holds itself. A variant that holds something is one too, and its fields are: generators
+//!    name types after them.
 //! 2. Components that nothing refers to are not written.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -268,6 +269,14 @@ impl<'d> Scope<'_, 'd> {
         }
     }
 
+    /// A component for a part of a type.
+    fn part(&mut self, named: &Named, part: &str, schema: Value) -> Value {
+        let name = self.schemas.names.of_part(self.service, &named.name, part);
+        let to = to(&name);
+        self.schemas.components.insert(name, Some(schema));
+        to
+    }
+
     /// Externally tagged, as serde does it: a variant that holds nothing is a text, another one an object of one entry.
     fn variants(&mut self, variants: &'d [Variant], named: &'d Named) -> Value {
         let (mut texts, mut objects) = (Vec::new(), Vec::new());
@@ -282,13 +291,14 @@ impl<'d> Scope<'_, 'd> {
                 texts.push(name);
                 continue;
             }
-            let content = self.body(held, named.closed);
-            let schema = json!({
+            let mut content = self.body(held, named.closed);
+            if content["type"] == "object" {
+                content = self.part(named, &format!("{name}.content"), content);
+            }
+            let object = json!({
                 "type": "object", "properties": {name: content}, "required": [name], "additionalProperties": false,
             });
-            let component = self.schemas.names.of_variant(self.service, &named.name, name);
-            objects.push(to(&component));
-            self.schemas.components.insert(component, Some(schema));
+            objects.push(self.part(named, name, object));
         }
         let only_texts = (!texts.is_empty()).then(|| json!({"type": "string", "enum": texts}));
         let mut schema = match (only_texts, objects.is_empty()) {

@@ -49,10 +49,13 @@ fn names_that_are_not_legal_or_not_free_are_changed() {
 #[test]
 fn a_variant_that_holds_something_has_a_name_of_its_own() {
     let outer = json!({"name": "Outer", "body": {"enum": [
-        {"name": "none"}, {"name": "one/two", "body": {"newtype": "u8"}}, {"name": "one two", "body": {"newtype": "u8"}}]}});
+        {"name": "none"}, {"name": "one/two", "body": {"newtype": "u8"}}, {"name": "one two", "body": {"struct": []}}]}});
     let types = [outer];
     let found = components(&[service("a", &types), service("b", &types)]);
-    assert_eq!(found, ["Outer", "Outer.one_two", "Outer.one_two2", "Problem"]);
+    assert_eq!(
+        found,
+        ["Outer", "Outer.one_two", "Outer.one_two.content", "Outer.one_two2", "Problem"]
+    );
 }
 
 #[test]
