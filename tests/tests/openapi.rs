@@ -89,7 +89,7 @@ trait Users {
     #[http(get = "/users/{id}/boss", none = [204, 404], error = [409, 410])]
     async fn boss(&self, id: u128) -> Result<Option<User>, Problem>;
 
-    #[http(get = "/users/{area}/of/{year}.json", query("page" = "page", "sort" = "sort"), header("x-tenant" = "tenant", "x-more" = "more"))]
+    #[http(get = "/users/{area}/of/{year}.json", query("page" = "page", "sort" = "sort"), header("x-tenant" = "tenant"))]
     async fn search(
         &self,
         area: Kind,
@@ -97,11 +97,10 @@ trait Users {
         page: Option<u32>,
         sort: Vec<Kind>,
         tenant: String,
-        more: Option<char>,
     ) -> Result<Vec<User>, Status>;
 
-    #[http(get = "/find", query("filter" = "by", "q" = "text"))]
-    async fn find(&self, by: Filter, text: String) -> Result<String, Status>;
+    #[http(get = "/find", query("filter" = "by", "q" = "text"), header("x-more" = "more"))]
+    async fn find(&self, by: Filter, text: String, more: Option<char>) -> Result<String, Status>;
 
     /// Makes one.
     #[http(post = "/users", body = "user", value = 201)]
