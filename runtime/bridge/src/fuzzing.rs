@@ -24,3 +24,8 @@ pub fn items<'a>(
     items.extend(std::iter::from_fn(|| decoder.next()));
     Some(items)
 }
+
+/// What the way in says of services, as a document of OpenAPI.
+pub fn openapi(services: &[sinew::descriptor::Service], title: &str) -> serde_json::Value {
+    crate::ingress::openapi::document(services, title)
+}

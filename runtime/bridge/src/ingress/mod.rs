@@ -35,7 +35,7 @@ mod callers;
 mod coerce;
 mod guard;
 mod listen;
-mod openapi;
+pub(crate) mod openapi;
 mod page;
 mod refusal;
 mod route;

@@ -151,7 +151,7 @@ pub(super) fn problem_schema() -> Value {
             "detail": text("What happened this time."),
             "code": text("The status of the call, as `NotFound` or `Unavailable`."),
             "reason": text("What refined the code: a limit that was hit, for example."),
-            "disposition": text("Whether the call was processed, and so whether it may be repeated."),
+            "processed": text("Whether the call was processed, and so whether it may be repeated."),
         },
     })
 }

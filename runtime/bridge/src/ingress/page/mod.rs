@@ -7,11 +7,11 @@
 use bytes::Bytes;
 
 /// The page, and the two files that it names.
-pub(super) const HTML: &str = include_str!("try.html");
+const HTML: &str = include_str!("try.html");
 /// Served as `/try.js`.
-pub(super) const SCRIPT: &str = include_str!("try.js");
+const SCRIPT: &str = include_str!("try.js");
 /// Served as `/try.css`.
-pub(super) const STYLE: &str = include_str!("try.css");
+const STYLE: &str = include_str!("try.css");
 
 /// The `Content-Security-Policy` that it is served with.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

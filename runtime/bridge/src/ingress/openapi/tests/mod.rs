@@ -339,7 +339,7 @@ fn what_any_call_may_fail_with_is_said_once() {
     let to_it = json!({"$ref": "#/components/schemas/Problem"});
     assert_eq!(content["application/problem+json"]["schema"], to_it);
     let said = made["components"]["schemas"]["Problem"]["properties"].as_object().unwrap();
-    for name in ["type", "title", "status", "detail", "code", "reason", "disposition"] {
+    for name in ["type", "title", "status", "detail", "code", "reason", "processed"] {
         assert!(said.contains_key(name), "{name}");
     }
 }
