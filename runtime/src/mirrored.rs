@@ -43,7 +43,7 @@ impl MirroredAnswer {
             Err(status) => Err(status.clone()),
             Ok(Answer { head, body, .. }) => match &head.outcome {
                 AnswerOutcome::Status(status) => {
-                    Err(Status::from_wire(status.clone(), head.directive.clone()))
+                    Err(Status::from_wire(status.clone(), head.directive))
                 }
                 outcome => Ok(Value {
                     is_error: matches!(outcome, AnswerOutcome::App),

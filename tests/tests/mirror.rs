@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sinew::{
@@ -14,6 +14,7 @@ use sinew::{
 };
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
+    relay::{Conditions, Direction, Relay},
     scene::{Running, Scene},
     scrape::Scrape,
     wait::{soon, until},
@@ -138,7 +139,7 @@ struct Versions {
     scene: Scene,
     old: Version,
     new: Version,
-    _servers: [Running; 2],
+    servers: [Running; 2],
 }
 
 impl Versions {
@@ -146,7 +147,7 @@ impl Versions {
         let scene = Scene::new();
         let (old, new) = (Version::new(1), Version::new(2));
         let servers = [old.serve(&scene).await, new.serve(&scene).await];
-        Self { scene, old, new, _servers: servers }
+        Self { scene, old, new, servers }
     }
 
     /// A mesh, of another process as it were, by this policy of the service.
@@ -374,6 +375,37 @@ async fn a_server_that_hangs_with_its_copies_delays_nobody() {
     until("there is room", || versions.new.count() == warm + 65).await;
 }
 
+/// Nothing comes from there any more, not even that a call is too late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_silent_holds_no_copy_beyond_its_time() {
+    let versions = Versions::new().await;
+    let [old, new] = [0, 1].map(|at| versions.servers[at].address());
+    let relay = Relay::start(new, Conditions::default(), 1).await.must("a relay");
+    let endpoint = |address, version| {
+        format!(
+            "[[endpoint]]\naddress = \"{address}\"\nservice = \"{COPIED}\"\nlabels = {{ version = \"{version}\" }}\n"
+        )
+    };
+    let file = versions.scene.runtime_dir().join("endpoints.toml");
+    std::fs::write(&file, endpoint(old, 1) + &endpoint(relay.address(), 2)).must("a file");
+    let mesh = versions.scene.mesh_with(|builder| builder.without_local_discovery()).await;
+    apply(&mesh, &format!("{ALL}\ntimeout = \"2s\""));
+    let client = mesh.client_at(format!("file:{}", file.display())).must("a client");
+    versions.connected(&client).await;
+    until("the copies are over", || mirrored(&mesh, "answered") as usize == versions.new.count())
+        .await;
+    let before = mirrored(&mesh, "no_endpoint");
+    relay.blackhole(Direction::Both, true);
+    for number in 0..100 {
+        assert_eq!(client.get(number).await.must("an answer"), 1);
+    }
+    let over = || mirrored(&mesh, "failed") + mirrored(&mesh, "no_endpoint") - before;
+    let began = Instant::now();
+    until("all are over", || over() + mirrored(&mesh, "full") == 100.0).await;
+    assert!(mirrored(&mesh, "failed") > 0.0, "some were out");
+    assert!(began.elapsed() < Duration::from_secs(8), "not when the connection is given up");
+}
+
 /// A status for which a call of the method would be repeated, and a breaker opened.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_that_is_refused_is_not_sent_again_and_counts_for_nothing_else() {
@@ -392,6 +424,20 @@ async fn a_copy_that_is_refused_is_not_sent_again_and_counts_for_nothing_else() 
     assert_eq!(of("sinew_client_endpoint_breaker_state"), 0.0);
     assert_eq!(of("sinew_client_retries_total"), 0.0);
     assert_eq!(of("sinew_client_attempts_total") as usize, versions.old.count());
+}
+
+/// Two servers refuse a call, one after the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_is_repeated_has_one_copy() {
+    let versions = Versions::new().await;
+    let _second = versions.old.serve(&versions.scene).await;
+    let (mesh, client) = versions.mirroring("retry = { attempts = 2 }").await;
+    let count = || (versions.old.count(), versions.new.count());
+    let before = count();
+    versions.old.0.refuses.store(true, SeqCst);
+    client.get(1).await.must_err();
+    until("the copy", || mirrored(&mesh, "answered") as usize == before.1 + 1).await;
+    assert_eq!(count(), (before.0 + 2, before.1 + 1));
 }
 
 /// In a hedged method, inside of interceptors, and where the arguments have a stream of their own.

@@ -133,16 +133,17 @@ impl Call {
         };
         let permit = core.copies.admit().ok_or(Some(Happened::MirrorFull))?;
         let place = Place { copies: Arc::clone(&core.copies), permit: Some(permit) };
-        let (head, spoken) = (self.head.clone(), self.spoken());
+        let (head, spoken, deadline) = (self.head.clone(), self.spoken(), self.deadline);
         // It cannot be told to come again in another codec.
         let answer = self.speak(&*session, false).map(|()| {
             self.head.shadow = true;
             self.head.no_retry = true;
             self.head.criticality = Criticality::Sheddable;
             self.head.attempt = 0;
+            self.deadline = Some(until);
             attempt::answer(self, endpoint, session, arguments)
         });
-        self.head = head;
+        (self.head, self.deadline) = (head, deadline);
         self.speaks(spoken);
         let answer = answer.map_err(|_| Some(Happened::MirrorFailed))?;
         self.wait_for_copy(endpoint.clone(), place, until, answer);

@@ -329,6 +329,12 @@ mod tests {
         assert_eq!(subset(&[("version", "1")]), 2);
         assert_eq!(subset(&[]), 2);
         assert_eq!(rules.plan.subsets[..3], [5.0, 95.0, 0.0]);
+        // What a side is found by is the label's own, wherever it is written.
+        let turned = [("canary=yes", 95.0), ("version=2", 5.0)];
+        let turned = turned.map(|(label, weight)| (label.to_owned(), weight)).to_vec();
+        let turned = Rules::new("S", &Terms { weights: Some(turned), ..Terms::default() });
+        let labels = rules.plan.labels;
+        assert_eq!(turned.plan.labels[..2], [labels[1], labels[0]]);
     }
 
     #[test]

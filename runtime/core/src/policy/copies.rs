@@ -33,7 +33,6 @@ impl Copies {
     }
 
     /// A copy is over.
-    #[expect(clippy::needless_pass_by_value, reason = "a place is given back once")]
     pub fn settle(&self, Permit(()): Permit) {
         self.0.fetch_sub(1, Relaxed);
     }
