@@ -19,6 +19,7 @@ use crate::{
     call::{context::Peer, method::Method},
     codec::{self, CodecError, Encode},
     error::Status,
+    mirrored::Observer,
     transport::{Answer, BoxFuture, Reply, StreamAnswer},
 };
 
@@ -59,6 +60,7 @@ pub struct Request {
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) attempt: u8,
+    pub(crate) shadow: bool,
     pub(crate) codec: u8,
     pub(crate) body: Bytes,
 }
@@ -97,6 +99,11 @@ impl Request {
     /// Which attempt of its call this is, from 0.
     pub fn attempt(&self) -> u8 {
         self.attempt
+    }
+
+    /// Whether it is a copy of a call, whose answer nobody uses, or made for one.
+    pub fn is_shadow(&self) -> bool {
+        self.shadow
     }
 
     /// The arguments, decoded as a tuple of their types, only when asked for: `request.arguments::<(Sku, u32)>()`.
@@ -251,11 +258,12 @@ impl fmt::Debug for Chain {
     }
 }
 
-/// The two places of a client.
+/// The two places of a client, and who compares its copies.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interceptors {
     pub(crate) per_call: Chain,
     pub(crate) per_attempt: Chain,
+    pub(crate) compares: Option<Observer>,
 }
 
 /// Arguments that were encoded before an interceptor saw them, and that can be encoded again for a server that wants

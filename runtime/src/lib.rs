@@ -50,6 +50,7 @@ mod identity;
 mod interceptor;
 mod mesh;
 mod metrics;
+mod mirrored;
 #[cfg(feature = "fuzzing")]
 mod planted;
 mod policy;
@@ -99,6 +100,7 @@ pub use crate::{
     interceptor::{Interceptor, Next, Request, Response},
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient, describe},
     metrics::Metrics,
+    mirrored::{Mirrored, MirroredAnswer},
     policy::{Policy, PolicyError, PolicyProblem, PolicyStatus, check_policy},
     server::{BindError, Health, Server, ServerBuilder, UnknownService},
     signal::shutdown_signal,

@@ -35,6 +35,7 @@ pub(crate) const RESERVED: &[&str] = &[
     "upgrade",
     "x-request-timeout-ms",
     "x-sinew-attempt",
+    "x-sinew-shadow",
 ];
 
 /// The header by which servers know a request that comes again.

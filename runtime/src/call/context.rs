@@ -69,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) deadline: Option<Instant>,
     pub(crate) criticality: Option<Criticality>,
     pub(crate) no_retry: bool,
+    pub(crate) shadow: bool,
     pub(crate) shed_key: Option<u16>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) method: &'static str,
@@ -98,6 +99,8 @@ pub(crate) struct Inherited {
     pub(crate) deadline: Option<Instant>,
     pub(crate) criticality: Option<Criticality>,
     pub(crate) no_retry: bool,
+    /// It is a copy of a call, or made for one.
+    pub(crate) shadow: bool,
     pub(crate) shed_key: Option<u16>,
     pub(crate) trace: Option<TraceContext>,
     pub(crate) method: &'static str,
@@ -119,6 +122,7 @@ impl Context {
             deadline: inherited.deadline,
             criticality: inherited.criticality,
             no_retry: inherited.no_retry,
+            shadow: inherited.shadow,
             shed_key: inherited.shed_key,
             trace: inherited.trace,
             method: inherited.method,
@@ -174,6 +178,15 @@ impl Context {
     /// The W3C trace context that came with the call.
     pub fn trace(&self) -> Option<TraceContext> {
         self.0.trace
+    }
+
+    /// Whether this is a copy of a call, which somebody else answers ([`Policy::mirror`](crate::Policy::mirror)), or was
+    /// called for one: nobody uses the answer, and what is done outside of this process is done twice. The calls that are
+    /// made under it say so too.
+    ///
+    /// It is the caller's word, as all that comes with a call.
+    pub fn is_shadow(&self) -> bool {
+        self.0.shadow
     }
 
     /// The metadata that came with the request.

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sinew_core::{
     codes::Criticality,
     metadata::{Metadata, MetadataError},
+    wire::trace::TraceContext,
 };
 
 use crate::error::Account;
@@ -27,6 +28,7 @@ pub struct CallOptions {
     pub(crate) hedge: Option<Hedge>,
     pub(crate) shed_key: Option<u16>,
     pub(crate) no_retry: bool,
+    pub(crate) trace: Option<TraceContext>,
     pub(crate) metadata: Metadata,
     pub(crate) answer: Option<AnswerMetadata>,
     pub(crate) account: Option<Account>,
@@ -146,6 +148,16 @@ impl CallOptions {
     #[must_use]
     pub fn shed_key(mut self, key: u16) -> Self {
         self.shed_key = Some(key);
+        self
+    }
+
+    /// The trace that the call belongs to, and everything that is called for it in turn: what a request that came in by
+    /// another protocol says in its `traceparent`. Default: that of the call that is being served, if that has one.
+    ///
+    /// All calls of one trace are on one side of a split, in every process ([`Policy::label_weight`](crate::Policy::label_weight)).
+    #[must_use]
+    pub fn trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
         self
     }
 

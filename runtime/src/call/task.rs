@@ -46,7 +46,7 @@ where
 }
 
 /// Spawns `future` free of the running call: it is not cancelled with it, and has a deadline of its own. It keeps the
-/// trace and the criticality. The handle yields `None` when `limit` passed.
+/// trace, the criticality, and that it is a copy, if it is one. The handle yields `None` when `limit` passed.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
@@ -65,6 +65,7 @@ where
         criticality: parent.as_ref().and_then(|parent| parent.inner().criticality),
         shed_key: parent.as_ref().and_then(|parent| parent.inner().shed_key),
         trace: parent.as_ref().and_then(|parent| parent.inner().trace),
+        shadow: parent.as_ref().is_some_and(|parent| parent.inner().shadow),
         ..Inherited::default()
     };
     let context = Context::new(inherited);

@@ -1,6 +1,7 @@
 //! One attempt: session, encode for this endpoint, send, receive, classify.
 
 use std::{
+    future::ready,
     pin::pin,
     sync::{
         Arc,
@@ -36,7 +37,7 @@ use crate::{
     error::Status,
     interceptor::{Chain, Encoded, Outcome, Request, Response},
     stripe,
-    transport::{Answer, BoxFuture, Outgoing, Received, Session, StreamAnswer},
+    transport::{Answer, BoxFuture, Outgoing, Pending, Received, Session, StreamAnswer},
 };
 
 /// One unary attempt at one endpoint.
@@ -61,6 +62,10 @@ pub(super) async fn unary(
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
         let mut answer = intercepted(call, endpoint, session, &chain, arguments);
+        if call.may_be_copied() {
+            let answering = Box::pin(call.with_copy(answer, turn, arguments)).await;
+            answer = answering.unwrap_or_else(|done| Box::pin(ready(done)));
+        }
         let answer = booked.unless_silent_alone(answer.as_mut(), turn);
         // What is rare is boxed, see `stack::unary`.
         let span = span.unwrap_or_else(tracing::Span::none);
@@ -68,7 +73,12 @@ pub(super) async fn unary(
         let answer = classify(call, endpoint, answer);
         return answer.inspect_err(|status| note_refusal(call, endpoint, status));
     }
-    let pending = pin!(session.call(call.outgoing(arguments)));
+    let mut pending = session.call(call.outgoing(arguments));
+    if call.may_be_copied() {
+        let answering = Box::pin(call.with_copy(pending, turn, arguments)).await;
+        pending = answering.unwrap_or_else(|done| Pending::Boxed(Box::pin(ready(done))));
+    }
+    let pending = pin!(pending);
     nudged.store(pending.is_nudged(), Ordering::Relaxed);
     let received = match (span, pending.is_nudged()) {
         (None, true) => booked.unless_silent(pending, turn).await,
@@ -99,7 +109,7 @@ fn intercepted(
         Err(error) => {
             let why = error.to_string();
             let status = Status::not_sent(Code::InvalidArgument, Reason::Malformed, why);
-            return Box::pin(std::future::ready(Err(status)));
+            return Box::pin(ready(Err(status)));
         }
     };
     let request = call.request(&encoded, Some(endpoint));
@@ -147,14 +157,7 @@ pub(super) fn launch(
         return Err(status.tried_at(endpoint.name()));
     }
     let span = begin(call, &endpoint).unwrap_or_else(tracing::Span::none);
-    let chain = call.attempt_interceptors();
-    let answer: BoxFuture<'static, Result<Answer, Status>> = if chain.is_empty() {
-        let outgoing = call.outgoing(arguments);
-        let pending = session.call(outgoing);
-        Box::pin(async move { pending.await.and_then(take_apart) })
-    } else {
-        intercepted(call, &endpoint, session, &chain, arguments)
-    };
+    let answer = answer(call, &endpoint, session, arguments);
     let turn = turn.clone();
     let landing = async move {
         let answer = booked.unless_silent_alone(pin!(answer), &turn).await;
@@ -162,6 +165,21 @@ pub(super) fn launch(
     };
     let landing = Box::pin(landing.instrument(span));
     Ok(Flight { endpoint, spoken: call.spoken(), landing })
+}
+
+/// Sends the call as it stands, inside of the interceptors around each attempt if there are any.
+pub(super) fn answer(
+    call: &Call,
+    endpoint: &Endpoint,
+    session: Arc<dyn Session>,
+    arguments: &mut dyn Encode,
+) -> BoxFuture<'static, Result<Answer, Status>> {
+    let chain = call.attempt_interceptors();
+    if !chain.is_empty() {
+        return intercepted(call, endpoint, session, &chain, arguments);
+    }
+    let pending = session.call(call.outgoing(arguments));
+    Box::pin(async move { pending.await.and_then(take_apart) })
 }
 
 /// What such an attempt came to, told to whoever is to know.

@@ -63,6 +63,11 @@ impl Places {
         self.left.notify_waiters();
     }
 
+    /// Whether more than half of them are taken.
+    pub(super) fn are_half_taken(&self) -> bool {
+        self.bulkhead.is_half_full()
+    }
+
     /// A place for a call.
     pub(super) async fn enter(&self, call: &Call) -> Result<Place<'_>, Status> {
         match self.bulkhead.admit_within(call.head().method.0, call.rules.most) {

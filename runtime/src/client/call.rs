@@ -9,7 +9,7 @@ use sinew_core::{
     limits,
     wire::{answer::AnswerHead, request::RequestHead},
 };
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{Channel, Endpoint};
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     codec::{self, Encode},
     error::{Status, millis},
     metrics::Happened,
+    mirrored::MirroredAnswer,
     policy::terms::{CallRules, Later},
     transport::{Outgoing, Session, Theirs},
 };
@@ -49,6 +50,8 @@ pub(crate) struct Call {
     pub(super) came: Disposition,
     /// The server's idea of the types, where it was heard.
     theirs: Option<Fingerprint>,
+    /// Who is told what it comes to, if it was copied and somebody compares.
+    pub(super) twin: Option<oneshot::Sender<MirroredAnswer>>,
     /// It goes with names from here on, whatever was heard.
     named: bool,
 }
@@ -99,7 +102,10 @@ impl Call {
         head.shed_key = options
             .and_then(|options| options.shed_key)
             .or_else(|| inherited.and_then(|parent| parent.shed_key));
-        head.trace = inherited.and_then(|parent| parent.trace);
+        head.trace = options
+            .and_then(|options| options.trace)
+            .or_else(|| inherited.and_then(|parent| parent.trace));
+        head.shadow = inherited.is_some_and(|parent| parent.shadow);
         if let Some(options) = options {
             head.metadata = options.metadata.clone();
         }
@@ -121,6 +127,7 @@ impl Call {
             over: false,
             came: Disposition::NotSent,
             theirs: None,
+            twin: None,
             named: false,
         }
     }

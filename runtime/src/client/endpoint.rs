@@ -141,6 +141,11 @@ impl Endpoint {
         self.0.entry.load_full()
     }
 
+    /// Whether discovery says that it has this label.
+    pub(super) fn has_label(&self, (name, value): (&str, &str)) -> bool {
+        self.0.entry.load().about.labels.get(name).is_some_and(|known| known == value)
+    }
+
     /// Discovery says something else of it, which is worth this to the plan. Its connection stays.
     pub(crate) fn set_entry(&self, entry: &Entry, placement: Placement) {
         self.0.member.set_placement(placement);

@@ -76,6 +76,18 @@ fn unfit(
         let names: Vec<_> = known.keys().map(|name| format!("`{name}`")).collect();
         return Some(format!("is no method of the service; it has {}", names.join(", ")));
     };
+    if terms.mirror.as_ref().is_some_and(|mirror| mirror.percent > 0.0) {
+        if method.shape().streams() {
+            return Some("mirrors a stream, of which there is no copy".to_owned());
+        }
+        if terms.once || !method.is_idempotent() {
+            return Some(
+                "mirrors a method that is not idempotent: a copy runs the call twice; where that is harmless, write \
+                 `#[rpc(idempotent)]` on the method of the trait"
+                    .to_owned(),
+            );
+        }
+    }
     match terms.hedge.filter(|hedge| *hedge != crate::Hedge::Off) {
         Some(_) if method.shape().streams() => {
             Some("hedges a stream, which has one attempt".to_owned())

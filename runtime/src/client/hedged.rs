@@ -16,7 +16,7 @@
 //! 1. Who loses is dropped before the answer is handed out; its endpoint is blamed for nothing.
 //! 2. Only the first attempt of a call is hedged.
 
-use std::sync::Arc;
+use std::{future::ready, sync::Arc};
 
 use sinew_core::{
     codes::{Code, Directive, Disposition, Reason},
@@ -157,6 +157,10 @@ impl Call {
             }
         };
         let mut first = attempt::launch(self, booked, session, turn, arguments)?;
+        if self.may_be_copied() {
+            let landing = Box::pin(self.with_copy(first.landing, turn, arguments)).await;
+            first.landing = landing.unwrap_or_else(|done| Box::pin(ready(done)));
+        }
         let core = Arc::clone(&self.channel.core);
         let method = self.types.id().0;
         let hedging =

@@ -78,6 +78,7 @@ impl Call {
             peer: None,
             endpoint: endpoint.map(|endpoint| Arc::clone(endpoint.name())),
             attempt: self.head.attempt,
+            shadow: self.head.shadow,
             codec: self.head.codec,
             body: encoded.body().clone(),
         }

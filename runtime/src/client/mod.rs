@@ -5,6 +5,7 @@ pub(crate) mod answer;
 mod attempt;
 mod bulkhead;
 mod call;
+mod copied;
 mod endpoint;
 mod governed;
 mod hedged;
@@ -17,7 +18,10 @@ pub(crate) mod stack;
 use std::sync::{Arc, Weak};
 
 use arc_swap::ArcSwap;
-use sinew_core::plan::client::{ClientPlan, Config, Placement};
+use sinew_core::{
+    plan::client::{ClientPlan, Config, Placement},
+    policy::copies::Copies,
+};
 use tokio::time::Instant;
 
 use bulkhead::Places;
@@ -47,6 +51,8 @@ pub(crate) struct ClientCore {
     /// Where the endpoints come from, unless they were named.
     discovery: Option<Discovery>,
     places: Places,
+    /// Copies of calls that are out.
+    copies: Arc<Copies>,
     /// What the policy says of the service.
     rules: ArcSwap<Rules>,
     /// Its methods, where they are known.
@@ -82,6 +88,7 @@ impl ClientCore {
             plan,
             discovery: None,
             places: Places::default(),
+            copies: Arc::default(),
             rules: ArcSwap::from_pointee(rules),
             methods: None,
             interceptors,

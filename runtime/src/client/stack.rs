@@ -8,7 +8,7 @@
 //!   5  bulkhead     a place among the calls that are out, held across attempts: `bulkhead.rs`
 //!   6  plan         which endpoint, and what follows a failure: `route.rs` asks `sinew_core::plan::client`
 //!   7  attempt      session, encode for this endpoint, send, receive, classify: `attempt.rs`; where the method is hedged,
-//!                   another beside a slow one: `hedged.rs`
+//!                   another beside a slow one: `hedged.rs`; where the policy says so, a copy for nobody: `copied.rs`
 //!   8  ledger       where the time went: to the caller's context, into the status if there is one, and to an account if one
 //!                   was asked for: `accounted.rs`
 //!   9  decode       the value, or the method's own error: `answer.rs`
@@ -34,6 +34,7 @@ use sinew_core::{
     codes::{Code, Directive, Disposition, Origin, Reason},
     deadline, limits,
     plan::client::{Failed, Room, Turn, Verdict, Why},
+    policy::rendezvous,
 };
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tracing::Instrument as _;
@@ -51,6 +52,7 @@ use crate::{
     error::{Status, millis},
     interceptor::Response,
     metrics::Happened,
+    mirrored::MirroredAnswer,
     stripe,
     transport::{Answer, StreamAnswer},
 };
@@ -132,7 +134,12 @@ impl Call {
             }
         };
         let outcome = outcome.unwrap_or_else(|| Err(self.out_of_time()));
-        self.end(outcome)
+        let outcome = self.end(outcome);
+        if let Some(twin) = self.twin.take() {
+            // Who compared is gone with the copy's task: nothing is lost.
+            let _ = twin.send(MirroredAnswer::new(&outcome));
+        }
+        outcome
     }
 
     pub(super) async fn run_streaming(
@@ -276,6 +283,7 @@ impl Call {
         let plan = self.channel.core.plan();
         plan.begin(stripe::own(), attempts, self.head.idempotent, now)
             .with_key(self.key)
+            .with_trace(self.head.trace.map(|trace| rendezvous::of_trace(trace.trace_id)))
             .with_class(self.head.criticality, self.head.shed_hash())
     }
 

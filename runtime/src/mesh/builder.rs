@@ -143,6 +143,17 @@ impl MeshBuilder {
         self
     }
 
+    /// Hands `compare` every call that was copied ([`Policy::mirror`](crate::Policy::mirror)) when both it and its copy are
+    /// over; not one whose caller went away. It runs beside the callers, on the task of the copy, which counts as out until it
+    /// returns: what takes long belongs into another task. Default: nobody compares, and no answer is kept.
+    pub fn compare_mirrored(
+        mut self,
+        compare: impl Fn(crate::Mirrored) + Send + Sync + 'static,
+    ) -> Self {
+        self.interceptors.compares = Some(crate::mirrored::Observer::new(compare));
+        self
+    }
+
     /// Makes the mesh.
     ///
     /// # Errors

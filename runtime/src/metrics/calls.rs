@@ -142,10 +142,20 @@ pub(crate) enum Happened {
     BulkheadFull,
     /// The client held the call back.
     Throttled,
+    /// A copy of it was answered.
+    MirrorAnswered,
+    /// ... failed, or took too long.
+    MirrorFailed,
+    /// ... was not sent, for as many are out as may be.
+    MirrorFull,
+    /// ... was not sent, for there is too much to do.
+    MirrorOverloaded,
+    /// ... was not sent, for nobody who is to get copies can be asked now.
+    MirrorNoEndpoint,
 }
 
 impl Happened {
-    const ALL: [(Self, Family, &'static [&'static str]); 15] = [
+    const ALL: [(Self, Family, &'static [&'static str]); 20] = [
         (Self::RetryNotSent, Family::Retries, &["not_sent"]),
         (Self::RetryDraining, Family::Retries, &["draining"]),
         (Self::RetryOverloaded, Family::Retries, &["overloaded"]),
@@ -161,6 +171,11 @@ impl Happened {
         (Self::Waited, Family::BulkheadWaits, &[]),
         (Self::BulkheadFull, Family::BulkheadRefusals, &[]),
         (Self::Throttled, Family::Throttled, &[]),
+        (Self::MirrorAnswered, Family::Mirrored, &["answered"]),
+        (Self::MirrorFailed, Family::Mirrored, &["failed"]),
+        (Self::MirrorFull, Family::Mirrored, &["full"]),
+        (Self::MirrorOverloaded, Family::Mirrored, &["overloaded"]),
+        (Self::MirrorNoEndpoint, Family::Mirrored, &["no_endpoint"]),
     ];
 
     /// The cause of an attempt that follows this failure.

@@ -78,6 +78,8 @@ families! {
         "Of those, the ones that got none."
     Throttled Counter "sinew_client_throttled_total" ["service", "method"]
         "Calls that the client held back because the servers refuse most."
+    Mirrored Counter "sinew_client_mirrored_total" ["service", "method", "outcome"]
+        "Copies of calls, by what became of them; they are counted nowhere else."
     RetryBudget Gauge "sinew_client_retry_budget" ["service"]
         "Retries that may be made now, over all clients of the service."
     Endpoints Gauge "sinew_client_endpoints" ["service", "state"]

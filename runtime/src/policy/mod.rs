@@ -30,7 +30,10 @@ use sinew_core::{
     plan::client::Balance,
 };
 
-use self::{document::Document, terms::Terms};
+use self::{
+    document::Document,
+    terms::{Mirror, Terms, is_label},
+};
 pub use self::{document::Problem as PolicyProblem, live::PolicyStatus};
 use crate::error::millis;
 
@@ -70,12 +73,30 @@ impl Policy {
     /// Gives endpoints with this label, written `name=value`, a share of the calls: this weight among all that are set
     /// for the service, however many endpoints have the label. One that has several of the labels belongs to the first.
     ///
+    /// All calls of one trace go to one label, in every process; a call that is part of none is drawn by itself.
+    ///
     /// What nobody who is well can take goes to the other labels. Endpoints that have none of the labels, and labels of
     /// weight 0, get calls only where nobody else can be asked. Accepted: up to 7 labels, each once, with weights from 0
     /// to 1,000,000, not all 0. Default: no split, labels make no difference.
     #[must_use]
     pub fn label_weight(mut self, label: impl Into<String>, weight: f64) -> Self {
         self.terms.weights.get_or_insert_default().push((label.into(), weight));
+        self
+    }
+
+    /// Sends a copy of so many of a hundred calls to an endpoint with this label, written `name=value`, as well: of methods
+    /// that are `#[rpc(idempotent)]` and do not stream. Of a trace all calls are copied, or none.
+    ///
+    /// A copy is sent when its call is on its way, and nobody waits for it: the caller is neither delayed nor told. It says
+    /// that it is one ([`Context::is_shadow`](crate::Context::is_shadow)), is shed before anything else, has the time that its
+    /// call has, is sent once, and counts in `sinew_client_mirrored_total` alone. At most 64 are out (`MIRRORED_MAX`), and none
+    /// is sent while servers refuse calls, or more than half of the bulkhead is taken. Endpoints that are to get nothing but
+    /// copies have a [weight](Self::label_weight) of 0.
+    ///
+    /// Default: no copies. Accepted: 0 to 100.
+    #[must_use]
+    pub fn mirror(mut self, label: impl Into<String>, percent: f64) -> Self {
+        self.terms.mirror = Some(Mirror { to: label.into(), percent });
         self
     }
 
@@ -141,6 +162,14 @@ impl Policy {
             );
             problems.push(("aperture", words));
         }
+        if let Some(Mirror { to, percent }) = &self.terms.mirror {
+            if !is_label(to) {
+                problems.push(("mirror", format!("goes to `{to}`, which is not `name=value`")));
+            }
+            if !(0.0..=100.0).contains(percent) {
+                problems.push(("mirror", format!("copies {percent} %; 0 to 100 are accepted")));
+            }
+        }
         problems.extend(self.label_problems().into_iter().map(|words| ("label_weight", words)));
         problems
     }
@@ -149,8 +178,7 @@ impl Policy {
         let mut problems = Vec::new();
         let Some(labels) = &self.terms.weights else { return problems };
         for (at, (label, weight)) in labels.iter().enumerate() {
-            let parts = label.split_once('=');
-            if !parts.is_some_and(|(name, value)| !name.is_empty() && !value.is_empty()) {
+            if !is_label(label) {
                 problems.push(format!("names `{label}`, which is not `name=value`"));
             }
             if labels[..at].iter().any(|(other, _)| other == label) {
@@ -278,6 +306,7 @@ mod tests {
             .attempts(9)
             .timeout(Duration::ZERO)
             .aperture(9)
+            .mirror("new", -1.0)
             .label_weight("version", 1.0)
             .label_weight("zone=a", f64::NAN)
             .label_weight("zone=a", 1.0);
@@ -293,6 +322,8 @@ mod tests {
             "shop.Inventory: attempts is 9; 1 to 5",
             "timeout is 0",
             "aperture is 9; 10 to 1024",
+            "mirror goes to `new`, which is not `name=value`",
+            "mirror copies -1 %; 0 to 100",
             "label_weight names `version`, which is not `name=value`",
             "label_weight of `zone=a` is NaN; 0 to",
             "label_weight names `zone=a` twice",
@@ -302,7 +333,7 @@ mod tests {
         {
             assert!(said.contains(word), "{said}");
         }
-        assert_eq!(words.len(), 8, "{words:?}");
+        assert_eq!(words.len(), 10, "{words:?}");
         let many =
             (0..8).fold(Policy::new(), |policy, at| policy.label_weight(format!("a={at}"), 1.0));
         assert!(many.problems()[0].1.contains("names 8 labels; 7"), "{:?}", many.problems());

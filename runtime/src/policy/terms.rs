@@ -15,7 +15,7 @@ use sinew_core::{
     ids::MethodId,
     limits::{self, SUBSETS_MAX},
     plan::client::{Balance, Config, Terms as PlanTerms},
-    policy::{breaker, retry, throttle},
+    policy::{breaker, rendezvous, retry, throttle},
     spiffe::SpiffeId,
 };
 
@@ -50,6 +50,8 @@ terms! {
     balance: Balance,
     /// Shares of the calls, by label.
     weights: Vec<(String, f64)>,
+    /// Who gets copies of the calls.
+    mirror: Mirror,
     /// Endpoints that a client uses at most.
     aperture: usize,
     attempts: u8,
@@ -78,6 +80,15 @@ terms! {
     throttle_drop: f64,
 }
 
+/// Copies of some calls go to endpoints with a label.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mirror {
+    /// `name=value`.
+    pub(crate) to: String,
+    /// Of a hundred calls.
+    pub(crate) percent: f64,
+}
+
 /// What is said of a method.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct MethodTerms {
@@ -87,6 +98,7 @@ pub(crate) struct MethodTerms {
     pub(crate) criticality: Option<Criticality>,
     pub(crate) hedge: Option<Hedge>,
     pub(crate) max_in_flight: Option<u32>,
+    pub(crate) mirror: Option<Mirror>,
     /// It may not be repeated, whatever its trait says.
     pub(crate) once: bool,
 }
@@ -119,6 +131,8 @@ pub(crate) struct Later {
     /// Calls that may wait for a place, and for which share of their time.
     pub(crate) waiting_max: u32,
     pub(crate) wait: f32,
+    /// The share of them that is copied, 0 where none is.
+    pub(crate) mirror: f32,
 }
 
 /// What is in force for the clients of one service.
@@ -132,6 +146,9 @@ pub(crate) struct Rules {
     /// Endpoints of each part that a client uses at most.
     pub(crate) aperture: usize,
     weights: Vec<(String, f64)>,
+    /// Who gets copies: of all methods, and of those that have a rule of their own, sorted.
+    mirror: Option<Mirror>,
+    mirrors: Vec<(MethodId, Mirror)>,
 }
 
 impl Rules {
@@ -151,6 +168,7 @@ impl Rules {
                 most: u32::MAX,
                 waiting_max: terms.bulkhead_queue.unwrap_or(limits::BULKHEAD_WAITING_MAX),
                 wait: terms.bulkhead_wait.unwrap_or(limits::BULKHEAD_WAIT_SHARE) as f32,
+                mirror: terms.mirror.as_ref().map_or(0.0, Mirror::share),
             },
         };
         let of = |(name, own): (&String, &MethodTerms)| {
@@ -161,6 +179,7 @@ impl Rules {
                 later: Later {
                     own_hedge: own.hedge,
                     most: own.max_in_flight.unwrap_or(u32::MAX),
+                    mirror: own.mirror.as_ref().map_or(general.later.mirror, Mirror::share),
                     ..general.later
                 },
                 ..general
@@ -169,6 +188,11 @@ impl Rules {
         };
         let mut methods: Vec<_> = terms.methods.iter().map(of).collect();
         methods.sort_by_key(|(id, _)| *id);
+        let mirror = |(name, own): (&String, &MethodTerms)| {
+            Some((MethodId::of(service, name), own.mirror.clone()?))
+        };
+        let mut mirrors: Vec<_> = terms.methods.iter().filter_map(mirror).collect();
+        mirrors.sort_by_key(|(id, _)| *id);
         Self {
             general,
             methods,
@@ -176,7 +200,16 @@ impl Rules {
             bulkhead_max: terms.bulkhead_max.unwrap_or(limits::BULKHEAD_MAX),
             aperture: terms.aperture.unwrap_or(limits::APERTURE),
             weights: terms.weights.clone().unwrap_or_default(),
+            mirror: terms.mirror.clone(),
+            mirrors,
         }
+    }
+
+    /// The label, name and value, of those that get copies of this method's calls.
+    pub(crate) fn mirrored_to(&self, method: MethodId) -> Option<(&str, &str)> {
+        let own = self.mirrors.binary_search_by_key(&method, |(id, _)| *id);
+        let mirror = own.map_or(self.mirror.as_ref(), |at| Some(&self.mirrors[at].1));
+        mirror.filter(|mirror| mirror.percent > 0.0)?.to.split_once('=')
     }
 
     /// What a call of this method goes by.
@@ -203,15 +236,26 @@ impl Rules {
     }
 }
 
+/// Whether a text is the label of an endpoint, as `name=value`.
+pub(crate) fn is_label(text: &str) -> bool {
+    text.split_once('=').is_some_and(|(name, value)| !name.is_empty() && !value.is_empty())
+}
+
+impl Mirror {
+    fn share(&self) -> f32 {
+        (self.percent / 100.0) as f32
+    }
+}
+
 /// What the plan has to know of it.
 fn plan(terms: &Terms) -> Config {
     let defaults = Config::default();
-    let mut subsets = defaults.subsets;
+    let (mut subsets, mut labels) = (defaults.subsets, defaults.labels);
     if let Some(weights) = terms.weights.as_ref().filter(|weights| !weights.is_empty()) {
         // Those without a label come after the last one, and have no weight.
         subsets = [0.0; SUBSETS_MAX];
-        for (subset, (_, weight)) in subsets.iter_mut().zip(weights) {
-            *subset = *weight;
+        for (at, (label, weight)) in weights.iter().enumerate().take(SUBSETS_MAX) {
+            (subsets[at], labels[at]) = (*weight, rendezvous::hash(label.as_bytes()));
         }
     }
     let (breaker, retry) = (breaker::Terms::default(), retry::Terms::default());
@@ -221,6 +265,7 @@ fn plan(terms: &Terms) -> Config {
         budget: Some(terms.budget_ratio.unwrap_or(limits::BUDGET_SHARE)),
         hedge_extra: Some(terms.hedge_extra.unwrap_or(limits::HEDGE_EXTRA)),
         subsets,
+        labels,
         terms: PlanTerms {
             budget_overload: terms.budget_overload.unwrap_or(plan.budget_overload),
             budget_reserve_per_s: terms.budget_reserve.unwrap_or(plan.budget_reserve_per_s),
@@ -284,6 +329,34 @@ mod tests {
         assert_eq!(subset(&[("version", "1")]), 2);
         assert_eq!(subset(&[]), 2);
         assert_eq!(rules.plan.subsets[..3], [5.0, 95.0, 0.0]);
+        // What a side is found by is the label's own, wherever it is written.
+        let turned = [("canary=yes", 95.0), ("version=2", 5.0)];
+        let turned = turned.map(|(label, weight)| (label.to_owned(), weight)).to_vec();
+        let turned = Rules::new("S", &Terms { weights: Some(turned), ..Terms::default() });
+        let labels = rules.plan.labels;
+        assert_eq!(turned.plan.labels[..2], [labels[1], labels[0]]);
+    }
+
+    #[test]
+    fn a_method_is_copied_as_it_says_itself_and_else_as_its_service() {
+        let mirror = |to: &str, percent| Some(Mirror { to: to.to_owned(), percent });
+        let method = |mirror| MethodTerms { mirror, ..MethodTerms::default() };
+        let methods = BTreeMap::from([
+            ("own".to_owned(), method(mirror("canary=yes", 100.0))),
+            ("off".to_owned(), method(mirror("canary=yes", 0.0))),
+            ("silent".to_owned(), method(None)),
+        ]);
+        let terms = Terms { mirror: mirror("version=2", 25.0), methods, ..Terms::default() };
+        let rules = Rules::new("S", &terms);
+        for (name, share, to) in [
+            ("own", 1.0, Some(("canary", "yes"))),
+            ("off", 0.0, None),
+            ("silent", 0.25, Some(("version", "2"))),
+            ("other", 0.25, Some(("version", "2"))),
+        ] {
+            let id = MethodId::of("S", name);
+            assert_eq!((rules.of(id).later.mirror, rules.mirrored_to(id)), (share, to), "{name}");
+        }
     }
 
     #[test]

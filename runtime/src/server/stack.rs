@@ -165,6 +165,7 @@ impl ServerCore {
             peer: context.inner().peer.clone(),
             endpoint: None,
             attempt: 0,
+            shadow: context.is_shadow(),
             codec: request.codec,
             body: request.body.clone(),
         };
@@ -241,6 +242,7 @@ impl Serve for ServerCore {
             deadline: request.deadline,
             criticality: Some(request.head.criticality),
             no_retry: request.head.no_retry,
+            shadow: request.head.shadow,
             shed_key: request.head.shed_key,
             trace: request.head.trace,
             method: method.path(),

@@ -25,6 +25,7 @@ const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 const BAGGAGE: HeaderName = HeaderName::from_static("baggage");
 const ATTEMPT: HeaderName = HeaderName::from_static("x-sinew-attempt");
+const SHADOW: HeaderName = HeaderName::from_static("x-sinew-shadow");
 
 /// What of metadata is baggage (W3C), which travels in one header.
 const BAGGAGE_KEY: &str = "baggage.";
@@ -53,6 +54,7 @@ const OURS: &[&str] = &[
     "upgrade",
     "x-request-timeout-ms",
     "x-sinew-attempt",
+    "x-sinew-shadow",
 ];
 
 /// Adds what goes beside the arguments.
@@ -91,6 +93,9 @@ pub(super) fn beside(
     }
     if outbound.attempt() > 0 {
         headers.insert(ATTEMPT, HeaderValue::from(u16::from(outbound.attempt())));
+    }
+    if outbound.is_shadow() {
+        headers.insert(SHADOW, HeaderValue::from(1_u16));
     }
     Ok(())
 }

@@ -310,6 +310,10 @@ limits! {
     count HEDGE_PERCENT_MAX: u8 = 99;
     /// Hedges that a method of few calls may have saved; one of many saves what ten seconds bring.
     count HEDGE_SAVED_MAX: u64 = 10;
+    /// Copies of calls that are out at a time, of one client of one service; more are not sent.
+    count MIRRORED_MAX: u32 = 64;
+    /// How long the copy of a call without a deadline is waited for.
+    time MIRRORED_TIME: Duration = Duration::from_secs(10);
     /// Answers from which the time that most of them take is known ...
     count DIGEST_SAMPLES: u32 = 100;
     /// ... and after which, if there are as many, older ones begin to be forgotten.

@@ -115,6 +115,11 @@ impl Bulkhead {
         self.out.fetch_sub(1, Relaxed);
     }
 
+    /// Whether more than half of the places are taken.
+    pub fn is_half_full(&self) -> bool {
+        self.out() > self.limit.load(Relaxed) / 2
+    }
+
     /// Calls that are out.
     pub fn out(&self) -> u32 {
         self.out.load(Relaxed)

@@ -9,6 +9,7 @@ pub mod balance;
 pub mod breaker;
 pub mod budget;
 pub mod bulkhead;
+pub mod copies;
 pub mod cut;
 pub mod hedge;
 pub mod limit;

@@ -72,7 +72,20 @@ pub fn place(key: u64) -> f64 {
     unit(mixed(key ^ 0x5350_4c49_545f_5348))
 }
 
-/// What an endpoint scores for a key; the highest has it.
+/// What stands for a trace wherever calls of one trace are to be treated alike: of all its bits, for only some of them may
+/// be random. The same in every build and on every machine.
+pub const fn of_trace(id: [u8; 16]) -> u64 {
+    let id = u128::from_be_bytes(id);
+    mixed(mixed((id >> 64) as u64) ^ id as u64)
+}
+
+/// Where a trace falls between 0 and 1, for whoever copies the calls of some: another place than where a key falls, and
+/// one that has nothing to do with the side of a split.
+pub fn place_of_copy(trace: u64) -> f64 {
+    unit(mixed(trace ^ 0x4d49_5252_4f52_4544))
+}
+
+/// What an endpoint scores for a key; the highest has it. So do the sides of a split for what is drawn between them.
 pub fn score(key: u64, endpoint: u64, weight: f64) -> f64 {
     let h = unit(mixed(mixed(key) ^ endpoint));
     weight.max(1e-9) / -h.ln()
@@ -189,6 +202,28 @@ mod tests {
         let mut hits = [0_u32; 10];
         keys().for_each(|key| hits[(place(key) * 10.0) as usize] += 1);
         assert!(hits.iter().all(|hits| (1800..2200).contains(hits)), "{hits:?}");
+    }
+
+    #[test]
+    fn places_of_traces_are_even_whichever_of_their_bits_differ() {
+        let low = |n: u128| n.to_be_bytes();
+        let high = |n: u128| (n << 96).to_be_bytes();
+        for id in [low, high] {
+            let mut hits = [0_u32; 10];
+            for n in 0..20_000 {
+                hits[(place_of_copy(of_trace(id(n))) * 10.0) as usize] += 1;
+            }
+            assert!(hits.iter().all(|hits| (1800..2200).contains(hits)), "{hits:?}");
+        }
+    }
+
+    /// Another process, of another build, must find the same side for a trace.
+    #[test]
+    fn what_stands_for_a_trace_is_what_it_has_always_been() {
+        // The trace of W3C's own examples.
+        let example = 0x4bf9_2f35_77b3_4da6_a3ce_929d_0e0e_4736_u128;
+        assert_eq!(of_trace(example.to_be_bytes()), 0xbe91_1584_2d9e_1964);
+        assert_eq!(of_trace(1_u128.to_be_bytes()), 0x5692_161d_100b_05e5);
     }
 
     #[test]

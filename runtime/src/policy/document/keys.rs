@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     call::options::Hedge,
-    policy::terms::{MethodTerms, Terms},
+    policy::terms::{MethodTerms, Mirror, Terms, is_label},
 };
 
 /// The version of the format.
@@ -175,6 +175,7 @@ fn terms(table: Table<'_, '_>, is_service: bool) -> Terms {
             value.parsed(|text| SpiffeId::new(text).map_err(|why| format!("`{text}`: {why}")))
         });
         terms.weights = table.get("weights").and_then(|value| weights(&value));
+        terms.mirror = mirror(&table);
         if let Some(methods) = table.get("method").and_then(|value| value.table()) {
             for (name, value) in methods.named() {
                 if let Some(own) = value.table() {
@@ -275,12 +276,33 @@ fn bulkhead(table: &Table<'_, '_>, terms: &mut Terms) {
     });
 }
 
+fn mirror(table: &Table<'_, '_>) -> Option<Mirror> {
+    let mut mirror = None;
+    within(table, "mirror", |table| {
+        let label = |value: Value<'_, '_>| {
+            let text = value.text()?;
+            if !is_label(text) {
+                value.wrong(format!("is `{text}`, which is no label: write \"name=value\""));
+            }
+            Some(text.to_owned())
+        };
+        let to = table.get("to").and_then(label);
+        let percent = table.get("percent").and_then(|value| value.number(0.0..=100.0, ""));
+        for name in ["to", "percent"] {
+            if !table.has(name) {
+                table.wrong(format!("has no `{name}`"));
+            }
+        }
+        mirror = to.zip(percent).map(|(to, percent)| Mirror { to, percent });
+    });
+    mirror
+}
+
 fn weights(value: &Value<'_, '_>) -> Option<Vec<(String, f64)>> {
     let table = value.table()?;
     let mut weights = Vec::new();
     for (label, value) in table.named() {
-        let parts = label.split_once('=');
-        if !parts.is_some_and(|(name, value)| !name.is_empty() && !value.is_empty()) {
+        if !is_label(label) {
             value.wrong("is no label: write \"name=value\"");
         }
         if let Some(weight) = value.number(0.0..=limits::LABEL_WEIGHT_MAX, "LABEL_WEIGHT_MAX") {
@@ -304,6 +326,7 @@ fn method(table: Table<'_, '_>) -> MethodTerms {
         timeout: table.get("timeout").and_then(|value| timeout(&value)),
         criticality: table.get("criticality").and_then(|value| value.word(&CLASSES)),
         max_in_flight: table.get("max_in_flight").and_then(|value| value.whole(1..=1_000_000, "")),
+        mirror: mirror(&table),
         ..MethodTerms::default()
     };
     within(&table, "hedge", |table| {

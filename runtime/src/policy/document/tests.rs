@@ -8,7 +8,7 @@ use sinew_core::{
 };
 
 use super::*;
-use crate::call::options::Hedge;
+use crate::{call::options::Hedge, policy::terms::Mirror};
 
 /// Everything that can be said.
 const WHOLE: &str = r#"
@@ -25,6 +25,7 @@ identity    = "spiffe://prod.example/inventory"
 balance     = "least-request"
 aperture    = 40
 weights     = { "version=2" = 5, "version=1" = 95.5 }
+mirror      = { to = "version=3", percent = 12.5 }
 hedge       = { after = "p95", extra = 0.04 }
 breaker     = { consecutive = 7, success_rate = 0.7, min_requests = 30, open = { base = "2s", max = "30s" }, max_ejected = 0.3 }
 bulkhead    = { max_in_flight = 256, max_queue = 8, max_wait = "5%" }
@@ -36,6 +37,7 @@ max_in_flight = 12
 idempotent    = false
 criticality   = "critical"
 hedge         = { after = "10ms" }
+mirror        = { to = "canary=yes", percent = 0 }
 
 [server]
 concurrency = { mode = "adaptive", initial = 32, max = 512 }
@@ -72,6 +74,8 @@ fn all_that_can_be_said_is_understood() {
     assert_eq!(terms.balance, Some(Balance::LeastRequest));
     assert_eq!(terms.aperture, Some(40));
     assert_eq!(terms.weights.as_ref().unwrap().len(), 2);
+    let mirror = |to: &str, percent| Some(Mirror { to: to.to_owned(), percent });
+    assert_eq!(terms.mirror, mirror("version=3", 12.5));
     assert_eq!(terms.hedge, Some(Hedge::AfterPercentile(95)));
     assert_eq!(terms.hedge_extra, Some(0.04));
     assert_eq!(terms.breaker_open_max, Some(Duration::from_secs(30)));
@@ -82,6 +86,7 @@ fn all_that_can_be_said_is_understood() {
     let stock = &terms.methods["stock"];
     assert!(stock.once);
     assert_eq!(stock.max_in_flight, Some(12));
+    assert_eq!(stock.mirror, mirror("canary=yes", 0.0));
     assert_eq!(stock.hedge, Some(Hedge::After(Duration::from_millis(10))));
     assert_eq!(document.server.concurrency, Some(Concurrency::Adaptive { initial: 32, max: 512 }));
     assert_eq!(document.server.drain_grace, Some(Duration::from_secs(5)));

@@ -62,6 +62,11 @@ impl Outbound<'_> {
         self.outgoing.head.attempt
     }
 
+    /// Whether it is a copy of a call, whose answer nobody uses, or made for one.
+    pub fn is_shadow(&self) -> bool {
+        self.outgoing.head.shadow
+    }
+
     /// Whether the other side must not repeat what it calls for this: somebody above does already.
     pub fn no_retry(&self) -> bool {
         self.outgoing.head.no_retry

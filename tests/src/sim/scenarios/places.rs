@@ -7,8 +7,10 @@ use sinew_core::{
     limits,
 };
 use sinew_core::{
-    plan::client::{Balance, ClientPlan, Config, Failed, Member, Out, Outcome, Phase, Placement},
-    policy::rendezvous::hash,
+    plan::client::{
+        Balance, ClientPlan, Config, Failed, Member, Out, Outcome, Phase, Picked, Placement,
+    },
+    policy::rendezvous::{hash, of_trace},
     rng::{SplitMix, below},
 };
 
@@ -53,13 +55,24 @@ impl Client {
     /// Sends one attempt, whose outcome nobody learns: where it went.
     fn sends(&mut self, key: Option<u64>) -> usize {
         let (picked, _) = self.begins(key);
+        self.forgets(&picked)
+    }
+
+    /// The same for a call of a trace.
+    fn sends_in_trace(&mut self, trace: u64) -> usize {
+        let mut turn = self.plan.begin(0, 1, true, self.now).with_trace(Some(trace));
+        let picked = self.plan.pick(&self.members, &mut turn, self.now, &mut self.rng);
+        self.forgets(&picked.must("an endpoint"))
+    }
+
+    fn forgets(&mut self, picked: &Picked) -> usize {
         let settled = (picked.ticket, Outcome::Abandoned);
         let of = &self.members[picked.at].0;
         self.plan.settle(&self.members, of, settled, self.now, &mut self.rng);
         picked.at
     }
 
-    fn begins(&mut self, key: Option<u64>) -> (sinew_core::plan::client::Picked, u64) {
+    fn begins(&mut self, key: Option<u64>) -> (Picked, u64) {
         let mut turn = self.plan.begin(0, 1, true, self.now).with_key(key);
         let picked = self.plan.pick(&self.members, &mut turn, self.now, &mut self.rng);
         let picked = picked.must("an endpoint");
@@ -176,18 +189,16 @@ fn split(subsets: [f64; 2], seed: u64) -> Client {
 pub(super) fn labels(seed: u64) -> Vec<Figure> {
     let is_new = |placement: &Placement| placement.subset == 1;
     let of_1000 = |subsets| split(subsets, seed).share(1000, is_new) * 10.0;
-    let mut flips = 0;
-    let mut client = split([80.0, 20.0], seed);
-    for user in 0..200_u64 {
-        let key = Some(hash(&user.to_le_bytes()));
-        let sides: Vec<bool> = (0..10)
-            .map(|_| {
-                let at = client.sends(key);
-                is_new(&client.members[at].0.placement())
-            })
-            .collect();
-        flips += sides.windows(2).filter(|two| two[0] != two[1]).count();
-    }
+    let flips = |sends: &dyn Fn(&mut Client, u64) -> usize| {
+        let mut client = split([80.0, 20.0], seed);
+        let mut side = |user| {
+            let at = sends(&mut client, user);
+            is_new(&client.members[at].0.placement())
+        };
+        let changes = |sides: Vec<bool>| sides.windows(2).filter(|two| two[0] != two[1]).count();
+        let all = (0..200_u64).map(|user| changes((0..10).map(|_| side(user)).collect()));
+        all.sum::<usize>() as f64
+    };
     vec![
         Figure {
             id: "20a",
@@ -200,7 +211,16 @@ pub(super) fn labels(seed: u64) -> Vec<Figure> {
             id: "20b",
             name: "the same with a key: changes of side within one".to_owned(),
             naive: None,
-            ours: flips as f64,
+            ours: flips(&|client, user| client.sends(Some(hash(&user.to_le_bytes())))),
+            bar: Bar::AtMost(0.0),
+        },
+        Figure {
+            id: "20c",
+            name: "the same with a trace: changes of side within one".to_owned(),
+            naive: Some((flips(&|client, _| client.sends(None)), None)),
+            ours: flips(&|client, trace| {
+                client.sends_in_trace(of_trace(u128::from(trace).to_be_bytes()))
+            }),
             bar: Bar::AtMost(0.0),
         },
     ]

@@ -33,6 +33,7 @@ mod heard;
 mod hedging;
 mod keyed;
 mod member;
+mod mirror;
 mod openings;
 mod parts;
 mod pick;
@@ -58,6 +59,7 @@ pub use self::{
     effects::{Effects, Outcome, Sample, ThrottleEffect, effects, is_answer},
     hedging::{Hedging, Unhedged},
     member::{Member, Out, Ticket, View},
+    mirror::Unmirrored,
     parts::Placement,
     pick::{Chosen, Picked},
 };
@@ -125,6 +127,8 @@ pub struct Config {
     pub bounded: bool,
     /// The weights of a split over labels; see [`Placement::subset`].
     pub subsets: [f64; SUBSETS_MAX],
+    /// What tells the labels of that split apart, in every process the same: a hash of each.
+    pub labels: [u64; SUBSETS_MAX],
     /// The numbers of the policies.
     pub terms: Terms,
     /// A result from before a change of its endpoint counts as one of now: a mistake, which our own tests are to find.
@@ -146,6 +150,7 @@ impl Default for Config {
             zones: true,
             bounded: true,
             subsets: [1.0; SUBSETS_MAX],
+            labels: std::array::from_fn(|at| at as u64),
             terms: Terms::default(),
             #[cfg(feature = "fuzzing")]
             unstamped: false,
@@ -205,6 +210,10 @@ pub struct Turn {
     hedged: bool,
     /// What its endpoint is found by, if it has such a thing.
     key: Option<u64>,
+    /// What stands for its trace, if it has one.
+    trace: Option<u64>,
+    /// What its side of a split is found by: that, or drawn when it was needed first.
+    side: Option<u64>,
     class: Criticality,
     /// Its class and whom it is for, as servers shed.
     level: u16,
@@ -334,6 +343,8 @@ impl ClientPlan {
             idempotent,
             hedged: false,
             key: None,
+            trace: None,
+            side: None,
             class: Criticality::Critical,
             level: cut::level(Criticality::Critical, 0),
             unreached: 0,
@@ -535,6 +546,14 @@ impl Turn {
     #[must_use]
     pub const fn with_key(mut self, key: Option<u64>) -> Self {
         self.key = key;
+        self
+    }
+
+    /// The call is part of this trace, by its hash: [`of_trace`](crate::policy::rendezvous::of_trace).
+    #[must_use]
+    pub const fn with_trace(mut self, trace: Option<u64>) -> Self {
+        self.trace = trace;
+        self.side = trace;
         self
     }
 

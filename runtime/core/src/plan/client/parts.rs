@@ -12,6 +12,12 @@
 //!   share      95 %     95 %    100 %   100 %            of the calls, together with those before
 //! ```
 //!
+//! # The side of a call
+//! Of the labels the one has a call that scores highest for it ([`rendezvous`](crate::policy::rendezvous)), by the label's
+//! share. What is scored is the trace of the call, so all calls of a trace have one side, in every process that goes by the
+//! same weights; where there is none it is drawn, once for all attempts. So a weight that is moved moves only those traces
+//! that have to, whoever is gone leaves his to all others, and in which order labels are written makes no difference.
+//!
 //! # Invariants
 //! 1. A part is a preference: where nobody in it can be asked, somebody else is ([`pick`](super::pick)).
 //! 2. Where a part is in the list is a hint. An endpoint knows its own part, so what is published a moment too early or
@@ -27,7 +33,7 @@ use crate::{
     limits::{PANIC_BELOW, SUBSETS_MAX},
     policy::{
         aperture::{Candidate, draw},
-        rendezvous::place,
+        rendezvous::{place, score},
         zone::{Capacity, spill},
     },
     rng::{Rng, unit_f64},
@@ -87,6 +93,8 @@ pub(super) struct Parts {
     mixed: AtomicBool,
     /// A bit for each in which too many breakers are open, so that none counts.
     panics: AtomicU32,
+    /// What each label is scored by.
+    labels: [AtomicU64; SUBSETS_MAX],
     /// The largest weight of an endpoint, as an `f32`.
     heaviest: AtomicU32,
     /// Whether weights differ.
@@ -137,6 +145,7 @@ impl Parts {
             at: [const { AtomicU64::new(0) }; PARTS],
             mixed: AtomicBool::new(false),
             panics: AtomicU32::new(0),
+            labels: [const { AtomicU64::new(0) }; SUBSETS_MAX],
             heaviest: AtomicU32::new(0),
             uneven: AtomicBool::new(false),
         }
@@ -166,6 +175,9 @@ impl Parts {
         self.uneven.store(lightest < heaviest, Relaxed);
         self.mixed.store(mixed, Relaxed);
         self.inside.store(if scattered { u32::MAX } else { inside }, Relaxed);
+        for (published, label) in self.labels.iter().zip(config.labels) {
+            published.store(label, Relaxed);
+        }
         let subsets = subset_shares(&tallies, &config.subsets);
         let (mut end, mut up_to, mut panics) = (0, 0.0, 0);
         for (subset, share) in subsets.into_iter().enumerate() {
@@ -197,19 +209,42 @@ impl Parts {
         ((packed >> 32) as usize, f64::from(f32::from_bits(packed as u32)))
     }
 
-    /// Draws the part of a call; `n` endpoints are in the list.
+    /// Draws the part of a call; `n` endpoints are in the list. Its `side` is what its label is found by, drawn where
+    /// nothing says so and one is needed.
     #[inline]
-    pub(super) fn draw(&self, n: usize, rng: &mut impl Rng) -> Part {
-        match self.count.load(Relaxed) as usize {
-            0 | 1 => Part { range: 0..n, number: None },
-            count => {
-                let drawn = unit_f64(rng);
-                // The sum of all shares is one, give or take a rounding.
-                let number = (0..count - 1).find(|part| drawn < self.get(*part).1);
-                let number = number.unwrap_or(count - 1);
-                Part { range: self.range(number, number, n), number: Some(number) }
+    pub(super) fn draw(&self, n: usize, side: &mut Option<u64>, rng: &mut impl Rng) -> Part {
+        let subset = match self.count.load(Relaxed) as usize {
+            0 | 1 => return Part { range: 0..n, number: None },
+            2 => 0,
+            count => self.subset(count, *side.get_or_insert_with(|| rng.next_u64())),
+        };
+        let near = 2 * subset;
+        let (before, end) = (self.up_to(near), self.get(near + 1).1);
+        let is_near = unit_f64(rng) * (end - before) < self.get(near).1 - before;
+        // Where neither zone has a share, either will do that has an endpoint.
+        let number = near + usize::from(!is_near && self.get(near).0 < self.get(near + 1).0);
+        Part { range: self.range(number, number, n), number: Some(number) }
+    }
+
+    /// The label of a call: the one that scores highest of those that have a share.
+    fn subset(&self, count: usize, side: u64) -> usize {
+        let mut best = (0.0, 0);
+        for subset in 0..count.div_ceil(2) {
+            let share = self.get(2 * subset + 1).1 - self.up_to(2 * subset);
+            if share <= 0.0 {
+                continue;
+            }
+            let score = score(side, self.labels[subset].load(Relaxed), share);
+            if score > best.0 {
+                best = (score, subset);
             }
         }
+        best.1
+    }
+
+    /// The share of all parts before this one.
+    fn up_to(&self, part: usize) -> f64 {
+        if part == 0 { 0.0 } else { self.get(part - 1).1 }
     }
 
     /// The endpoints that a key may belong to: of the label that it falls to, always the same one, in every zone, and

@@ -7,8 +7,8 @@
 //!   4  one that was not asked for a second is asked, whatever it costs: it may have got better
 //!   5  the cheapest of those looked at: all up to 8, else up to 3 that were heard last (`heard.rs`) and a random one, 3 of
 //!      these where none was; by weight among those that cost about the same
-//!   6  where none of these can be asked, the best of all: connected before not, in the drawn part before elsewhere,
-//!      one that sheds nothing like it before, untried before tried, then with an open breaker, not serving, silent, out of reach, draining
+//!   6  where none of these can be asked, the best of all: connected before not, in the drawn part before another zone, that
+//!      before another label (for a call with a trace before it is connected, too), one that sheds nothing like it before, untried before tried, then with an open breaker, not serving, silent, out of reach, draining
 //! ```
 
 use std::{
@@ -65,7 +65,12 @@ pub enum Chosen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Fit,
-    /// It would be fit, and is in another part than the call.
+    /// It would be fit, and is in another zone.
+    Beside,
+    /// It is on the side of the call's trace, and has no connection yet.
+    Awaited,
+    AwaitedBeside,
+    /// It would be fit, and has another label than the call belongs to.
     Elsewhere,
     Cold,
     ColdElsewhere,
@@ -153,7 +158,7 @@ impl ClientPlan {
     fn cheapest<M: AsRef<Member>>(
         &self,
         members: &[M],
-        turn: &Turn,
+        turn: &mut Turn,
         now: Instant,
         rng: &mut impl Rng,
     ) -> Option<Picked> {
@@ -161,7 +166,8 @@ impl ClientPlan {
         if n == 0 {
             return None;
         }
-        let part = self.parts.draw(n, rng);
+        let part = self.parts.draw(n, &mut turn.side, rng);
+        let turn = &*turn;
         let mut look = Look::new(self, turn, part.number, now);
         let seen_all = if self.balance() == Balance::RoundRobin {
             look.rotate(members, part.range);
@@ -404,11 +410,11 @@ impl<'a> Look<'a> {
             Some(Out::NotServing) => return Rank::NotServing,
             None => {}
         }
-        let (elsewhere, panic) = match self.part {
-            None => (false, self.panic),
+        let (place, panic) = match self.part {
+            None => (Place::Here, self.panic),
             Some(part) => {
                 let number = number(member, &self.plan.config);
-                (number != part, self.plan.parts.panics(number))
+                (Place::of(number, part), self.plan.parts.panics(number))
             }
         };
         if member.is_open() && !panic {
@@ -420,11 +426,34 @@ impl<'a> Look<'a> {
         if self.cut && member.sheds(self.turn.level, self.now_ms) {
             return Rank::Sheds;
         }
-        match (member.is_cold(), elsewhere) {
-            (false, false) => Rank::Fit,
-            (false, true) => Rank::Elsewhere,
-            (true, false) => Rank::Cold,
-            (true, true) => Rank::ColdElsewhere,
+        match (member.is_cold(), place) {
+            (false, Place::Here) => Rank::Fit,
+            (false, Place::Beside) => Rank::Beside,
+            (false, Place::Elsewhere) => Rank::Elsewhere,
+            // A trace that went elsewhere for the time of a handshake would be on two sides.
+            (true, Place::Here) if self.turn.trace.is_some() => Rank::Awaited,
+            (true, Place::Beside) if self.turn.trace.is_some() => Rank::AwaitedBeside,
+            (true, Place::Here) => Rank::Cold,
+            (true, Place::Beside | Place::Elsewhere) => Rank::ColdElsewhere,
+        }
+    }
+}
+
+/// Where an endpoint is, for a call that belongs to a part.
+#[derive(Clone, Copy)]
+enum Place {
+    Here,
+    /// It has the same label, and is in another zone.
+    Beside,
+    Elsewhere,
+}
+
+impl Place {
+    const fn of(number: usize, part: usize) -> Self {
+        match number ^ part {
+            0 => Self::Here,
+            1 => Self::Beside,
+            _ => Self::Elsewhere,
         }
     }
 }

@@ -7,6 +7,7 @@ mod hedges;
 mod keyed;
 mod matrix;
 mod shares;
+mod sides;
 
 use std::sync::Arc;
 
