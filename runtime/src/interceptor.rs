@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::{
     call::{context::Peer, method::Method},
     codec::{self, CodecError, Encode},
+    discovery::Entry,
     error::Status,
     mirrored::Observer,
     transport::{Answer, BoxFuture, Reply, StreamAnswer},
@@ -59,6 +60,8 @@ pub struct Request {
     pub(crate) deadline: Option<Instant>,
     pub(crate) peer: Option<Arc<Peer>>,
     pub(crate) endpoint: Option<Arc<str>>,
+    /// What discovery says of that.
+    pub(crate) entry: Option<Arc<Entry>>,
     pub(crate) attempt: u8,
     pub(crate) shadow: bool,
     pub(crate) codec: u8,
@@ -94,6 +97,11 @@ impl Request {
     /// On a client, per attempt: the endpoint it goes to.
     pub fn endpoint(&self) -> Option<&str> {
         self.endpoint.as_deref()
+    }
+
+    /// On a client, per attempt: what the endpoint that it goes to has under this label.
+    pub fn endpoint_label(&self, label: &str) -> Option<&str> {
+        self.entry.as_ref()?.about.labels.get(label).map(String::as_str)
     }
 
     /// Which attempt of its call this is, from 0.

@@ -101,7 +101,7 @@ pub use crate::{
     mesh::{Mesh, MeshBuilder, MeshError, ServiceClient, describe},
     metrics::Metrics,
     mirrored::{Mirrored, MirroredAnswer},
-    policy::{Policy, PolicyError, PolicyProblem, PolicyStatus, check_policy},
+    policy::{Policy, PolicyError, PolicyProblem, PolicyStatus, Steering, check_policy},
     server::{BindError, Health, Server, ServerBuilder, UnknownService},
     signal::shutdown_signal,
 };

@@ -23,6 +23,22 @@ pub struct Mirrored {
     pub original: MirroredAnswer,
     /// What its copy came to.
     pub copy: MirroredAnswer,
+    #[cfg(feature = "foreign")]
+    pub(crate) types: &'static crate::call::types::Types,
+}
+
+#[cfg(feature = "foreign")]
+impl Mirrored {
+    /// One of the two as JSON of the method's own type, whatever it was carried in: what two builds, or two protocols, can be
+    /// compared by.
+    ///
+    /// # Errors
+    /// The status that it ended with; `Internal` where it is not of that type, or its types are not at hand.
+    pub fn json(&self, answer: &MirroredAnswer) -> Result<Vec<u8>, Status> {
+        let value = answer.0.as_ref().map_err(Status::clone)?;
+        let json = self.types.json(value.codec, &value.body, value.is_error);
+        json.map_err(|why| Status::new(Code::Internal, why))
+    }
 }
 
 /// What a call, or its copy, came to.

@@ -89,12 +89,14 @@ pub fn parse(bytes: &[u8]) -> Option<(Said, &[u8])> {
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let of = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
+    let of =
+        |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| &**value);
     let (body, is_whole) = if of("transfer-encoding") == Some("chunked") {
         let (mut body, mut is_whole) = (Vec::new(), false);
         while let Some(at) = rest.windows(2).position(|two| two == b"\r\n") {
-            let Some(length) =
-                std::str::from_utf8(&rest[..at]).ok().and_then(|hex| usize::from_str_radix(hex, 16).ok())
+            let Some(length) = std::str::from_utf8(&rest[..at])
+                .ok()
+                .and_then(|hex| usize::from_str_radix(hex, 16).ok())
             else {
                 break;
             };

@@ -120,8 +120,10 @@ fn smuggled() -> Vec<String> {
         "Upgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
         "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
     ];
-    let mut all: Vec<String> =
-        heads.iter().map(|head| format!("POST /first HTTP/1.1\r\nHost: a\r\n{head}{SECOND}")).collect();
+    let mut all: Vec<String> = heads
+        .iter()
+        .map(|head| format!("POST /first HTTP/1.1\r\nHost: a\r\n{head}{SECOND}"))
+        .collect();
     all.extend([
         format!("POST /first HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SECOND}"),
         format!("POST /first HTTP/1.1\nHost: a\n\n{SECOND}"),
@@ -147,7 +149,13 @@ async fn what_could_be_two_requests_is_none() {
         assert!(rest.is_empty(), "{request:?} was answered twice: {said}");
     }
     // Chunks that lie end the connection in the middle, whatever stands behind them.
-    for chunks in ["0\n\r\n", "5;\n x\r\nhello\r\n0\r\n\r\n", "-1\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "5\r\nhelloX0\r\n\r\n"] {
+    for chunks in [
+        "0\n\r\n",
+        "5;\n x\r\nhello\r\n0\r\n\r\n",
+        "-1\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloX0\r\n\r\n",
+    ] {
         let head = "POST /first HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked";
         let request = format!("{head}\r\n\r\n{chunks}{SECOND}");
         let all = sent(door.address, request.as_bytes()).await;
@@ -264,7 +272,11 @@ async fn much_of_anything_is_refused_and_costs_the_one_connection() {
     let mut all = Vec::new();
     let _ = soon("the end", read.read_to_end(&mut all)).await;
     writing.abort();
-    assert!(parse(&all).is_none_or(|(said, _)| said.status == 413), "{}", String::from_utf8_lossy(&all));
+    assert!(
+        parse(&all).is_none_or(|(said, _)| said.status == 413),
+        "{}",
+        String::from_utf8_lossy(&all)
+    );
     assert_eq!(door.client.first().await.must("over QUIC"), "first");
     assert_eq!(get(door.address, "GET", "/first").await.text(), "first");
 }

@@ -199,7 +199,11 @@ async fn what_is_wrong_with_a_request_is_said() {
         (order("{").await, 400, "the body"),
         (order("[]").await, 400, "an object of the arguments `item`, `count`"),
         (order("{}").await, 400, "`item` is missing"),
-        (order(r#"{"item":"x","size":1}"#).await, 400, "no argument `size`; there is `item`, `count`"),
+        (
+            order(r#"{"item":"x","size":1}"#).await,
+            400,
+            "no argument `size`; there is `item`, `count`",
+        ),
         (order(r#"{"item":"x","item":"y"}"#).await, 400, "`item` stands there twice"),
         (order(r#"{"item":7}"#).await, 400, "shop.Shop/order"),
         (order(r#"{"item":"x"} {}"#).await, 400, "trailing"),
@@ -217,7 +221,10 @@ async fn what_is_wrong_with_a_request_is_said() {
         content-encoding: gzip\ncontent-length: 2\n\n{}";
     assert_eq!(problem(ask(shop.address, packed).await).0, 415);
     let options = get(shop.address, "OPTIONS", "/items/7").await;
-    assert_eq!((options.status, options.header("allow")), (204, Some("GET, DELETE, HEAD, OPTIONS")));
+    assert_eq!(
+        (options.status, options.header("allow")),
+        (204, Some("GET, DELETE, HEAD, OPTIONS"))
+    );
 }
 
 #[tokio::test]
@@ -260,7 +267,8 @@ async fn streams_are_events_for_who_asks_and_lines_else() {
     let lines = get(shop.address, "GET", "/numbers/3").await;
     assert_eq!((lines.status, lines.text(), lines.is_whole), (200, "0\n1\n2\n", true));
     assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
-    let asked = "GET /numbers/3 HTTP/1.1\nhost: a\nconnection: close\naccept: text/event-stream\n\n";
+    let asked =
+        "GET /numbers/3 HTTP/1.1\nhost: a\nconnection: close\naccept: text/event-stream\n\n";
     let events = ask(shop.address, asked).await;
     assert_eq!((events.text(), events.is_whole), ("data: 0\n\ndata: 1\n\ndata: 2\n\n", true));
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
@@ -349,7 +357,8 @@ async fn who_hangs_up_cancels_his_call() {
 
 #[tokio::test]
 async fn what_the_server_has_no_place_for_is_told_when_to_come_again() {
-    let shop = open_with(|server| server.concurrency(Concurrency::Fixed(1)), |ingress| ingress).await;
+    let shop =
+        open_with(|server| server.concurrency(Concurrency::Fixed(1)), |ingress| ingress).await;
     let address = shop.address;
     let held = tokio::spawn(async move { post(address, "/shop.Shop/hold", "", "{}").await });
     until("the place is taken", || shop.here.held.load(Relaxed) == 1).await;
@@ -363,9 +372,10 @@ async fn what_the_server_has_no_place_for_is_told_when_to_come_again() {
 async fn draining_lets_calls_finish_and_takes_no_more() {
     let Open { address, here, http, server, mesh } = open().await;
     let mut idle = TcpStream::connect(address).await.must("a connection");
-    let call = tokio::spawn(async move {
-        sent(address, b"GET /numbers/3 HTTP/1.1\r\nhost: a\r\n\r\n").await
-    });
+    let call =
+        tokio::spawn(
+            async move { sent(address, b"GET /numbers/3 HTTP/1.1\r\nhost: a\r\n\r\n").await },
+        );
     let mut held = TcpStream::connect(address).await.must("a connection");
     let request = "POST /shop.Shop/hold HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
     held.write_all(request.as_bytes()).await.must("it is sent");
@@ -404,11 +414,15 @@ async fn what_is_served_is_described() {
     let said = document.json();
     assert_eq!(said["info"]["title"], "The shop");
     assert_eq!(said["paths"]["/items/{id}"]["get"]["summary"], "One item.");
-    for (path, kind) in [("/try", "text/html"), ("/try.js", "text/javascript"), ("/try.css", "text/css")] {
+    for (path, kind) in
+        [("/try", "text/html"), ("/try.js", "text/javascript"), ("/try.css", "text/css")]
+    {
         let page = get(shop.address, "GET", path).await;
         assert_eq!(page.status, 200);
         assert!(page.header("content-type").must("a kind").starts_with(kind), "{page:?}");
-        assert!(page.header("content-security-policy").must("a policy").contains("default-src 'none'"));
+        assert!(
+            page.header("content-security-policy").must("a policy").contains("default-src 'none'")
+        );
     }
     let silent = open_with(|server| server, Ingress::without_pages).await;
     for path in ["/openapi.json", "/try", "/try.js"] {

@@ -137,10 +137,9 @@ async fn curl_with_a_certificate() {
     let server = rcgen::generate_simple_self_signed(["localhost".to_owned()]).must("a certificate");
     let (pem, key) = (server.cert.pem(), server.signing_key.serialize_pem());
     let tls = (pem.clone(), key);
-    let shop = open(move |authority, ingress| {
-        ingress.tls(tls.0, tls.1).client_roots(authority.pem())
-    })
-    .await;
+    let shop =
+        open(move |authority, ingress| ingress.tls(tls.0, tls.1).client_roots(authority.pem()))
+            .await;
     let scratch = Scratch::new();
     let partner = shop.authority.issue("spiffe://prod.example/http/partner");
     let file = |name: &str, text: &str| {

@@ -33,6 +33,9 @@ mod page {}
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/ingress.md")]
 mod ingress_page {}
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrate.md")]
+mod migrate_page {}
 
 mod address;
 mod answer;
@@ -43,12 +46,14 @@ mod connection;
 pub mod fuzzing;
 pub mod ingress;
 mod legacy;
+mod migration;
 mod request;
 pub mod value;
 
 pub use crate::{
     ingress::{Ingress, IngressError, ingress, ingress_to},
     legacy::legacy,
+    migration::{Difference, Guard, Migration, MigrationError, Report, Sample},
 };
 
 use std::{fmt, sync::Arc};

@@ -185,6 +185,11 @@ pub trait MethodError: Sized + Send + 'static {
     /// The same as data.
     #[doc(hidden)]
     fn described(collector: &mut Collector) -> Option<Type>;
+
+    /// One in this codec as JSON.
+    #[cfg(feature = "foreign")]
+    #[doc(hidden)]
+    fn json(codec: u8, body: &Bytes) -> Result<Vec<u8>, String>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -211,6 +216,11 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for E {
     fn described(collector: &mut Collector) -> Option<Type> {
         Some(schema::describe::<E>(collector))
     }
+
+    #[cfg(feature = "foreign")]
+    fn json(codec: u8, body: &Bytes) -> Result<Vec<u8>, String> {
+        codec::json_of::<E>(codec, body)
+    }
 }
 
 impl MethodError for Status {
@@ -234,6 +244,11 @@ impl MethodError for Status {
     fn described(_: &mut Collector) -> Option<Type> {
         None
     }
+
+    #[cfg(feature = "foreign")]
+    fn json(_: u8, _: &Bytes) -> Result<Vec<u8>, String> {
+        Err("the method has no error of its own".to_owned())
+    }
 }
 
 impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError<E> {
@@ -256,6 +271,11 @@ impl<E: Serialize + DeserializeOwned + Send + 'static> MethodError for CallError
 
     fn described(collector: &mut Collector) -> Option<Type> {
         Some(schema::describe::<E>(collector))
+    }
+
+    #[cfg(feature = "foreign")]
+    fn json(codec: u8, body: &Bytes) -> Result<Vec<u8>, String> {
+        codec::json_of::<E>(codec, body)
     }
 }
 

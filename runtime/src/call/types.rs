@@ -44,7 +44,14 @@ pub struct Types {
     unnamed: Option<String>,
     /// Its types as data; learnt anew each time.
     describe: fn(&mut Collector) -> Described,
+    /// Its answers as JSON, where its types are at hand.
+    #[cfg(feature = "foreign")]
+    neutral: Option<Neutral>,
 }
+
+/// An answer in this codec as JSON: the value, or where that is said, the method's own error.
+#[cfg(feature = "foreign")]
+pub(crate) type Neutral = fn(u8, &bytes::Bytes, bool) -> Result<Vec<u8>, String>;
 
 /// Where the [`Types`] of one method are kept.
 #[derive(Debug, Default)]
@@ -103,7 +110,36 @@ impl Types {
 
     fn nothing_known(method: &'static Method, describe: fn(&mut Collector) -> Described) -> Self {
         let id = MethodId::of(method.service(), method.name());
-        Self { method, id, fingerprint: None, obstacles: Vec::new(), unnamed: None, describe }
+        Self {
+            method,
+            id,
+            fingerprint: None,
+            obstacles: Vec::new(),
+            unnamed: None,
+            describe,
+            #[cfg(feature = "foreign")]
+            neutral: None,
+        }
+    }
+
+    /// The same, with its answers as JSON.
+    #[cfg(feature = "foreign")]
+    pub(crate) fn with_neutral(self, neutral: Neutral) -> Self {
+        Self { neutral: Some(neutral), ..self }
+    }
+
+    /// An answer as JSON.
+    #[cfg(feature = "foreign")]
+    pub(crate) fn json(
+        &self,
+        codec: u8,
+        body: &bytes::Bytes,
+        is_error: bool,
+    ) -> Result<Vec<u8>, String> {
+        match self.neutral {
+            Some(neutral) => neutral(codec, body, is_error),
+            None => Err("its types are not at hand".to_owned()),
+        }
     }
 
     /// Bytes have no structure.

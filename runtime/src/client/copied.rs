@@ -158,7 +158,7 @@ impl Call {
         until: Instant,
         answer: BoxFuture<'static, Result<Answer, Status>>,
     ) {
-        let (id, method) = (self.types.id().0, self.method);
+        let (types, method) = (self.types, self.method);
         let core = &self.channel.core;
         let seen = Arc::clone(&core.seen);
         let compares = core.interceptors.compares.clone().map(|observer| {
@@ -180,11 +180,17 @@ impl Call {
                 true => Happened::MirrorAnswered,
                 false => Happened::MirrorFailed,
             };
-            seen.calls(id, method.name()).note(happened);
+            seen.calls(types.id().0, method.name()).note(happened);
             if let Some((observer, original)) = compares
                 && let Ok(original) = original.await
             {
-                observer.tell(Mirrored { method, original, copy: MirroredAnswer::new(&answer) });
+                observer.tell(Mirrored {
+                    method,
+                    original,
+                    copy: MirroredAnswer::new(&answer),
+                    #[cfg(feature = "foreign")]
+                    types,
+                });
             }
             drop(place);
         });

@@ -77,6 +77,7 @@ impl Call {
             deadline: self.deadline,
             peer: None,
             endpoint: endpoint.map(|endpoint| Arc::clone(endpoint.name())),
+            entry: endpoint.map(Endpoint::entry),
             attempt: self.head.attempt,
             shadow: self.head.shadow,
             codec: self.head.codec,

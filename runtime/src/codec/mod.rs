@@ -112,6 +112,18 @@ pub(crate) fn decode<T: DeserializeOwned + 'static>(
     }
 }
 
+/// A value in this codec as JSON, through its type.
+#[cfg(feature = "foreign")]
+pub(crate) fn json_of<T: Serialize + DeserializeOwned + 'static>(
+    codec: u8,
+    body: &Bytes,
+) -> Result<Vec<u8>, String> {
+    let value: T = decode(codec, body).map_err(|why| why.to_string())?;
+    let mut out = Vec::new();
+    json::encode(&value, &mut out).map_err(|why| why.to_string())?;
+    Ok(out)
+}
+
 /// Appends `value` in this codec, or, where bincode would corrupt this very value, with named fields. Which one it was.
 pub(crate) fn encode_or_named<T: Serialize + 'static>(
     codec: u8,

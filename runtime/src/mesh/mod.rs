@@ -30,7 +30,7 @@ use crate::{
     identity::{Identity, IdentityError},
     interceptor::Interceptors,
     metrics::{Metrics, Registry, Service as Seen},
-    policy::{PolicyError, PolicyStatus, live::Live},
+    policy::{PolicyError, PolicyStatus, Steering, live::Live},
     server::{OfMesh, ServerBuilder, Service, stack},
     transport::{
         Connector,
@@ -318,6 +318,12 @@ impl Mesh {
     /// Which policy is in force, and why what came last is not, if so.
     pub fn policy_status(&self) -> PolicyStatus {
         self.0.policy.status()
+    }
+
+    /// A hand on the calls of this service while they run, above what any policy says: what a program moves by itself, as a
+    /// migration or an experiment does. Clients that exist follow at once, and those that are made later.
+    pub fn steering(&self, service: &str) -> Steering {
+        Steering::new(service, Arc::clone(&self.0.policy))
     }
 
     /// Who this process is.

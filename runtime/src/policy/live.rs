@@ -17,7 +17,7 @@ use std::{
 };
 
 use super::{
-    PolicyError,
+    Policy, PolicyError,
     document::{Document, Problem},
     terms::Terms,
 };
@@ -41,6 +41,8 @@ pub(crate) struct InForce {
     pub(crate) document: Arc<Document>,
     /// What the program itself says.
     program: Arc<BTreeMap<String, Terms>>,
+    /// What it says while it runs, above all others.
+    steered: Arc<BTreeMap<String, Terms>>,
     version: u64,
 }
 
@@ -48,7 +50,55 @@ impl InForce {
     /// What is said of a service, by everybody together.
     pub(crate) fn terms(&self, service: &str) -> Terms {
         static SILENT: std::sync::LazyLock<Terms> = std::sync::LazyLock::new(Terms::default);
-        self.document.terms(service, self.program.get(service).unwrap_or(&SILENT))
+        let terms = self.document.terms(service, self.program.get(service).unwrap_or(&SILENT));
+        match self.steered.get(service) {
+            Some(steered) => steered.over(&terms),
+            None => terms,
+        }
+    }
+}
+
+/// The hand that a program has on the calls of one service while they run: it stands above the policy, until it is let go.
+/// Made by [`Mesh::steering`](crate::Mesh::steering). Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Steering {
+    service: String,
+    live: Arc<Live>,
+}
+
+impl Steering {
+    pub(crate) fn new(service: &str, live: Arc<Live>) -> Self {
+        Self { service: service.to_owned(), live }
+    }
+
+    /// Whose calls it moves.
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// What this policy says holds from here on, in place of what any other says of the same; where it is silent the others hold
+    /// as before. It replaces what was said here before. A call that has begun goes on by what it began with.
+    ///
+    /// # Errors
+    /// What it says is out of range; nothing changes then.
+    pub fn steer(&self, policy: &Policy) -> Result<(), PolicyError> {
+        let problems = policy.problems().into_iter();
+        let problems = problems.map(|(field, what)| Problem {
+            line: 0,
+            key: field.to_owned(),
+            what: format!("`{field}` {what}"),
+        });
+        let problems: Vec<_> = problems.collect();
+        if !problems.is_empty() {
+            return Err(PolicyError::new(&format!("the hand on `{}`", self.service), problems));
+        }
+        self.live.steer(&self.service, Some(policy.terms.clone()));
+        Ok(())
+    }
+
+    /// The policy alone holds again.
+    pub fn release(&self) {
+        self.live.steer(&self.service, None);
     }
 }
 
@@ -128,8 +178,7 @@ impl Live {
             }
         };
         let version = state.policy.version + 1;
-        let program = Arc::clone(&state.policy.program);
-        let policy = InForce { document: Arc::new(document), program, version };
+        let policy = InForce { document: Arc::new(document), version, ..state.policy.clone() };
         let followers: Vec<_> = state.followers.iter().filter_map(Weak::upgrade).collect();
         let unfit: Vec<_> = followers.iter().flat_map(|follower| follower.unfit(&policy)).collect();
         if !unfit.is_empty() {
@@ -146,6 +195,19 @@ impl Live {
             tracing::debug!(version, "the policy of {source} is in force");
         }
         Ok(version)
+    }
+
+    /// What a program says of a service from here on, above all others, or nothing any more.
+    fn steer(&self, service: &str, terms: Option<Terms>) {
+        let mut state = self.state();
+        let mut steered = BTreeMap::clone(&state.policy.steered);
+        match terms {
+            Some(terms) => steered.insert(service.to_owned(), terms),
+            None => steered.remove(service),
+        };
+        state.policy.steered = Arc::new(steered);
+        let followers: Vec<_> = state.followers.iter().filter_map(Weak::upgrade).collect();
+        followers.iter().for_each(|follower| follower.follow(&state.policy));
     }
 
     /// There is something, and it cannot be read.

@@ -34,7 +34,10 @@ use self::{
     document::Document,
     terms::{Mirror, Terms, is_label},
 };
-pub use self::{document::Problem as PolicyProblem, live::PolicyStatus};
+pub use self::{
+    document::Problem as PolicyProblem,
+    live::{PolicyStatus, Steering},
+};
 use crate::error::millis;
 
 /// How the clients of a mesh call one service; given to [`MeshBuilder::policy`](crate::MeshBuilder::policy), which checks

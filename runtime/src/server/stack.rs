@@ -164,6 +164,7 @@ impl ServerCore {
             deadline: context.inner().deadline,
             peer: context.inner().peer.clone(),
             endpoint: None,
+            entry: None,
             attempt: 0,
             shadow: context.is_shadow(),
             codec: request.codec,

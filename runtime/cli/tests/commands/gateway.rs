@@ -118,7 +118,8 @@ async fn callers_over_http_reach_a_service_without_its_types() {
     let pay = json!({ "Card": { "number": "12345" } });
     let order = call("order", json!({ "lines": [], "pay": pay, "gift": "cat" })).await;
     assert_eq!(order, (200, "8".to_owned()));
-    let short = call("order", json!({ "lines": [{ "sku": "a", "count": 77 }], "pay": "Cash" })).await;
+    let short =
+        call("order", json!({ "lines": [{ "sku": "a", "count": 77 }], "pay": "Cash" })).await;
     assert_eq!(short, (422, r#"{"missing":77}"#.to_owned()));
     assert_eq!(call("prices", json!({})).await, (200, r#"{"7":0.5,"9":1.0}"#.to_owned()));
     assert_eq!(call("refuse", json!({})).await.0, 403);
@@ -181,7 +182,10 @@ async fn a_legacy_service_is_called_as_if_it_were_one_of_ours() {
     let line = |count| Line { sku: "a".to_owned(), count, notes: vec!["x".to_owned()] };
     let order = client.order(vec![line(2)], Payment::Cash, None).await;
     // A number of more than 64 bits is none that JSON readers agree on: it is an error, and never another number.
-    assert!(matches!(&order, Err(CallError::Status(status)) if status.code() == Code::Internal), "{order:?}");
+    assert!(
+        matches!(&order, Err(CallError::Status(status)) if status.code() == Code::Internal),
+        "{order:?}"
+    );
     let card = Payment::Card { number: "12345".to_owned() };
     assert_eq!(client.order(vec![], card, Some("cat".to_owned())).await.unwrap(), 8);
     let short = client.order(vec![line(76)], Payment::Cash, None).await.unwrap_err();
@@ -207,7 +211,10 @@ async fn a_file_that_is_wrong_says_where() {
     failed(&check("[http]\nlisten = \"127.0.0.1:0\"\nlissten = 1\n").await, 1, "lissten");
     failed(&check("[[service]]\nname = \"a\"\n").await, 1, "no `[http]`");
     failed(&check("").await, 1, "nothing to do");
-    assert_eq!(check("[http]\nlisten = \"127.0.0.1:0\"\n[[service]]\nname = \"a\"\n").await.status.code(), Some(0));
+    assert_eq!(
+        check("[http]\nlisten = \"127.0.0.1:0\"\n[[service]]\nname = \"a\"\n").await.status.code(),
+        Some(0)
+    );
     let open = "[http]\nlisten = \"0.0.0.0:0\"\n[[service]]\nname = \"a\"\n";
     std::fs::write(scene.path("gateway.toml"), open).unwrap();
     let started = scene.run(&["gateway", &scene.path("gateway.toml")]).await;
