@@ -120,7 +120,7 @@ impl Copied for Version {
 
     async fn get_below(&self, number: u64) -> Result<u64, Status> {
         let below = self.0.below.as_ref().must("something below");
-        below.get(number).await.map_err(|error| Status::from(error))?;
+        below.get(number).await?;
         self.served(number).await
     }
 
