@@ -47,7 +47,7 @@ STEPS = """
 
 
 def main(chromium: str, origin: str) -> None:
-    with tempfile.TemporaryDirectory() as profile:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = subprocess.Popen(
             [
                 chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
@@ -78,13 +78,19 @@ def run(port_file: Path, origin: str) -> str:
 
 def evaluated(url: str) -> str:
     socket = websocket.create_connection(url, timeout=90)
-    parameters = {"expression": STEPS, "awaitPromise": True, "returnByValue": True}
-    socket.send(json.dumps({"id": 1, "method": "Runtime.evaluate", "params": parameters}))
-    while True:
-        said = json.loads(socket.recv())
-        if said.get("id") == 1:
-            break
+    # It is listed before it has begun to load.
+    while value(socket, "document.readyState + location.protocol") != "completehttp:":
+        time.sleep(0.1)
+    seen = value(socket, STEPS)
     socket.close()
+    return seen
+
+
+def value(socket: websocket.WebSocket, expression: str) -> str:
+    parameters = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+    socket.send(json.dumps({"id": 1, "method": "Runtime.evaluate", "params": parameters}))
+    while (said := json.loads(socket.recv())).get("id") != 1:
+        pass
     result = said["result"]
     if "exceptionDetails" in result:
         sys.exit(json.dumps(result["exceptionDetails"]))

@@ -12,7 +12,7 @@ use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use sinew_core::{codes::Code, metadata::Metadata};
+use sinew_core::{codes::Code, metadata::Metadata, wire::answer::AnswerOutcome};
 use tokio::time::Instant;
 
 use crate::{
@@ -145,7 +145,21 @@ impl Response {
         Self(Outcome::Status(status))
     }
 
-    /// The status, if the call failed with one. The service's own errors are answers.
+    /// The code of the status that the call failed with, if it did, whoever says so. The service's own errors are answers.
+    pub fn code(&self) -> Option<Code> {
+        match &self.0 {
+            Outcome::Answer(answer) | Outcome::Stream(StreamAnswer::Single(answer)) => {
+                match &answer.head.outcome {
+                    AnswerOutcome::Status(status) => Some(status.code),
+                    AnswerOutcome::Ok | AnswerOutcome::App => None,
+                }
+            }
+            _ => self.failed().map(Status::code),
+        }
+    }
+
+    /// The status, if the call failed with one on this side; of what the other side answered [`code`](Self::code) tells. The
+    /// service's own errors are answers.
     pub fn failed(&self) -> Option<&Status> {
         match &self.0 {
             Outcome::Status(status) | Outcome::Reply(Reply::Status(status)) => Some(status),

@@ -251,7 +251,7 @@ async fn round() -> Round {
     let server = server.must("a server");
     let http = sinew_bridge::ingress(&server).trusted().bind("127.0.0.1:0").await;
     let http = http.must("an ingress");
-    let client = mesh.client_at(&format!("http://{}", http.local_addr())).must("a client");
+    let client = mesh.client_at(format!("http://{}", http.local_addr())).must("a client");
     Round { client, _http: http, _mesh: mesh, _server: server }
 }
 

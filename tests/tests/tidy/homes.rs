@@ -133,6 +133,7 @@ mod tests {
             ("runtime/src/discovery/dns.rs", "use hickory_resolver::X;"),
             ("runtime/src/discovery/etcd/client.rs", "use hyper::X; use tokio_rustls::X;"),
             ("runtime/bridge/src/connection/tls.rs", "use tokio_rustls::X;"),
+            ("runtime/bridge/src/ingress/tls.rs", "use rustls::X; use tokio_rustls::X;"),
             ("runtime/bridge/src/answer/content.rs", "use flate2::X; use hyper::X;"),
             ("runtime/src/transport/link.rs", "#[cfg(test)] mod tests { use rcgen::X; }"),
             ("runtime/src/client/tests/mod.rs", "use rcgen::X;"),

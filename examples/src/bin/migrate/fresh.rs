@@ -32,7 +32,7 @@ impl Fresh {
 impl Orders for Fresh {
     async fn order(&self, id: u64) -> Result<Option<Order>, Status> {
         tokio::time::sleep(WORK).await;
-        self.tally.new();
+        self.tally.by_new();
         let mut found = order(id);
         if let Some(order) = &mut found {
             // Another order of the same sum: its last digits differ, and mean nothing.
@@ -44,7 +44,7 @@ impl Orders for Fresh {
 
     async fn place(&self, order: NewOrder) -> Result<u64, Status> {
         tokio::time::sleep(WORK).await;
-        self.tally.new();
+        self.tally.by_new();
         Ok(cost(&order))
     }
 }

@@ -60,7 +60,7 @@ async fn serve(connection: TcpStream, tally: &Tally) -> std::io::Result<()> {
         let mut body = vec![0; length];
         read.read_exact(&mut body).await?;
         tokio::time::sleep(WORK).await;
-        tally.old();
+        tally.by_old();
         let (status, answer) = answer(first.trim_end(), &body);
         let head = format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",

@@ -20,7 +20,7 @@ mod tally;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use sinew::{Mesh, Server};
-use sinew_bridge::{Guard, Migration};
+use sinew_bridge::{Guard, Migration, Report, Sample};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
@@ -48,7 +48,8 @@ struct Options {
     json: bool,
 }
 
-fn options() -> Result<Options, Failure> {
+/// What was asked for; none where that is how to ask.
+fn options() -> Result<Option<Options>, Failure> {
     let mut options = Options { seconds: 20, json: false };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -57,15 +58,12 @@ fn options() -> Result<Options, Failure> {
                 options.seconds = words.next().ok_or(USAGE)?.parse().map_err(|_| USAGE)?
             }
             "--json" => options.json = true,
-            "--help" => {
-                println!("{USAGE}");
-                std::process::exit(0);
-            }
+            "--help" => return Ok(None),
             _ => return Err(USAGE.into()),
         }
     }
     match options.seconds {
-        8..=600 => Ok(options),
+        8..=600 => Ok(Some(options)),
         _ => Err(USAGE.into()),
     }
 }
@@ -73,7 +71,11 @@ fn options() -> Result<Options, Failure> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = match options() {
-        Ok(options) => options,
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
         Err(why) => {
             eprintln!("{why}");
             return ExitCode::from(2);
@@ -123,7 +125,7 @@ async fn calls(client: OrdersClient, tally: Arc<Tally>, first: u64) {
     let mut id = first;
     loop {
         id += CALLERS;
-        let failed = if id % 10 == 0 {
+        let failed = if id.is_multiple_of(10) {
             let order = NewOrder { customer: "c".to_owned(), sku: "s".to_owned(), count: 3 };
             client.place(order).await.map_or_else(
                 |why| Some(why.to_string()),
@@ -161,6 +163,13 @@ impl Teller {
     }
 }
 
+/// What the last line is made of.
+struct Found {
+    rolled_back: Option<String>,
+    /// Nothing differed while nothing was wrong.
+    clean: bool,
+}
+
 async fn run(options: Options) -> Result<bool, Failure> {
     let tally = Arc::new(Tally::default());
     let sides = Sides::start(&tally).await?;
@@ -178,10 +187,18 @@ async fn run(options: Options) -> Result<bool, Failure> {
     for n in 0..CALLERS {
         callers.spawn(calls(client.clone(), Arc::clone(&tally), n));
     }
-    let mut teller =
-        Teller { tally: Arc::clone(&tally), migration: migration.clone(), before: (0, 0) };
     let step = Duration::from_secs(options.seconds) / 20;
+    let teller = Teller { tally: Arc::clone(&tally), migration: migration.clone(), before: (0, 0) };
+    let found = moves(teller, step).await?;
+    callers.shutdown().await;
+    // The last copies are on their way.
+    sleep(Duration::from_millis(300)).await;
+    Ok(told(&tally, &migration.report(), &found, options.json))
+}
 
+/// The way from one side to the other, with all that happens on it.
+async fn moves(mut teller: Teller, step: Duration) -> Result<Found, Failure> {
+    let (tally, migration) = (Arc::clone(&teller.tally), teller.migration.clone());
     teller.watch(step * 2, "old alone").await;
     tally.plant(FEW);
     migration.shadow(100.0)?;
@@ -196,9 +213,9 @@ async fn run(options: Options) -> Result<bool, Failure> {
     }
     tally.plant(0);
     sleep(Duration::from_millis(200)).await;
-    let found_first = migration.report().differences;
+    let before = migration.report().differences;
     teller.watch(step * 2, "shadow, mended").await;
-    let clean = migration.report().differences == found_first;
+    let clean = migration.report().differences == before;
     for share in [5.0, 50.0] {
         migration.share(share)?;
         teller.watch(step * 2, &format!("{share} % to the new side")).await;
@@ -216,29 +233,28 @@ async fn run(options: Options) -> Result<bool, Failure> {
         migration.share(share)?;
         teller.watch(step, &format!("{share} % to the new side")).await;
     }
-    callers.shutdown().await;
-    // The last copies are on their way.
-    sleep(Duration::from_millis(300)).await;
+    Ok(Found { rolled_back, clean })
+}
 
-    let ((calls, failed), report) = (tally.calls(), migration.report());
-    let (planted, found) = (tally.all_planted(), report.differences);
-    let is_meant =
-        |sample: &sinew_bridge::Sample| sample.parts.iter().all(|part| part.at == "$.total_cents");
+/// Says what came of it; whether that is what was to come.
+fn told(tally: &Tally, report: &Report, found: &Found, json: bool) -> bool {
+    let ((calls, failed), (old, new)) = (tally.calls(), tally.sides());
+    let (planted, differed) = (tally.all_planted(), report.differences);
+    let is_meant = |sample: &Sample| sample.parts.iter().all(|part| part.at == "$.total_cents");
     let odd = report.samples.iter().filter(|sample| !is_meant(sample)).count() as u64;
-    let false_differences = found.saturating_sub(planted) + odd;
-    let (old, new) = tally.sides();
+    let false_differences = differed.saturating_sub(planted) + odd;
     eprintln!(
-        "{calls} calls, {failed} failed; {found} of {planted} mistakes found, {false_differences} that were none; old {old}, \
-         new {new}"
+        "{calls} calls, {failed} failed; {differed} of {planted} mistakes found, {false_differences} that were none; old \
+         {old}, new {new}"
     );
-    if options.json {
+    if json {
         println!(
-            "{{\"calls\":{calls},\"failed\":{failed},\"differences_planted\":{planted},\"differences_found\":{found},\
+            "{{\"calls\":{calls},\"failed\":{failed},\"differences_planted\":{planted},\"differences_found\":{differed},\
              \"false_differences\":{false_differences},\"rolled_back\":{},\"compared\":{},\"old\":{old},\"new\":{new}}}",
-            rolled_back.is_some(),
+            found.rolled_back.is_some(),
             report.compared
         );
     }
-    let all_found = planted > 0 && found == planted && false_differences == 0 && clean;
-    Ok(failed == 0 && all_found && rolled_back.is_some())
+    let all_found = planted > 0 && differed == planted && false_differences == 0 && found.clean;
+    failed == 0 && all_found && found.rolled_back.is_some()
 }

@@ -22,12 +22,12 @@ impl Tally {
     }
 
     /// The old side answered.
-    pub(crate) fn old(&self) {
+    pub(crate) fn by_old(&self) {
         self.old.fetch_add(1, Relaxed);
     }
 
     /// The new side did.
-    pub(crate) fn new(&self) {
+    pub(crate) fn by_new(&self) {
         self.new.fetch_add(1, Relaxed);
     }
 

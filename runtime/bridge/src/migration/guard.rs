@@ -17,13 +17,22 @@ pub struct Guard {
     pub differences: f64,
     /// How many there must be before either counts. Default 50.
     pub least: u32,
+    /// So many attempts that fail one after the other are enough, however few there were: a breaker lets no more through to a
+    /// side that is dead. Default 5, as a breaker's.
+    pub in_a_row: u32,
     /// How far it looks back. Default 10 s.
     pub window: Duration,
 }
 
 impl Default for Guard {
     fn default() -> Self {
-        Self { failures: 0.05, differences: 0.01, least: 50, window: Duration::from_secs(10) }
+        Self {
+            failures: 0.05,
+            differences: 0.01,
+            least: 50,
+            in_a_row: 5,
+            window: Duration::from_secs(10),
+        }
     }
 }
 
@@ -41,31 +50,35 @@ const PARTS: u32 = 10;
 
 /// Counts of a window, part by part.
 #[derive(Debug, Default)]
-pub(super) struct Window(VecDeque<(Instant, Counts)>);
+pub(super) struct Window {
+    parts: VecDeque<(Instant, Counts)>,
+    /// How many attempts have failed since one did not.
+    in_a_row: u32,
+}
 
 impl Window {
     /// Counts something.
     pub(super) fn note(&mut self, guard: &Guard, now: Instant, what: impl FnOnce(&mut Counts)) {
         let part = guard.window / PARTS;
-        match self.0.back_mut() {
+        match self.parts.back_mut() {
             Some((begun, counts)) if now.saturating_duration_since(*begun) < part => what(counts),
             _ => {
                 let mut counts = Counts::default();
                 what(&mut counts);
-                self.0.push_back((now, counts));
+                self.parts.push_back((now, counts));
             }
         }
         while self
-            .0
+            .parts
             .front()
             .is_some_and(|(begun, _)| now.saturating_duration_since(*begun) > guard.window)
         {
-            self.0.pop_front();
+            self.parts.pop_front();
         }
     }
 
     fn sum(&self) -> Counts {
-        self.0.iter().fold(Counts::default(), |sum, (_, part)| Counts {
+        self.parts.iter().fold(Counts::default(), |sum, (_, part)| Counts {
             attempts: sum.attempts + part.attempts,
             failures: sum.failures + part.failures,
             compared: sum.compared + part.compared,
@@ -74,11 +87,23 @@ impl Window {
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
+    }
+
+    /// An attempt ended.
+    pub(super) fn attempted(&mut self, guard: &Guard, now: Instant, failed: bool) {
+        self.in_a_row = if failed { self.in_a_row.saturating_add(1) } else { 0 };
+        self.note(guard, now, |counts| {
+            counts.attempts += 1;
+            counts.failures += u32::from(failed);
+        });
     }
 
     /// Why the new side is to be left alone, if so.
     pub(super) fn verdict(&self, guard: &Guard) -> Option<String> {
+        if self.in_a_row >= guard.in_a_row {
+            return Some(format!("the last {} attempts at the new side failed", self.in_a_row));
+        }
         let sum = self.sum();
         let words = |many: u32, of: u32, what: &str, most: f64| {
             let share = f64::from(many) / f64::from(of.max(1));
@@ -116,15 +141,28 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn few_calls_decide_nothing_and_what_is_long_past_neither() {
         let (guard, mut window) = (Guard::default(), Window::default());
-        noted(&mut window, Instant::now(), 49, 49);
+        noted(&mut window, Instant::now(), 49, 24);
         assert_eq!(window.verdict(&guard), None, "too few");
         noted(&mut window, Instant::now(), 1, 0);
-        assert!(window.verdict(&guard).is_some_and(|why| why.starts_with("49 of 50 attempts")));
+        assert!(window.verdict(&guard).is_some_and(|why| why.starts_with("24 of 50 attempts")));
         tokio::time::advance(Duration::from_secs(11)).await;
         noted(&mut window, Instant::now(), 100, 5);
         assert_eq!(window.verdict(&guard), None, "5 % may fail");
         noted(&mut window, Instant::now(), 1, 1);
         assert!(window.verdict(&guard).is_some());
+    }
+
+    #[test]
+    fn so_many_in_a_row_are_enough() {
+        let (guard, mut window) = (Guard::default(), Window::default());
+        let mut tried = |failed| {
+            window.attempted(&guard, Instant::now(), failed);
+            window.verdict(&guard)
+        };
+        for failed in [false, true, true, true, true, false, true, true, true, true] {
+            assert_eq!(tried(failed), None, "four are chance");
+        }
+        assert!(tried(true).is_some_and(|why| why.starts_with("the last 5 attempts")));
     }
 
     #[test]

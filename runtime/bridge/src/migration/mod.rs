@@ -39,7 +39,7 @@ use std::{
 use serde_json::Value;
 use sinew::{
     Code, Interceptor, Mesh, MeshBuilder, Mirrored, MirroredAnswer, Next, Policy, PolicyError,
-    Request, Response, Status, Steering, foreign::BoxFuture,
+    Request, Response, Steering, foreign::BoxFuture,
 };
 use tokio::time::Instant;
 
@@ -278,10 +278,7 @@ impl Inner {
         self.note(|state, now| {
             state.report.attempts += 1;
             state.report.failures += u64::from(failed);
-            state.window.note(&self.guard, now, |counts| {
-                counts.attempts += 1;
-                counts.failures += u32::from(failed);
-            });
+            state.window.attempted(&self.guard, now, failed);
         });
     }
 
@@ -321,7 +318,7 @@ impl Inner {
         match (old.failed(), new.failed()) {
             // Why a call failed that has no answer says little of the answer.
             (Some(_), _) => None,
-            (None, Some(status)) if is_failure(status) => None,
+            (None, Some(status)) if is_failure(status.code()) => None,
             (None, Some(status)) => Some(vec![Difference {
                 at: "$".to_owned(),
                 old: kinds(old).to_owned(),
@@ -348,9 +345,9 @@ impl Inner {
 }
 
 /// Whether a status says that the side cannot do its work; what a caller did wrong it does not.
-fn is_failure(status: &Status) -> bool {
+fn is_failure(code: Code) -> bool {
     matches!(
-        status.code(),
+        code,
         Code::Unknown
             | Code::DeadlineExceeded
             | Code::Unimplemented
@@ -375,7 +372,7 @@ impl Interceptor for Watcher {
         let inner = Arc::clone(&self.0);
         Box::pin(async move {
             let response = next.run(request).await;
-            inner.attempted(response.failed().is_some_and(is_failure));
+            inner.attempted(response.code().is_some_and(is_failure));
             response
         })
     }

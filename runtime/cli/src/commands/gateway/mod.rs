@@ -191,7 +191,7 @@ impl Front {
                 }
             }
             for one in &mut self.behind {
-                if one.known.is_none() || looks % ASK_AGAIN == 0 {
+                if one.known.is_none() || looks.is_multiple_of(ASK_AGAIN) {
                     news |= one.ask().await;
                 }
             }
