@@ -20,7 +20,7 @@
 //! ```
 //!
 //! What `#[http(..)]` says, what an answer means, and what is refused is on `docs/bridge.md`. The other way round, plain HTTP
-//! reaches services through [`ingress`]: `docs/ingress.md`.
+//! reaches services through [`ingress()`]: `docs/ingress.md`.
 //!
 //! # What it never does
 //! - It follows no redirect, and connects to nothing but the addresses that configuration and discovery name.

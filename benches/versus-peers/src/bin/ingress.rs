@@ -82,7 +82,7 @@ async fn axum_serves() -> Result<(), Failure> {
     let router = Router::new().route("/items/{id}", get(of)).route("/items", post(add));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let serving = tokio::spawn(std::future::IntoFuture::into_future(axum::serve(listener, router)));
+    let serving = tokio::spawn(IntoFuture::into_future(axum::serve(listener, router)));
     until_alone(address).await;
     serving.abort();
     Ok(())
