@@ -12,7 +12,11 @@ use std::{fmt, future::Future, sync::Arc};
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use sinew_core::{codes::Code, metadata::Metadata, wire::answer::AnswerOutcome};
+use sinew_core::{
+    codes::{Code, Reason},
+    metadata::Metadata,
+    wire::answer::AnswerOutcome,
+};
 use tokio::time::Instant;
 
 use crate::{
@@ -145,20 +149,21 @@ impl Response {
         Self(Outcome::Status(status))
     }
 
-    /// The code of the status that the call failed with, if it did, whoever says so. The service's own errors are answers.
-    pub fn code(&self) -> Option<Code> {
+    /// The code and the reason of the status that the call failed with, if it did, whoever says so. The service's own errors
+    /// are answers.
+    pub fn failure(&self) -> Option<(Code, Reason)> {
         match &self.0 {
             Outcome::Answer(answer) | Outcome::Stream(StreamAnswer::Single(answer)) => {
                 match &answer.head.outcome {
-                    AnswerOutcome::Status(status) => Some(status.code),
+                    AnswerOutcome::Status(status) => Some((status.code, status.reason)),
                     AnswerOutcome::Ok | AnswerOutcome::App => None,
                 }
             }
-            _ => self.failed().map(Status::code),
+            _ => self.failed().map(|status| (status.code(), status.reason())),
         }
     }
 
-    /// The status, if the call failed with one on this side; of what the other side answered [`code`](Self::code) tells. The
+    /// The status, if the call failed with one on this side; of what the other side answered [`failure`](Self::failure) tells. The
     /// service's own errors are answers.
     pub fn failed(&self) -> Option<&Status> {
         match &self.0 {

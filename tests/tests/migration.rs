@@ -90,7 +90,7 @@ async fn moving(guard: Guard) -> Moving {
     let mesh =
         scene.mesh_with(|builder| migration.attach(builder.endpoints("moving.Prices", file))).await;
     assert!(migration.share(5.0).must_err().to_string().contains("begin"));
-    migration.begin(&mesh);
+    migration.begin(&mesh).must("a beginning");
     let client = mesh.client();
     Moving {
         old,

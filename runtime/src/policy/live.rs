@@ -16,6 +16,11 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
+use sinew_core::{
+    policy::authorize::{Allow, Allowed},
+    spiffe::SpiffeId,
+};
+
 use super::{
     Policy, PolicyError,
     document::{Document, Problem},
@@ -52,7 +57,14 @@ impl InForce {
         static SILENT: std::sync::LazyLock<Terms> = std::sync::LazyLock::new(Terms::default);
         let terms = self.document.terms(service, self.program.get(service).unwrap_or(&SILENT));
         match self.steered.get(service) {
-            Some(steered) => steered.over(&terms),
+            Some(steered) => {
+                let mut terms = steered.over(&terms);
+                // Whoever moves the copies of a service moves those of all of its methods.
+                if steered.mirror.is_some() {
+                    terms.methods.values_mut().for_each(|method| method.mirror = None);
+                }
+                terms
+            }
             None => terms,
         }
     }
@@ -153,6 +165,14 @@ impl Live {
     /// What is in force.
     pub(crate) fn now(&self) -> InForce {
         self.state().policy.clone()
+    }
+
+    /// Whether the rules let this caller call this method; without rules all may.
+    pub(crate) fn allows(&self, caller: &SpiffeId, service: &str, path: &str) -> bool {
+        let document = Arc::clone(&self.state().policy.document);
+        let Some(rules) = &document.allow else { return true };
+        let rules: Vec<Allow> = rules.iter().map(|rule| rule.allow.clone()).collect();
+        Allowed::for_method(&rules, service, path).has(caller)
     }
 
     /// Somebody who goes by it, from what is in force now on. What of it does not suit him is said, and left out by him.

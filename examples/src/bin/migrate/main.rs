@@ -181,7 +181,7 @@ async fn run(options: Options) -> Result<bool, Failure> {
         .transport(sinew_bridge::http())
         .endpoints("shop.Orders", format!("file:{}", sides.file.display()));
     let mesh = migration.attach(builder).build().await?;
-    migration.begin(&mesh);
+    migration.begin(&mesh)?;
     let client: OrdersClient = mesh.client();
     let mut callers = JoinSet::new();
     for n in 0..CALLERS {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Ignored;
+use super::{Field, Leniency};
 
 /// A part that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,23 +17,20 @@ pub struct Difference {
 
 /// As many parts of one answer are told.
 const TOLD_MAX: usize = 8;
+/// Smaller numbers are as large as this, where it is asked how much they differ.
+const NEAR_ZERO: f64 = 1e-3;
 /// As much of a value is told.
 const WORDS_MAX: usize = 120;
 
 /// What of two answers differs.
-pub(super) fn differences(
-    old: &Value,
-    new: &Value,
-    (ignored, tolerance): (&[Ignored], f64),
-) -> Vec<Difference> {
-    let mut compare = Compare { ignored, tolerance, way: Vec::new(), found: Vec::new() };
+pub(super) fn differences(old: &Value, new: &Value, leniency: &Leniency) -> Vec<Difference> {
+    let mut compare = Compare { leniency, way: Vec::new(), found: Vec::new() };
     compare.values(Some(old), Some(new));
     compare.found
 }
 
 struct Compare<'c> {
-    ignored: &'c [Ignored],
-    tolerance: f64,
+    leniency: &'c Leniency,
     way: Vec<Step<'c>>,
     found: Vec<Difference>,
 }
@@ -46,7 +43,7 @@ enum Step<'c> {
 
 impl<'c> Compare<'c> {
     fn values(&mut self, old: Option<&'c Value>, new: Option<&'c Value>) {
-        if self.found.len() >= TOLD_MAX || self.is_ignored() {
+        if self.found.len() >= TOLD_MAX || self.is_among(&self.leniency.ignored) {
             return;
         }
         match (old, new) {
@@ -58,6 +55,11 @@ impl<'c> Compare<'c> {
                     self.way.pop();
                 }
             }
+            (Some(Value::Array(old)), Some(Value::Array(new)))
+                if self.is_among(&self.leniency.unordered) =>
+            {
+                self.sets(old, new);
+            }
             (Some(Value::Array(old)), Some(Value::Array(new))) => {
                 for at in 0..old.len().max(new.len()) {
                     self.way.push(Step::Item(at));
@@ -65,8 +67,9 @@ impl<'c> Compare<'c> {
                     self.way.pop();
                 }
             }
-            // What is not there is as good as null: types say `Option` for both.
-            (None, Some(Value::Null)) | (Some(Value::Null), None) => {}
+            // A field that is not there is as good as null: types say `Option` for both.
+            (None, Some(Value::Null)) | (Some(Value::Null), None)
+                if matches!(self.way.last(), Some(Step::Field(_))) => {}
             (Some(Value::Number(old)), Some(Value::Number(new))) if self.is_close(old, new) => {}
             (old, new) if old == new => {}
             (old, new) => {
@@ -74,6 +77,24 @@ impl<'c> Compare<'c> {
                 self.found.push(Difference { at, old: words(old), new: words(new) });
             }
         }
+    }
+
+    /// Two lists of the same items in any order.
+    fn sets(&mut self, old: &'c [Value], new: &'c [Value]) {
+        let mut left: Vec<&Value> = new.iter().collect();
+        let mut missing = Vec::new();
+        for item in old {
+            match left.iter().position(|other| *other == item) {
+                Some(at) => drop(left.swap_remove(at)),
+                None => missing.push(item),
+            }
+        }
+        if missing.is_empty() && left.is_empty() {
+            return;
+        }
+        let at = self.at();
+        let (old, new) = (words(missing.first().copied()), words(left.first().copied()));
+        self.found.push(Difference { at, old, new });
     }
 
     /// Whole numbers are the same or not; others may differ by the tolerance, of the larger one.
@@ -86,24 +107,21 @@ impl<'c> Compare<'c> {
             return false;
         }
         let (Some(old), Some(new)) = (old.as_f64(), new.as_f64()) else { return false };
-        (old - new).abs() <= self.tolerance * old.abs().max(new.abs())
+        // Near zero there is no larger one to speak of.
+        let size = old.abs().max(new.abs()).max(NEAR_ZERO);
+        (old - new).abs() <= self.leniency.tolerance * size
     }
 
-    /// Whether the way ends as one of those that are passed over. Places in lists are not counted.
-    fn is_ignored(&self) -> bool {
-        let fields: Vec<&str> = self
-            .way
-            .iter()
-            .filter_map(|step| match step {
+    /// Whether the way ends as one of these. Places in lists are not counted.
+    fn is_among(&self, fields: &[Field]) -> bool {
+        let Some(Step::Field(last)) = self.way.last() else { return false };
+        fields.iter().filter(|field| field.0.last().is_some_and(|name| name == last)).any(|field| {
+            let mut names = self.way.iter().rev().filter_map(|step| match step {
                 Step::Field(name) => Some(*name),
                 Step::Item(_) => None,
-            })
-            .collect();
-        matches!(self.way.last(), Some(Step::Field(_)))
-            && self.ignored.iter().any(|ignored| {
-                let names: Vec<&str> = ignored.0.split('.').collect();
-                fields.ends_with(&names)
-            })
+            });
+            field.0.iter().rev().all(|name| names.next() == Some(name.as_str()))
+        })
     }
 
     fn at(&self) -> String {
@@ -135,8 +153,9 @@ mod tests {
     use super::*;
 
     fn found(old: Value, new: Value, ignored: &[&str]) -> Vec<String> {
-        let ignored: Vec<_> = ignored.iter().map(|path| Ignored((*path).to_owned())).collect();
-        let found = differences(&old, &new, (&ignored, 1e-6));
+        let ignored = ignored.iter().map(|way| Field::new(way)).collect();
+        let unordered = vec![Field::new("set")];
+        let found = differences(&old, &new, &Leniency { ignored, unordered, tolerance: 1e-6 });
         found.into_iter().map(|one| format!("{} {} {}", one.at, one.old, one.new)).collect()
     }
 
@@ -158,6 +177,20 @@ mod tests {
     }
 
     #[test]
+    fn a_set_has_no_order_and_a_list_has() {
+        let (old, new) = (json!({ "set": [1, 2, 2] }), json!({ "set": [2, 1, 2] }));
+        assert!(found(old.clone(), new, &[]).is_empty());
+        assert_eq!(found(old, json!({ "set": [1, 1, 2] }), &[]), ["$.set 2 1"]);
+        assert_eq!(found(json!({ "list": [1, 2] }), json!({ "list": [2, 1] }), &[]).len(), 2);
+    }
+
+    #[test]
+    fn a_field_may_be_left_out_where_it_is_null_and_an_item_may_not() {
+        assert!(found(json!({ "a": null }), json!({}), &[]).is_empty());
+        assert_eq!(found(json!([1, null]), json!([1]), &[]), ["$[1] null nothing"]);
+    }
+
+    #[test]
     fn numbers_are_close_or_the_same() {
         assert!(found(json!(1.0), json!(1), &[]).is_empty());
         assert!(found(json!(1e9), json!(1e9 + 1.0), &[]).is_empty());
@@ -169,6 +202,7 @@ mod tests {
         );
         assert_eq!(found(json!(1), json!("1"), &[]), ["$ 1 \"1\""]);
         assert_eq!(found(json!(null), json!(0), &[]), ["$ null 0"]);
+        assert!(found(json!(0.0), json!(5.5e-17), &[]).is_empty());
     }
 
     #[test]

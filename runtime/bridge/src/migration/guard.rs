@@ -1,7 +1,7 @@
 //! When the new side is left alone: too many of its calls fail, or too many of its answers differ.
 //!
 //! # Invariants
-//! 1. Few calls decide nothing, however they end.
+//! 1. Few calls decide nothing, but for those that fail one after the other.
 //! 2. It trips once, and stays so until somebody begins anew.
 
 use std::{collections::VecDeque, time::Duration};
@@ -33,6 +33,23 @@ impl Default for Guard {
             in_a_row: 5,
             window: Duration::from_secs(10),
         }
+    }
+}
+
+impl Guard {
+    /// Why it cannot be one.
+    pub(super) fn check(&self) -> Result<(), &'static str> {
+        let is_share = |share: f64| (0.0..=1.0).contains(&share);
+        if !is_share(self.failures) || !is_share(self.differences) {
+            return Err("`failures` and `differences` are shares, from 0 to 1");
+        }
+        if self.least == 0 || self.in_a_row == 0 {
+            return Err("`least` and `in_a_row` are 1 or more");
+        }
+        if self.window < Duration::from_millis(100) {
+            return Err("`window` is 100 ms or more");
+        }
+        Ok(())
     }
 }
 
@@ -92,7 +109,13 @@ impl Window {
 
     /// An attempt ended.
     pub(super) fn attempted(&mut self, guard: &Guard, now: Instant, failed: bool) {
-        self.in_a_row = if failed { self.in_a_row.saturating_add(1) } else { 0 };
+        // What failed long ago and what fails now have little to do with each other.
+        let goes_on = self
+            .parts
+            .back()
+            .is_some_and(|(begun, _)| now.saturating_duration_since(*begun) <= guard.window);
+        let before = if goes_on { self.in_a_row } else { 0 };
+        self.in_a_row = if failed { before.saturating_add(1) } else { 0 };
         self.note(guard, now, |counts| {
             counts.attempts += 1;
             counts.failures += u32::from(failed);

@@ -9,7 +9,7 @@
 //!     .transport(sinew_bridge::http())
 //!     .endpoints("Users", "file:users.toml"); // `labels = { side = "old" }` beside `http://..`, and so on
 //! let mesh = migration.attach(builder).build().await?;
-//! migration.begin(&mesh);
+//! migration.begin(&mesh)?;
 //! migration.shadow(20.0)?; // a fifth of the idempotent calls goes to both, and the answers are compared
 //! // .. nothing differs:
 //! migration.share(5.0)?;
@@ -32,25 +32,42 @@ mod compare;
 mod guard;
 
 use std::{
+    collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
 };
 
 use serde_json::Value;
 use sinew::{
     Code, Interceptor, Mesh, MeshBuilder, Mirrored, MirroredAnswer, Next, Policy, PolicyError,
-    Request, Response, Steering, foreign::BoxFuture,
+    Reason, Request, Response, Steering, foreign::BoxFuture,
 };
 use tokio::time::Instant;
 
 use self::guard::Window;
 pub use self::{compare::Difference, guard::Guard};
 
-/// A field that is not compared: its name, or the end of the way to it: `lines.updated_at`.
+/// A field: its name, or the end of the way to it: `lines.updated_at`.
 #[derive(Debug, Clone)]
-struct Ignored(String);
+struct Field(Vec<String>);
 
-/// As many samples are kept: the first ones.
+impl Field {
+    fn new(way: &str) -> Self {
+        Self(way.split('.').map(str::to_owned).collect())
+    }
+}
+
+/// What is not looked at, or not closely, where answers are compared.
+#[derive(Debug, Clone)]
+struct Leniency {
+    ignored: Vec<Field>,
+    /// Lists whose order means nothing.
+    unordered: Vec<Field>,
+    tolerance: f64,
+}
+
+/// As many samples are kept: the last ones.
 const SAMPLES_MAX: usize = 32;
 /// Numbers that are not whole may differ by this part of the larger one.
 const TOLERANCE: f64 = 1e-9;
@@ -65,8 +82,7 @@ struct Inner {
     new: String,
     /// Of the new side's label.
     label: (String, String),
-    ignored: Vec<Ignored>,
-    tolerance: f64,
+    leniency: Leniency,
     guard: Guard,
     steering: OnceLock<Steering>,
     state: Mutex<State>,
@@ -76,6 +92,9 @@ struct Inner {
 struct State {
     window: Window,
     report: Report,
+    /// How often it was begun anew: what began before says nothing of what is now.
+    epoch: u64,
+    has_ended: bool,
 }
 
 /// How a migration stands.
@@ -94,8 +113,10 @@ pub struct Report {
     pub compared: u64,
     /// Pairs that differed.
     pub differences: u64,
-    /// The first of them.
-    pub samples: Vec<Sample>,
+    /// Pairs of answers that could not be compared: one that is not of its type, or cannot be written as JSON.
+    pub not_compared: u64,
+    /// The last of those that differed.
+    pub samples: VecDeque<Sample>,
     /// Why the guard took the new side's calls away, if it did; of the last time, if `share` was said since.
     pub rolled_back: Option<String>,
 }
@@ -117,6 +138,12 @@ pub enum MigrationError {
     /// It was not begun.
     #[error("the migration of `{0}` has no mesh: `Migration::begin` first")]
     NotBegun(String),
+    /// It has ended, or has another mesh.
+    #[error("the migration of `{0}` has begun elsewhere, or has ended: make another")]
+    Over(String),
+    /// The guard cannot be one.
+    #[error("the guard of the migration cannot be: {0}")]
+    Guard(&'static str),
     /// What was said is no share.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -134,8 +161,7 @@ impl Migration {
             old,
             new,
             label,
-            ignored: Vec::new(),
-            tolerance: TOLERANCE,
+            leniency: Leniency { ignored: Vec::new(), unordered: Vec::new(), tolerance: TOLERANCE },
             guard: Guard::default(),
             steering: OnceLock::new(),
             state: Mutex::default(),
@@ -156,13 +182,19 @@ impl Migration {
     /// Passes this field over where answers are compared: by its name, or by the end of the way to it, `lines.updated_at`.
     #[must_use]
     pub fn ignore(self, field: impl Into<String>) -> Self {
-        self.with(|inner| inner.ignored.push(Ignored(field.into())))
+        self.with(|inner| inner.leniency.ignored.push(Field::new(&field.into())))
+    }
+
+    /// Compares this field, a list, whatever order it comes in: one that is made of a set. Its name, or the end of the way to it.
+    #[must_use]
+    pub fn unordered(self, field: impl Into<String>) -> Self {
+        self.with(|inner| inner.leniency.unordered.push(Field::new(&field.into())))
     }
 
     /// Numbers that are not whole may differ by this part of the larger one. Default 1e-9.
     #[must_use]
     pub fn tolerance(self, tolerance: f64) -> Self {
-        self.with(|inner| inner.tolerance = tolerance)
+        self.with(|inner| inner.leniency.tolerance = tolerance)
     }
 
     /// When the new side is left alone. Default: [`Guard::default`].
@@ -171,8 +203,9 @@ impl Migration {
         self.with(|inner| inner.guard = guard)
     }
 
-    /// Has the mesh that is built tell of its calls. Before `build`; what [`ignore`](Self::ignore) and the like say is
-    /// settled then.
+    /// Has the mesh that is built tell of its calls. Before `build`, and after [`ignore`](Self::ignore) and the like: what those say
+    /// later changes nothing. One migration to a mesh; its attempts at any service go through an interceptor from then on,
+    /// which costs each some allocations.
     pub fn attach(&self, builder: MeshBuilder) -> MeshBuilder {
         let (compares, watches) = (Arc::clone(&self.0), Arc::clone(&self.0));
         builder
@@ -181,10 +214,23 @@ impl Migration {
     }
 
     /// Moves the calls of this mesh from here on. Until [`share`](Self::share) is said the new side gets none.
-    pub fn begin(&self, mesh: &Mesh) {
-        let _ = self.0.steering.set(mesh.steering(&self.0.service));
-        let state = self.0.state();
-        self.0.steer(&state);
+    ///
+    /// # Errors
+    /// The guard or a label is none, or it was begun before.
+    pub fn begin(&self, mesh: &Mesh) -> Result<(), MigrationError> {
+        self.0.guard.check().map_err(MigrationError::Guard)?;
+        let steering = mesh.steering(&self.0.service);
+        steering.steer(&self.0.policy(&Report::default()))?;
+        let set = self.0.steering.set(steering);
+        set.map_err(|_| MigrationError::Over(self.0.service.clone()))
+    }
+
+    /// Lets go: the policy alone says from here on who gets the calls. It is over then.
+    pub fn end(&self) {
+        self.0.state().has_ended = true;
+        if let Some(steering) = self.0.steering.get() {
+            steering.release();
+        }
     }
 
     /// Gives the new side this percentage of the calls, from 0 to 100, and whatever the guard has seen is forgotten. Calls of one
@@ -196,7 +242,11 @@ impl Migration {
         self.set(|report| {
             report.share = percent;
             report.rolled_back = None;
-        })
+        })?;
+        let mut state = self.0.state();
+        state.window.clear();
+        state.epoch += 1;
+        Ok(())
     }
 
     /// Copies this percentage of the idempotent calls to the new side, and compares the answers.
@@ -211,11 +261,13 @@ impl Migration {
         let steering = self.0.steering.get();
         let steering = steering.ok_or_else(|| MigrationError::NotBegun(self.0.service.clone()))?;
         let mut state = self.0.state();
+        if state.has_ended {
+            return Err(MigrationError::Over(self.0.service.clone()));
+        }
         let mut report = state.report.clone();
         set(&mut report);
         steering.steer(&self.0.policy(&report))?;
         state.report = report;
-        state.window.clear();
         Ok(())
     }
 
@@ -244,41 +296,41 @@ impl Inner {
         policy.mirror(self.new.clone(), if report.share < 100.0 { report.shadow } else { 0.0 })
     }
 
-    fn steer(&self, state: &State) {
-        if let Some(steering) = self.steering.get()
-            && let Err(why) = steering.steer(&self.policy(&state.report))
-        {
-            tracing::error!(service = self.service, %why, "the calls of a migration cannot be moved");
-        }
-    }
-
     /// Something happened at the new side.
     fn note(&self, what: impl FnOnce(&mut State, Instant)) {
         let mut state = self.state();
         what(&mut state, Instant::now());
-        if state.report.rolled_back.is_some()
-            || (state.report.share == 0.0 && state.report.shadow == 0.0)
-        {
+        let moves = state.report.share > 0.0 || state.report.shadow > 0.0;
+        if state.has_ended || state.report.rolled_back.is_some() || !moves {
             return;
         }
-        if let Some(why) = state.window.verdict(&self.guard) {
-            tracing::warn!(
-                service = self.service,
-                from_percent = state.report.share,
+        let Some(why) = state.window.verdict(&self.guard) else { return };
+        let share = std::mem::replace(&mut state.report.share, 0.0);
+        state.report.rolled_back = Some(why.clone());
+        let steered = match self.steering.get() {
+            Some(steering) => steering.steer(&self.policy(&state.report)),
+            None => Ok(()),
+        };
+        drop(state);
+        let service = &self.service;
+        match steered {
+            Ok(()) => tracing::warn!(
+                service,
+                share,
                 why,
                 "the guard takes the calls of the new side away"
-            );
-            state.report.share = 0.0;
-            state.report.rolled_back = Some(why);
-            self.steer(&state);
+            ),
+            Err(error) => tracing::error!(service, %error, why, "the calls cannot be taken away"),
         }
     }
 
-    fn attempted(&self, failed: bool) {
+    fn attempted(&self, failed: bool, epoch: u64) {
         self.note(|state, now| {
             state.report.attempts += 1;
             state.report.failures += u64::from(failed);
-            state.window.attempted(&self.guard, now, failed);
+            if state.epoch == epoch {
+                state.window.attempted(&self.guard, now, failed);
+            }
         });
     }
 
@@ -286,67 +338,81 @@ impl Inner {
         if mirrored.method.service() != self.service {
             return;
         }
-        let Some(parts) = self.compared(&mirrored.original, &mirrored.copy, mirrored) else {
-            return;
-        };
-        self.note(|state, now| {
-            let differs = !parts.is_empty();
-            state.report.compared += 1;
-            state.report.differences += u64::from(differs);
-            if differs && state.report.samples.len() < SAMPLES_MAX {
-                state.report.samples.push(Sample { method: mirrored.method.path(), parts });
+        let compared = self.compared(mirrored);
+        self.note(|state, now| match compared {
+            Compared::Not => {}
+            Compared::Unreadable => state.report.not_compared += 1,
+            Compared::Differs(parts) => {
+                let differs = !parts.is_empty();
+                state.report.compared += 1;
+                state.report.differences += u64::from(differs);
+                if differs {
+                    let samples = &mut state.report.samples;
+                    if samples.len() == SAMPLES_MAX {
+                        samples.pop_front();
+                    }
+                    samples.push_back(Sample { method: mirrored.method.path(), parts });
+                }
+                state.window.note(&self.guard, now, |counts| {
+                    counts.compared += 1;
+                    counts.differences += u32::from(differs);
+                });
             }
-            state.window.note(&self.guard, now, |counts| {
-                counts.compared += 1;
-                counts.differences += u32::from(differs);
-            });
         });
     }
 
-    /// What of two answers differs; `None` where there are not two to compare.
-    fn compared(
-        &self,
-        old: &MirroredAnswer,
-        new: &MirroredAnswer,
-        mirrored: &Mirrored,
-    ) -> Option<Vec<Difference>> {
-        let read = |answer: &MirroredAnswer| -> Option<Value> {
-            serde_json::from_slice(&mirrored.json(answer).ok()?).ok()
+    fn compared(&self, mirrored: &Mirrored) -> Compared {
+        let (old, new) = (&mirrored.original, &mirrored.copy);
+        let kind = |answer: &MirroredAnswer| match answer.failed() {
+            Some(status) => status.code().to_string(),
+            None if answer.is_error() => "an error".to_owned(),
+            None => "a value".to_owned(),
         };
-        let kinds =
-            |answer: &MirroredAnswer| if answer.is_error() { "an error" } else { "a value" };
-        match (old.failed(), new.failed()) {
-            // Why a call failed that has no answer says little of the answer.
-            (Some(_), _) => None,
-            (None, Some(status)) if is_failure(status.code()) => None,
-            (None, Some(status)) => Some(vec![Difference {
-                at: "$".to_owned(),
-                old: kinds(old).to_owned(),
-                new: status.code().to_string(),
-            }]),
-            (None, None) if old.is_error() != new.is_error() => Some(vec![Difference {
-                at: "$".to_owned(),
-                old: kinds(old).to_owned(),
-                new: kinds(new).to_owned(),
-            }]),
-            (None, None) => match (read(old), read(new)) {
-                (Some(old), Some(new)) => {
-                    Some(compare::differences(&old, &new, (&self.ignored, self.tolerance)))
+        let whole = || {
+            let at = "$".to_owned();
+            Compared::Differs(vec![Difference { at, old: kind(old), new: kind(new) }])
+        };
+        let failed = |answer: &MirroredAnswer| {
+            answer.failed().map(|status| (status.code(), status.reason()))
+        };
+        match (failed(old), failed(new)) {
+            // A side that cannot answer says nothing of what the answer is.
+            (Some(old), _) if is_failure(old) || is_refusal(old) => Compared::Not,
+            (_, Some(new)) if is_failure(new) || is_refusal(new) => Compared::Not,
+            (Some(old), Some(new)) if old.0 == new.0 => Compared::Differs(Vec::new()),
+            (None, None) if old.is_error() == new.is_error() => {
+                // Most answers are the same to the byte, and need not be read.
+                if old.body() == new.body() && old.codec() == new.codec() {
+                    return Compared::Differs(Vec::new());
                 }
-                (Some(_), None) => Some(vec![Difference {
-                    at: "$".to_owned(),
-                    old: kinds(old).to_owned(),
-                    new: "what is not of its type".to_owned(),
-                }]),
-                (None, _) => None,
-            },
+                let read = |answer: &MirroredAnswer| -> Option<Value> {
+                    serde_json::from_slice(&mirrored.json(answer).ok()?).ok()
+                };
+                match (read(old), read(new)) {
+                    (Some(old), Some(new)) => {
+                        Compared::Differs(compare::differences(&old, &new, &self.leniency))
+                    }
+                    _ => Compared::Unreadable,
+                }
+            }
+            _ => whole(),
         }
     }
 }
 
+/// What came of comparing two answers.
+enum Compared {
+    /// There are not two.
+    Not,
+    /// One cannot be read.
+    Unreadable,
+    /// These parts differ, none if they are the same.
+    Differs(Vec<Difference>),
+}
+
 /// Whether a status says that the side cannot do its work; what a caller did wrong it does not.
-fn is_failure(code: Code) -> bool {
-    matches!(
+fn is_failure((code, reason): (Code, Reason)) -> bool {
+    let fails = matches!(
         code,
         Code::Unknown
             | Code::DeadlineExceeded
@@ -354,8 +420,17 @@ fn is_failure(code: Code) -> bool {
             | Code::Internal
             | Code::Unavailable
             | Code::DataLoss
-            | Code::ResourceExhausted
-    )
+    );
+    fails && !is_refusal((code, reason))
+}
+
+/// Whether a call was turned away for what the server has to do, or because it leaves: that is no mistake of its answers.
+fn is_refusal((code, reason): (Code, Reason)) -> bool {
+    code == Code::ResourceExhausted
+        || matches!(
+            reason,
+            Reason::Draining | Reason::Shed | Reason::Overloaded | Reason::CannotFinish
+        )
 }
 
 /// Sees how attempts at the new side end.
@@ -369,11 +444,42 @@ impl Interceptor for Watcher {
         if !is_new {
             return Box::pin(next.run(request));
         }
-        let inner = Arc::clone(&self.0);
+        let mut out = Out {
+            inner: Arc::clone(&self.0),
+            epoch: self.0.state().epoch,
+            deadline: request.deadline(),
+            is_over: false,
+        };
         Box::pin(async move {
             let response = next.run(request).await;
-            inner.attempted(response.code().is_some_and(is_failure));
+            out.is_over = true;
+            let came = response.failure();
+            if !came.is_some_and(is_refusal) {
+                out.inner.attempted(came.is_some_and(is_failure), out.epoch);
+            }
             response
         })
+    }
+}
+
+/// An attempt that is out. One that is dropped when its time is over has failed: nobody says so. Dropped before, it was given
+/// up for reasons of its own: another attempt was quicker, or its caller left.
+struct Out {
+    inner: Arc<Inner>,
+    epoch: u64,
+    deadline: Option<std::time::Instant>,
+    is_over: bool,
+}
+
+/// A call is given up a little before its deadline, so that its caller still hears why.
+const GIVEN_UP: Duration = Duration::from_millis(5);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        let now = Instant::now().into_std();
+        let late = self.deadline.is_some_and(|deadline| now + GIVEN_UP >= deadline);
+        if !self.is_over && late {
+            self.inner.attempted(true, self.epoch);
+        }
     }
 }
