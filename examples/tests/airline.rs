@@ -26,8 +26,8 @@ mod tests {
         let json = stdout.lines().last().unwrap();
         let keys: Vec<_> = json.split('"').skip(1).step_by(2).collect();
         let expected = "seconds processes calls failed p50_us p99_us hop_budget_us seats_sold \
-                        seats_confirmed seats_maybe late_handlers legacy_http_calls amplification \
-                        double_sold policy_changes ca_rotations faults";
+                        seats_confirmed seats_maybe late_handlers legacy_http_calls curl_calls \
+                        amplification double_sold policy_changes ca_rotations faults";
         assert_eq!(keys.join(" "), expected);
         assert!(number(json, "calls") > 300, "{json}");
         for none in ["failed", "seats_maybe", "late_handlers", "double_sold"] {
@@ -52,6 +52,8 @@ mod tests {
         assert!(run.status.success(), "{stderr}");
         let json = stdout.lines().last().unwrap();
         let (totals, faults) = json.split_once("\"faults\":[").unwrap();
+        // So does who comes in by curl.
+        assert!(number(totals, "curl_calls") > 3, "{json}\n{stderr}");
         let amplification: f64 = value(totals, "amplification").parse().unwrap();
         assert!((1.0..=1.2).contains(&amplification), "{json}\n{stderr}");
         for none in ["failed", "double_sold", "late_handlers"] {

@@ -16,7 +16,7 @@ use crate::{
     arguments::Options,
     attempts::Attempts,
     books::Reckoning,
-    chaos,
+    chaos, curl,
     fleet::Fleet,
     operators::{self, Operations},
     overload, probes,
@@ -33,11 +33,13 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
     let attempts = Attempts::default();
     let mesh = fleet.mesh(&attempts).await?;
     let gateway: GatewayClient = mesh.client();
+    let door = curl::Door::open(&mesh).await?;
     let tally = Tally::default();
     let (directory, mut operations) = (fleet.directory(), Operations::default());
 
     let began = Instant::now();
     let (ends, end) = watch::channel(false);
+    let with_curl = door.travel(&world, end.clone(), &tally);
     let everybody = travellers::travel(&gateway, &world, options.travellers, end, &tally);
     let one_of_many = async {
         sleep(options.length / 2).await;
@@ -54,8 +56,8 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         ends.send_replace(true);
         episodes
     };
-    let all = async { tokio::join!(everybody, one_of_many, raging) };
-    let ((), hop_budget_us, episodes) = tokio::select! {
+    let all = async { tokio::join!(everybody, with_curl, one_of_many, raging) };
+    let ((), curl_calls, hop_budget_us, episodes) = tokio::select! {
         all = all => all,
         why = operators::operate(&directory, &mut operations) => return Err(why),
         () = sinew::shutdown_signal() => return Err("stopped before the end".into()),
@@ -83,6 +85,7 @@ pub(crate) async fn run(options: Options) -> Result<(), Problem> {
         overload,
         own: (attempts.calls(), attempts.retries()),
         legacy: fleet.legacy_name(),
+        curl_calls,
         numbers,
         hop_budget_us,
         episodes,

@@ -28,6 +28,7 @@ mod books;
 mod chaos;
 mod child;
 mod counters;
+mod curl;
 mod drive;
 mod fares;
 mod fleet;

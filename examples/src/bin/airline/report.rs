@@ -29,6 +29,8 @@ pub(crate) struct Report {
     pub(crate) hop_budget_us: [u64; 3],
     /// What serves the old tariff over plain HTTP, if anything does.
     pub(crate) legacy: Option<&'static str>,
+    /// Calls of those who use curl.
+    pub(crate) curl_calls: u64,
     /// What was done to the servers, and what came of it.
     pub(crate) episodes: Vec<Episode>,
     pub(crate) miss: Miss,
@@ -80,7 +82,7 @@ impl Report {
             "{{\"seconds\":{:.1},\"processes\":{},\"calls\":{},\"failed\":{},\"p50_us\":{},\
              \"p99_us\":{},\"hop_budget_us\":[{gateway},{search},{fares}],\"seats_sold\":{},\
              \"seats_confirmed\":{},\"seats_maybe\":{},\"late_handlers\":{},\
-             \"legacy_http_calls\":{},\"amplification\":{:.4},\"double_sold\":{},\"policy_changes\":{},\"ca_rotations\":{},\"faults\":[{}]{}}}",
+             \"legacy_http_calls\":{},\"curl_calls\":{},\"amplification\":{:.4},\"double_sold\":{},\"policy_changes\":{},\"ca_rotations\":{},\"faults\":[{}]{}}}",
             self.seconds,
             self.processes,
             self.numbers.calls(),
@@ -92,6 +94,7 @@ impl Report {
             reckoning.in_doubt,
             self.late_handlers(),
             self.legacy_http_calls(),
+            self.curl_calls,
             self.amplification(),
             reckoning.double_sold,
             self.operations.policies,
@@ -228,9 +231,13 @@ impl Report {
         match self.legacy {
             Some(program) => {
                 let calls = self.legacy_http_calls();
-                writeln!(f, "plain HTTP  {calls} attempts at fares went to {program}")
+                writeln!(f, "plain HTTP  {calls} attempts at fares went to {program}")?;
             }
-            None => writeln!(f, "plain HTTP  none: there is neither nginx nor python3 here"),
+            None => writeln!(f, "plain HTTP  none: there is neither nginx nor python3 here")?,
+        }
+        match self.curl_calls {
+            0 => writeln!(f, "            and none came in: there is no curl here"),
+            calls => writeln!(f, "            {calls} calls came in by curl"),
         }
     }
 
