@@ -63,7 +63,7 @@ fn asked(address: SocketAddr, head: &str, body: &str) -> (u16, String) {
     let mut connection = TcpStream::connect(address).unwrap();
     let length = body.len();
     let request = format!(
-        "{head} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: \
+        "{head} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: \
          {length}\r\n\r\n{body}"
     );
     connection.write_all(request.as_bytes()).unwrap();
@@ -105,7 +105,8 @@ async fn callers_over_http_reach_a_service_without_its_types() {
             scene.at()
         )
     };
-    let gateway = Gateway::start(&scene, &file("Stock"), 1);
+    let with_metrics = file("Stock") + "[metrics]\nlisten = \"127.0.0.1:0\"\n";
+    let gateway = Gateway::start(&scene, &with_metrics, 2);
     let at = gateway.at("http");
     let call = |method: &str, body| {
         let path = format!("/shop.Inventory/{method}");
@@ -128,6 +129,14 @@ async fn callers_over_http_reach_a_service_without_its_types() {
     assert_eq!(call("nothing", json!({})).await.0, 404);
     let watched = call("watch", json!({ "up_to": 3 })).await;
     assert!(watched.0 == 200 && watched.1.contains("0\n"), "{watched:?}");
+
+    let counted = tokio::task::spawn_blocking({
+        let at = gateway.at("metrics");
+        move || asked(at, "GET /metrics", "")
+    });
+    let (status, counted) = counted.await.unwrap();
+    let calls = "sinew_client_calls_total{service=\"shop.Inventory\",method=\"stock\"";
+    assert!(status == 200 && counted.contains(calls), "{counted}");
 
     // The file is followed, and one that is wrong changes nothing.
     assert_eq!(title(at).await, "Stock");

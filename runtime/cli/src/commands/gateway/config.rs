@@ -11,12 +11,23 @@ pub(super) struct Config {
     /// Plain HTTP in.
     #[serde(default)]
     pub(super) http: Option<Http>,
+    /// Where its metrics are read.
+    #[serde(default)]
+    pub(super) metrics: Option<MetricsAt>,
     /// Services of the mesh that callers over HTTP reach.
     #[serde(default, rename = "service")]
     pub(super) services: Vec<Reached>,
     /// Legacy services that the mesh reaches.
     #[serde(default, rename = "legacy")]
     pub(super) legacy: Vec<Legacy>,
+}
+
+/// A listener for metrics alone.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricsAt {
+    /// Where `GET /metrics` is answered, to anybody.
+    pub(super) listen: String,
 }
 
 /// A listener.
@@ -76,7 +87,7 @@ pub(super) struct Token {
 }
 
 /// A service of the mesh.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reached {
     /// Its name.
@@ -97,7 +108,7 @@ pub(super) struct Legacy {
     pub(super) name: String,
     /// Where it is: `http://10.0.0.1:8080`, or a target that lists several.
     pub(super) at: String,
-    /// Its descriptor in JSON: `sinew generate --descriptor` makes one of an OpenAPI document.
+    /// What it looks like: a descriptor in JSON, or an OpenAPI document.
     pub(super) descriptor: PathBuf,
     /// Where the mesh reaches it. Default: any port of the loopback address.
     #[serde(default = "anywhere")]

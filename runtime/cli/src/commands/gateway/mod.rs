@@ -32,6 +32,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) async fn run(args: Gateway) -> Result<(), Failure> {
     let config = read(&args.file).await?;
     if args.check {
+        check(&config).await?;
         return output::line(&format!("{}: nothing is wrong", args.file.display()));
     }
     let mesh = Mesh::builder().transport(sinew_bridge::http()).build().await;
@@ -44,6 +45,10 @@ pub(crate) async fn run(args: Gateway) -> Result<(), Failure> {
     }
     let mut front = match &config.http {
         Some(http) => Some(Front::start(&mesh, &args.file, http, &config.services).await?),
+        None => None,
+    };
+    let _metrics = match &config.metrics {
+        Some(at) => Some(metrics(&mesh, &at.listen).await?),
         None => None,
     };
     let shutdown = std::pin::pin!(sinew::shutdown_signal());
@@ -66,6 +71,16 @@ pub(crate) async fn run(args: Gateway) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Metrics for whoever asks: there is nothing that could be called.
+async fn metrics(mesh: &Mesh, listen: &str) -> Result<Listening, Failure> {
+    let ingress = ingress_to(mesh).without_pages().metrics(mesh.metrics());
+    let ingress = ingress.let_in_anybody().insecure_plain_http();
+    let listening = ingress.bind(listen.to_owned()).await;
+    let listening = listening.map_err(|why| Failure::cannot(chain(&why)))?;
+    output::line(&format!("metrics at {}", listening.local_addr()))?;
+    Ok(listening)
+}
+
 /// The file, as a whole, with what it names.
 async fn read(file: &Path) -> Result<Config, Failure> {
     let cannot = |why: String| Failure::cannot(format!("{}: {why}", file.display()));
@@ -73,6 +88,22 @@ async fn read(file: &Path) -> Result<Config, Failure> {
     let config =
         Config::read(&text).map_err(|why| Failure::no(format!("{}: {why}", file.display())))?;
     Ok(config.relative_to(file.parent().unwrap_or(Path::new("."))))
+}
+
+/// Whether the files that it names can be used.
+async fn check(config: &Config) -> Result<(), Failure> {
+    let descriptors = config
+        .services
+        .iter()
+        .filter_map(|one| one.descriptor.as_ref().map(|file| (file, &one.name)));
+    let legacy = config.legacy.iter().map(|one| (&one.descriptor, &one.name));
+    for (file, name) in descriptors.chain(legacy) {
+        described(file, name).await?;
+    }
+    for token in config.http.iter().flat_map(|http| &http.tokens) {
+        bytes(&token.file).await?;
+    }
+    Ok(())
 }
 
 /// What a file describes: the service of this name, or the only one.
@@ -96,7 +127,8 @@ async fn described(path: &Path, name: &str) -> Result<Service, Failure> {
 async fn legacy_server(mesh: &Mesh, one: &config::Legacy) -> Result<Server, Failure> {
     let service = described(&one.descriptor, &one.name).await?;
     let client = mesh.dynamic_at(&one.name, &one.at).map_err(source::of_mesh)?;
-    let server = mesh.server().serve(legacy(&service, &client)).bind(one.listen.clone()).await;
+    let passed_on = legacy(&service, &client).map_err(|why| Failure::no(why.to_string()))?;
+    let server = mesh.server().serve(passed_on).bind(one.listen.clone()).await;
     server.map_err(|why| Failure::cannot(format!("`{}`: {why}", one.name)))
 }
 
@@ -145,7 +177,12 @@ struct Front {
     http: Http,
     behind: Vec<Behind>,
     listening: Listening,
-    changed: Option<SystemTime>,
+    /// When the files that it goes by changed last.
+    changed: Vec<Option<SystemTime>>,
+    /// What is known is not what is served yet.
+    news: bool,
+    /// Whose turn it is to be asked, of those that nobody had.
+    turn: usize,
 }
 
 impl Front {
@@ -155,6 +192,7 @@ impl Front {
         http: &Http,
         services: &[Reached],
     ) -> Result<Self, Failure> {
+        let changed = changed(file, http).await;
         let mut behind = all_behind(mesh, services).await?;
         for one in &mut behind {
             if !one.ask().await && one.known.is_none() {
@@ -168,9 +206,8 @@ impl Front {
         let listening = ingress.bind(http.listen.clone()).await;
         let listening = listening.map_err(|why| Failure::cannot(chain(&why)))?;
         output::line(&format!("http at {}", listening.local_addr()))?;
-        let changed = changed(file).await;
         let (mesh, file, http) = (mesh.clone(), file.to_owned(), http.clone());
-        Ok(Self { mesh, file, http, behind, listening, changed })
+        Ok(Self { mesh, file, http, behind, listening, changed, news: false, turn: 0 })
     }
 
     /// Follows the file and the services, for ever.
@@ -179,25 +216,35 @@ impl Front {
         loop {
             tokio::time::sleep(LOOK).await;
             looks = looks.wrapping_add(1);
-            let mut news = false;
-            let now = changed(&self.file).await;
+            let now = changed(&self.file, &self.http).await;
             if now != self.changed {
                 self.changed = now;
-                match self.reread().await {
-                    Ok(()) => news = true,
-                    Err(why) => {
-                        output::note(&format!("the last good configuration stays in force: {why}"))
-                    }
+                if let Err(why) = self.reread().await {
+                    output::note(&format!("the last good configuration stays in force: {why}"));
                 }
             }
-            for one in &mut self.behind {
-                if one.known.is_none() || looks.is_multiple_of(ASK_AGAIN) {
-                    news |= one.ask().await;
+            self.ask(looks.is_multiple_of(ASK_AGAIN)).await;
+            if self.news {
+                match self.replace().await {
+                    Ok(()) => self.news = false,
+                    Err(why) => output::note(&format!("what was served goes on: {why}")),
                 }
             }
-            if news && let Err(why) = self.replace().await {
-                output::note(&format!("what was served goes on: {why}"));
+        }
+    }
+
+    /// Asks one service that nobody had, or all of them.
+    async fn ask(&mut self, all: bool) {
+        self.turn = self.turn.wrapping_add(1);
+        let unknown = self.behind.iter().filter(|one| one.known.is_none()).count();
+        let turn = self.turn.checked_rem(unknown);
+        let mut at = 0;
+        for one in &mut self.behind {
+            let is_unknown = one.known.is_none();
+            if all || (is_unknown && Some(at) == turn) {
+                self.news |= one.ask().await;
             }
+            at += usize::from(is_unknown);
         }
     }
 
@@ -209,8 +256,10 @@ impl Front {
         // It is tried before anything of it is kept.
         let ingress = ingress(&self.mesh, &http, &behind).await.map_err(|why| why.to_string())?;
         self.listening.replace(ingress).map_err(|why| why.to_string())?;
-        if http.listen != self.http.listen || http.tls != self.http.tls {
-            output::note("where it listens, and its certificate, change with a restart alone");
+        let stays =
+            |http: &Http| (http.listen.clone(), http.tls.clone(), http.client_roots.clone());
+        if stays(&http) != stays(&self.http) {
+            output::note("where it listens, and certificates, change with a restart alone");
         }
         (self.http, self.behind) = (http, behind);
         output::note("the configuration was read again");
@@ -224,8 +273,13 @@ impl Front {
     }
 }
 
-async fn changed(file: &Path) -> Option<SystemTime> {
-    tokio::fs::metadata(file).await.and_then(|about| about.modified()).ok()
+/// When the file, and those of its tokens, changed last.
+async fn changed(file: &Path, http: &Http) -> Vec<Option<SystemTime>> {
+    let mut all = Vec::new();
+    for file in http.tokens.iter().map(|token| &*token.file).chain([file]) {
+        all.push(tokio::fs::metadata(file).await.and_then(|about| about.modified()).ok());
+    }
+    all
 }
 
 async fn all_behind(mesh: &Mesh, services: &[Reached]) -> Result<Vec<Behind>, Failure> {
