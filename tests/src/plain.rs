@@ -52,14 +52,14 @@ pub async fn ask(address: SocketAddr, request: &str) -> Said {
 
 /// Asks for this path, with this verb.
 pub async fn get(address: SocketAddr, verb: &str, path: &str) -> Said {
-    ask(address, &format!("{verb} {path} HTTP/1.1\nhost: a\nconnection: close\n\n")).await
+    ask(address, &format!("{verb} {path} HTTP/1.1\nhost: localhost\nconnection: close\n\n")).await
 }
 
 /// Posts this JSON to this path, with these further headers, each with its end of line.
 pub async fn post(address: SocketAddr, path: &str, headers: &str, json: &str) -> Said {
     let length = json.len();
     let head = format!(
-        "POST {path} HTTP/1.1\nhost: a\nconnection: close\ncontent-type: application/json\ncontent-length: \
+        "POST {path} HTTP/1.1\nhost: localhost\nconnection: close\ncontent-type: application/json\ncontent-length: \
          {length}\n{headers}\n"
     );
     let mut bytes = head.replace('\n', "\r\n").into_bytes();

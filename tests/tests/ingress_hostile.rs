@@ -83,7 +83,7 @@ async fn open() -> Open {
     Open { address: http.local_addr(), here, client, _http: http, _server: server, _mesh: mesh }
 }
 
-const SECOND: &str = "GET /second HTTP/1.1\r\nHost: a\r\n\r\n";
+const SECOND: &str = "GET /second HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Requests that a second reader could understand otherwise (reliability of the field: Pingora 2026-0033 and -0034, hyper
 /// 2021-0020, -0078 and -0079, CVE-2025-55315).
@@ -122,18 +122,18 @@ fn smuggled() -> Vec<String> {
     ];
     let mut all: Vec<String> = heads
         .iter()
-        .map(|head| format!("POST /first HTTP/1.1\r\nHost: a\r\n{head}{SECOND}"))
+        .map(|head| format!("POST /first HTTP/1.1\r\nHost: localhost\r\n{head}{SECOND}"))
         .collect();
     all.extend([
         format!("POST /first HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{SECOND}"),
-        format!("POST /first HTTP/1.1\nHost: a\n\n{SECOND}"),
+        format!("POST /first HTTP/1.1\nHost: localhost\n\n{SECOND}"),
         format!("POST /first HTTP/1.1\r\n\r\n{SECOND}"),
-        format!("POST  /first HTTP/1.1\r\nHost: a\r\n\r\n{SECOND}"),
-        format!("POST /first HTTP/1.1 \r\nHost: a\r\n\r\n{SECOND}"),
-        format!("POST /fi\x7frst HTTP/1.1\r\nHost: a\r\n\r\n{SECOND}"),
-        format!("POST /first HTTP/3.1\r\nHost: a\r\n\r\n{SECOND}"),
-        format!("POST /first\r\nHost: a\r\n\r\n{SECOND}"),
-        format!("CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n{SECOND}"),
+        format!("POST  /first HTTP/1.1\r\nHost: localhost\r\n\r\n{SECOND}"),
+        format!("POST /first HTTP/1.1 \r\nHost: localhost\r\n\r\n{SECOND}"),
+        format!("POST /fi\x7frst HTTP/1.1\r\nHost: localhost\r\n\r\n{SECOND}"),
+        format!("POST /first HTTP/3.1\r\nHost: localhost\r\n\r\n{SECOND}"),
+        format!("POST /first\r\nHost: localhost\r\n\r\n{SECOND}"),
+        format!("CONNECT a:80 HTTP/1.1\r\nHost: localhost\r\n\r\n{SECOND}"),
     ]);
     all
 }
@@ -156,7 +156,7 @@ async fn what_could_be_two_requests_is_none() {
         "0x5\r\nhello\r\n0\r\n\r\n",
         "5\r\nhelloX0\r\n\r\n",
     ] {
-        let head = "POST /first HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked";
+        let head = "POST /first HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked";
         let request = format!("{head}\r\n\r\n{chunks}{SECOND}");
         let all = sent(door.address, request.as_bytes()).await;
         let answers = String::from_utf8_lossy(&all).matches("HTTP/1.1 ").count();
@@ -170,7 +170,7 @@ async fn what_could_be_two_requests_is_none() {
 #[tokio::test]
 async fn honest_chunks_are_read_and_end_their_connection() {
     let door = open().await;
-    let head = "POST /first HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked";
+    let head = "POST /first HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked";
     let request = format!("{head}\r\n\r\n3\r\n\"ab\r\n2\r\nc\"\r\n0\r\n\r\n{SECOND}");
     let all = sent(door.address, request.as_bytes()).await;
     let (said, rest) = parse(&all).must("an answer");
@@ -178,7 +178,7 @@ async fn honest_chunks_are_read_and_end_their_connection() {
     assert_eq!(said.header("connection"), Some("close"));
     assert_eq!(door.here.seconds.load(Relaxed), 0);
     // Without chunks requests follow each other on one connection.
-    let two = "GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let two = "GET /first HTTP/1.1\r\nHost: localhost\r\n\r\nGET /second HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let all = sent(door.address, two.as_bytes()).await;
     let (first, rest) = parse(&all).must("an answer");
     assert_eq!((first.text(), parse(rest).must("another").0.text()), ("first", "second"));
@@ -216,24 +216,25 @@ async fn a_path_is_taken_apart_before_it_is_decoded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_hold_on_hold_up_nobody_else() {
     let door = open().await;
-    let mut held = JoinSet::new();
+    let (mut held, there) = (JoinSet::new(), Arc::new(AtomicU64::new(0)));
     for n in 0..200_u32 {
-        let address = door.address;
+        let (address, there) = (door.address, Arc::clone(&there));
         held.spawn(async move {
             let mut connection = TcpStream::connect(address).await.must("a connection");
             let begun: &[u8] = match n % 4 {
                 0 => b"",
                 1 => b"GET /first HT",
-                2 => b"GET /first HTTP/1.1\r\nHost: a\r\nX: ",
-                _ => b"POST /first HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n\"",
+                2 => b"GET /first HTTP/1.1\r\nHost: localhost\r\nX: ",
+                _ => b"POST /first HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n\"",
             };
             connection.write_all(begun).await.must("room");
+            there.fetch_add(1, Relaxed);
             let mut rest = Vec::new();
             let _ = connection.read_to_end(&mut rest).await;
             rest
         });
     }
-    until("all of them are there", || held.len() == 200).await;
+    until("all of them are there", || there.load(Relaxed) == 200).await;
     for _ in 0..50 {
         assert_eq!(get(door.address, "GET", "/first").await.text(), "first");
         assert_eq!(door.client.first().await.must("over QUIC"), "first");
@@ -254,17 +255,18 @@ async fn clients_that_hold_on_hold_up_nobody_else() {
 async fn much_of_anything_is_refused_and_costs_the_one_connection() {
     let door = open().await;
     let many: String = (0..200).map(|n| format!("X-{n}: 1\r\n")).collect();
-    let headers = format!("GET /first HTTP/1.1\r\nHost: a\r\n{many}\r\n");
+    let headers = format!("GET /first HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
     let said = sent(door.address, headers.as_bytes()).await;
     assert_eq!(parse(&said).must("an answer").0.status, 431);
-    let long = format!("GET /first HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(100_000));
+    let long =
+        format!("GET /first HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(100_000));
     let said = sent(door.address, long.as_bytes()).await;
     assert!(parse(&said).is_none_or(|(said, _)| said.status == 431), "a head of 100 kB");
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(post(door.address, "/first", "", &deep).await.status, 400);
     // A body in chunks that never ends is read up to its bound.
     let mut connection = TcpStream::connect(door.address).await.must("a connection");
-    let head = "POST /first HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let head = "POST /first HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     connection.write_all(head.as_bytes()).await.must("room");
     let chunk = [b"10000\r\n", &[b'x'; 0x10000][..], b"\r\n"].concat();
     let (mut read, mut write) = connection.into_split();

@@ -211,13 +211,13 @@ async fn what_is_wrong_with_a_request_is_said() {
         let (code, detail) = problem(said);
         assert!(code == status && detail.contains(words), "{code}: {detail} ({words})");
     }
-    let form = "POST /shop.Shop/order HTTP/1.1\nhost: a\nconnection: close\ncontent-type: text/plain\n\
+    let form = "POST /shop.Shop/order HTTP/1.1\nhost: localhost\nconnection: close\ncontent-type: text/plain\n\
         content-length: 12\n\n{\"item\":\"x\"}";
     assert_eq!(problem(ask(shop.address, form).await).0, 415, "what any page can send is no call");
-    let large = "POST /items HTTP/1.1\nhost: a\nconnection: close\ncontent-type: application/json\n\
+    let large = "POST /items HTTP/1.1\nhost: localhost\nconnection: close\ncontent-type: application/json\n\
         content-length: 4194305\n\n";
     assert_eq!(problem(ask(shop.address, large).await).0, 413);
-    let packed = "POST /items HTTP/1.1\nhost: a\nconnection: close\ncontent-type: application/json\n\
+    let packed = "POST /items HTTP/1.1\nhost: localhost\nconnection: close\ncontent-type: application/json\n\
         content-encoding: gzip\ncontent-length: 2\n\n{}";
     assert_eq!(problem(ask(shop.address, packed).await).0, 415);
     let options = get(shop.address, "OPTIONS", "/items/7").await;
@@ -267,8 +267,7 @@ async fn streams_are_events_for_who_asks_and_lines_else() {
     let lines = get(shop.address, "GET", "/numbers/3").await;
     assert_eq!((lines.status, lines.text(), lines.is_whole), (200, "0\n1\n2\n", true));
     assert_eq!(lines.header("content-type"), Some("application/x-ndjson"));
-    let asked =
-        "GET /numbers/3 HTTP/1.1\nhost: a\nconnection: close\naccept: text/event-stream\n\n";
+    let asked = "GET /numbers/3 HTTP/1.1\nhost: localhost\nconnection: close\naccept: text/event-stream\n\n";
     let events = ask(shop.address, asked).await;
     assert_eq!((events.text(), events.is_whole), ("data: 0\n\ndata: 1\n\ndata: 2\n\n", true));
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
@@ -340,15 +339,42 @@ async fn where_others_reach_it_something_must_protect_it() {
     drop(known(ingress()).insecure_plain_http().bind(anywhere).await.must("it was said"));
     let both = ingress().let_in_anybody().insecure_plain_http();
     drop(both.bind(anywhere).await.must("it was said"));
+    // Nor does what comes later open what was closed.
+    let closed = known(ingress()).insecure_plain_http().bind(anywhere).await.must("it was said");
+    assert!(why(closed.replace(ingress()).must_err()).contains("anybody could call"));
     let weak = ingress().bearer_token("short", &mesh.identity().id().to_string());
     assert!(weak.bind("127.0.0.1:0").await.must_err().to_string().contains("32"));
+}
+
+#[tokio::test]
+async fn what_a_page_of_a_stranger_has_a_browser_send_is_not_meant() {
+    let shop = open().await;
+    let from = |site: &str, verb: &str, path: &str, host: &str| {
+        let request = format!(
+            "{verb} {path} HTTP/1.1\nhost: {host}\nconnection: close\nsec-fetch-site: {site}\ncontent-type: \
+             application/json\ncontent-length: 2\n\n{{}}"
+        );
+        async move { ask(shop.address, &request).await.status }
+    };
+    assert_eq!(from("cross-site", "POST", "/shop.Shop/who", "localhost").await, 403);
+    assert_eq!(from("same-site", "POST", "/shop.Shop/who", "localhost").await, 403);
+    assert_eq!(from("same-origin", "POST", "/shop.Shop/who", "localhost:80").await, 200);
+    assert_eq!(from("none", "POST", "/shop.Shop/who", "127.0.0.1:8080").await, 200);
+    assert_eq!(from("none", "POST", "/shop.Shop/who", "[::1]:8080").await, 200);
+    // A name that leads to this machine, and is not its own.
+    assert_eq!(from("same-origin", "POST", "/shop.Shop/who", "evil.example").await, 403);
+    assert_eq!(
+        from("cross-site", "GET", "/items/7", "localhost").await,
+        200,
+        "who only reads is not heard"
+    );
 }
 
 #[tokio::test]
 async fn who_hangs_up_cancels_his_call() {
     let shop = open().await;
     let mut connection = TcpStream::connect(shop.address).await.must("a connection");
-    let request = "POST /shop.Shop/hold HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
+    let request = "POST /shop.Shop/hold HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
     connection.write_all(request.as_bytes()).await.must("it is sent");
     until("the handler has begun", || shop.here.held.load(Relaxed) == 1).await;
     drop(connection);
@@ -372,12 +398,11 @@ async fn what_the_server_has_no_place_for_is_told_when_to_come_again() {
 async fn draining_lets_calls_finish_and_takes_no_more() {
     let Open { address, here, http, server, mesh } = open().await;
     let mut idle = TcpStream::connect(address).await.must("a connection");
-    let call =
-        tokio::spawn(
-            async move { sent(address, b"GET /numbers/3 HTTP/1.1\r\nhost: a\r\n\r\n").await },
-        );
+    let call = tokio::spawn(async move {
+        sent(address, b"GET /numbers/3 HTTP/1.1\r\nhost: localhost\r\n\r\n").await
+    });
     let mut held = TcpStream::connect(address).await.must("a connection");
-    let request = "POST /shop.Shop/hold HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n";
+    let request = "POST /shop.Shop/hold HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n";
     held.write_all(request.as_bytes()).await.must("it is sent");
     until("it is at work", || here.held.load(Relaxed) == 1).await;
     let draining = tokio::spawn(http.run_until(async {}));

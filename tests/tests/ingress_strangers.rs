@@ -169,7 +169,7 @@ with requests.Session() as session:
     seen["wrong"] = [wrong.status_code, wrong.headers["content-type"], wrong.headers["x-sinew-processed"]]
     with session.get(at + "/numbers/3", stream=True) as lines:
         seen["lines"] = [json.loads(line) for line in lines.iter_lines()]
-    seen["total"] = session.post(at + "/total", data=(f"{n}\n".encode() for n in range(1000))).json()
+    seen["total"] = session.post(at + "/total", data=(f"{n}\n".encode() for n in range(1000)), headers={"content-type": "application/x-ndjson"}).json()
     seen["deleted"] = [session.delete(at + "/items/7").status_code, session.delete(at + "/items/7").headers["allow"]]
 print(json.dumps(seen))
 "#;
@@ -208,4 +208,55 @@ async fn a_browser_at_the_page_to_try_it() {
     assert_eq!(seen["events"], serde_json::json!(["0", "1", "2"]));
     assert_eq!(seen["tried"][0], "200 OK");
     assert!(seen["tried"][1].as_str().must("a text").contains("\"name\": \"one\""), "{seen}");
+}
+
+const GENERATED: &str = r#"
+import json, sys, importlib
+at, where = sys.argv[1:]
+sys.path.insert(0, where)
+from the_shop_client import Client
+from the_shop_client.models import Item
+client = Client(base_url=at)
+def call(operation, **arguments):
+    module = importlib.import_module("the_shop_client.api." + operation)
+    return module.sync_detailed(client=client, **arguments)
+found = call("shop_shop.shop_shop_item", id=7)
+none = call("shop_shop.shop_shop_item", id=8)
+added = call("shop_shop.shop_shop_add", body=Item(name="x", count=3))
+who = call("shop_shop.shop_shop_who")
+print(json.dumps([found.parsed.to_dict(), int(none.status_code), added.parsed, who.parsed]))
+"#;
+
+/// A client that a public generator makes of the document calls the service.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_others_generate() {
+    let Some(python) = python() else { return };
+    let shop = open(|_, ingress| ingress).await;
+    let at = format!("http://{}", shop.address);
+    let scratch = Scratch::new();
+    let made = scratch.join("made").display().to_string();
+    let url = format!("{at}/openapi.json");
+    let generate = [
+        "-m",
+        "openapi_python_client",
+        "generate",
+        "--url",
+        &url,
+        "--meta",
+        "none",
+        "--output-path",
+    ];
+    let package = scratch.join("the_shop_client").display().to_string();
+    run(&python, &[&generate[..], &[&package]].concat()).await;
+    let seen =
+        text(&run(&python, &["-c", GENERATED, &at, &scratch.path().display().to_string()]).await);
+    let seen: serde_json::Value = serde_json::from_str(&seen).must("JSON");
+    let expected = serde_json::json!([
+        { "name": "one", "count": 1 },
+        404,
+        3,
+        "spiffe://prod.example/http/anonymous",
+    ]);
+    assert_eq!(seen, expected);
+    drop(made);
 }

@@ -21,10 +21,19 @@ use sinew::{
     dynamic::{DynamicAnswer, DynamicClient, DynamicMethod, DynamicService},
 };
 
-use crate::value::{Arguments, Data, Given, Tree, Written, data};
+use crate::{
+    ingress::{IngressError, route},
+    value::{Arguments, Data, Given, Tree, Written, data},
+};
 
 /// This service, whose calls go on through this client: its endpoints speak HTTP.
-pub fn legacy(service: &Service, client: &DynamicClient) -> DynamicService {
+///
+/// # Errors
+/// A method says of HTTP what cannot be: its path, query, headers or body name an argument that it has not.
+pub fn legacy(service: &Service, client: &DynamicClient) -> Result<DynamicService, IngressError> {
+    for method in &service.methods {
+        route::check(service, method)?;
+    }
     let described = Arc::new(service.clone());
     let mut serves = DynamicService::new(&service.name);
     for at in 0..service.methods.len() {
@@ -51,7 +60,7 @@ pub fn legacy(service: &Service, client: &DynamicClient) -> DynamicService {
             }),
         };
     }
-    serves
+    Ok(serves)
 }
 
 /// A method, and the way on.
@@ -76,7 +85,7 @@ impl On {
     }
 
     fn data(&self, tree: &Tree, ty: &Type, name: &str) -> Result<Data, Status> {
-        let wrong = |why: String| Status::new(Code::InvalidArgument, format!("{name}: {why}"));
+        let wrong = |why: String| Status::new(Code::InvalidArgument, why);
         if let Tree::Bytes(bytes) = tree
             && *ty == Type::Bytes
         {

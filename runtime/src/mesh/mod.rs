@@ -320,6 +320,13 @@ impl Mesh {
         self.0.policy.status()
     }
 
+    /// Whether the policy lets this caller call a method, `Service/method`: for whoever passes calls on for others, whose servers
+    /// see who passes them on. Without `[[allow]]` all may.
+    pub fn allows(&self, caller: &SpiffeId, method: &str) -> bool {
+        let service = method.rsplit_once('/').map_or(method, |(service, _)| service);
+        self.0.policy.allows(caller, service, method)
+    }
+
     /// A hand on the calls of this service while they run, above what any policy says: what a program moves by itself, as a
     /// migration or an experiment does. Clients that exist follow at once, and those that are made later.
     pub fn steering(&self, service: &str) -> Steering {

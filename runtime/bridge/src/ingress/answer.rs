@@ -18,6 +18,7 @@ use sinew_core::limits;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
+    activity::Open,
     refusal::Refusal,
     route::{Answers, Route},
 };
@@ -81,7 +82,9 @@ pub(super) fn answered(
             return Refusal::of_status(status, trusts).into_response();
         }
     };
-    beside(response.headers_mut(), &metadata);
+    let headers = response.headers_mut();
+    beside(headers, &metadata);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -153,7 +156,11 @@ fn shape(bytes: bool, asked: &HeaderMap) -> (Shape, HeaderValue) {
 }
 
 /// The body of an answer.
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// As long as it is there, its request is not over.
+    _open: Option<Open>,
+}
 
 enum Kind {
     Whole(Bytes),
@@ -195,19 +202,24 @@ impl std::error::Error for Broken {}
 
 impl Body {
     pub(super) fn whole(body: Bytes) -> Self {
-        Self(Kind::Whole(body))
+        Self { kind: Kind::Whole(body), _open: None }
     }
 
     fn items(items: Items, shape: Shape, trusts: bool) -> Self {
         let beat = Box::pin(sleep_until(Instant::now() + limits::HTTP_EVENT_BEAT));
         let streamed = Streamed { items: Some(items), shape, trusts, beat, last: None };
-        Self(Kind::Items(Box::new(streamed)))
+        Self { kind: Kind::Items(Box::new(streamed)), _open: None }
+    }
+
+    /// The same; its request is over when it is gone.
+    pub(super) fn held(self, open: Open) -> Self {
+        Self { _open: Some(open), ..self }
     }
 }
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(body) => write!(f, "Body({} bytes)", body.len()),
             Kind::Items(streamed) => write!(f, "Body({:?})", streamed.shape),
         }
@@ -222,7 +234,7 @@ impl HttpBody for Body {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match &mut self.get_mut().0 {
+        match &mut self.get_mut().kind {
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
             Kind::Whole(body) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(body))))),
             Kind::Items(streamed) => {
@@ -232,11 +244,11 @@ impl HttpBody for Body {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, Kind::Whole(body) if body.is_empty())
+        matches!(&self.kind, Kind::Whole(body) if body.is_empty())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(body) => SizeHint::with_exact(body.len() as u64),
             Kind::Items(_) => SizeHint::new(),
         }

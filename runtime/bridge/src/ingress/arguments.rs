@@ -86,6 +86,11 @@ impl<'r> Arguments<'r> {
 
     /// Those in a body that is whole.
     pub(super) fn of_body(&mut self, headers: &HeaderMap, body: Bytes) -> Result<(), Refusal> {
+        if self.route.body != Body::None && has_magic(&body) {
+            return Err(Refusal::malformed(
+                "the body has a key that only means something to a library",
+            ));
+        }
         match &self.route.body {
             Body::None | Body::Items(_) | Body::Chunks => Ok(()),
             Body::Bytes(place) => {
@@ -163,6 +168,22 @@ impl<'r> Arguments<'r> {
     }
 }
 
+/// Whether it holds the key by which serde_json hands JSON through as it is: an object with it would be read once more, past
+/// every bound.
+fn has_magic(body: &[u8]) -> bool {
+    const MAGIC: &[u8] = b"$serde_json::private::";
+    let mut rest = body;
+    while let Some(at) = rest.iter().position(|byte| *byte == MAGIC[0]) {
+        if rest[at..].starts_with(MAGIC) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    // Written as an escape it is the same key.
+    body.windows(5).any(|five| five == b"\\u002")
+        && body.windows(MAGIC.len() - 1).any(|part| part == &MAGIC[1..])
+}
+
 /// What a body says that it is, without parameters.
 fn kind(headers: &HeaderMap) -> Option<&str> {
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
@@ -181,6 +202,17 @@ fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
     }
     Err(Refusal::unsupported(
         "the body is to be JSON: send `content-type: application/json` with it (`curl --json`)",
+    ))
+}
+
+/// What the body of a stream of items is: no page of a stranger's can send it without being asked.
+pub(super) fn is_lines(headers: &HeaderMap) -> Result<(), Refusal> {
+    let kind = kind(headers).unwrap_or_default().to_ascii_lowercase();
+    if kind.contains("json") {
+        return Ok(());
+    }
+    Err(Refusal::unsupported(
+        "the body is to be lines of JSON: send `content-type: application/x-ndjson` with it",
     ))
 }
 
@@ -205,7 +237,8 @@ impl<'de> Visitor<'de> for Slots<'_> {
         while let Some(name) = entries.next_key::<Cow<'de, str>>()? {
             let Some(place) = self.names.iter().position(|known| *known == name) else {
                 return Err(A::Error::custom(format!(
-                    "there is no argument `{name}`; there is {}",
+                    "there is no argument `{}`; there is {}",
+                    coerce::short(&name),
                     listed(&self.names)
                 )));
             };

@@ -1,6 +1,7 @@
 //! The body of a request: read whole within its bounds, or item by item as its sender writes them.
 
 use std::{
+    future::{Future as _, poll_fn},
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -10,7 +11,10 @@ use futures_core::Stream;
 use http::HeaderMap;
 use http_body::Body;
 use http_body_util::BodyExt as _;
-use sinew::{Code, Reason, Status, foreign, foreign::http::Content};
+use sinew::{
+    Code, Reason, Status,
+    foreign::{self, Items, http::Content},
+};
 use sinew_core::limits;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
@@ -86,20 +90,47 @@ pub(super) struct Input<B> {
     body: Pin<Box<B>>,
     decoder: Decoder,
     timer: Pin<Box<Sleep>>,
+    /// Somebody waits for more, since the timer was set.
+    waits: bool,
+    /// When the item that has begun must be whole.
+    whole_by: Option<Instant>,
     /// The body has been read to its end, or is not read any more.
     over: bool,
 }
 
 impl<B> Input<B> {
-    /// Bytes as they come, or one item per line.
-    pub(super) fn new(body: B, headers: &HeaderMap, untouched: bool) -> Self {
-        let content = if untouched { Content::Bytes } else { Content::Json };
-        Self {
-            body: Box::pin(body),
-            decoder: Decoder::new(headers, content),
-            timer: Box::pin(sleep_until(Instant::now() + limits::STREAM_FRAME_GAP)),
-            over: false,
-        }
+    /// One item per line, in JSON.
+    pub(super) fn lines(body: B) -> Self {
+        Self::new(body, Content::Json)
+    }
+
+    /// Bytes as they come.
+    pub(super) fn pieces(body: B) -> Self {
+        Self::new(body, Content::Bytes)
+    }
+
+    fn new(body: B, content: Content) -> Self {
+        // What it says of itself was looked at by whoever calls this.
+        let decoder = Decoder::new(&HeaderMap::new(), content);
+        let timer = Box::pin(sleep_until(Instant::now() + limits::STREAM_FRAME_GAP));
+        Self { body: Box::pin(body), decoder, timer, waits: false, whole_by: None, over: false }
+    }
+}
+
+/// The first item, which has to come in time.
+pub(super) async fn first(
+    input: &mut Items,
+    deadline: Option<std::time::Instant>,
+) -> Result<Bytes, Refusal> {
+    let until = Instant::now() + limits::HTTP_BODY_TIMEOUT;
+    let until = deadline.map_or(until, |deadline| until.min(Instant::from_std(deadline)));
+    match timeout_at(until, poll_fn(|cx| input.as_mut().poll_next(cx))).await {
+        Ok(Some(Ok(first))) => Ok(first),
+        Ok(Some(Err(status))) => Err(Refusal::of_request_status(status)),
+        Ok(None) => Ok(Bytes::from_static(b"{}")),
+        Err(_) => Err(Refusal::too_slow(
+            "the first line did not arrive in time (HTTP_BODY_TIMEOUT, or the deadline)",
+        )),
     }
 }
 
@@ -111,6 +142,7 @@ where
     fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         loop {
             if let Some(item) = self.decoder.next() {
+                (self.waits, self.whole_by) = (false, None);
                 return Poll::Ready(Some(Ok(item)));
             }
             if self.over {
@@ -119,20 +151,30 @@ where
             let frame = match self.body.as_mut().poll_frame(cx) {
                 Poll::Ready(frame) => frame,
                 Poll::Pending => {
+                    // Who reads slowly is not waited for: the time counts from when he wants more.
+                    if !std::mem::replace(&mut self.waits, true) {
+                        let gap = Instant::now() + limits::STREAM_FRAME_GAP;
+                        let limit = self.whole_by.map_or(gap, |whole_by| whole_by.min(gap));
+                        self.timer.as_mut().reset(limit);
+                    }
                     ready!(self.timer.as_mut().poll(cx));
                     return Poll::Ready(Some(Err(foreign::unknown(
                         Code::DeadlineExceeded,
                         Reason::Expired,
                         format!(
-                            "nothing came of the input for {} s (STREAM_FRAME_GAP)",
-                            limits::STREAM_FRAME_GAP.as_secs()
+                            "nothing came of the input for {} s (STREAM_FRAME_GAP), or an item was not whole after {} s \
+                             (HTTP_BODY_TIMEOUT)",
+                            limits::STREAM_FRAME_GAP.as_secs(),
+                            limits::HTTP_BODY_TIMEOUT.as_secs()
                         ),
                     ))));
                 }
             };
             match frame {
                 Some(Ok(frame)) => {
-                    self.timer.as_mut().reset(Instant::now() + limits::STREAM_FRAME_GAP);
+                    self.waits = false;
+                    let by = Instant::now() + limits::HTTP_BODY_TIMEOUT;
+                    self.whole_by.get_or_insert(by);
                     if let Ok(mut data) = frame.into_data() {
                         let data = data.copy_to_bytes(data.remaining());
                         if let Err(status) = self.decoder.take(data) {

@@ -44,7 +44,10 @@ pub(super) struct Asked {
     pub(super) caller: Option<Caller>,
     pub(super) arguments: Vec<Given>,
     pub(super) input: Option<Items>,
-    pub(super) untouched: bool,
+    /// Its items are bytes as they are.
+    pub(super) takes_bytes: bool,
+    /// The value, or the items, of the answer are bytes as they are.
+    pub(super) gives_bytes: bool,
     pub(super) deadline: Option<std::time::Instant>,
     pub(super) trace: Option<TraceContext>,
     pub(super) metadata: Metadata,
@@ -85,7 +88,8 @@ impl Callee {
                         caller,
                         arguments,
                         input: asked.input,
-                        untouched: asked.untouched,
+                        takes_bytes: asked.takes_bytes,
+                        gives_bytes: asked.gives_bytes,
                         deadline: asked.deadline,
                         criticality: None,
                         trace: asked.trace,
@@ -133,7 +137,8 @@ impl There {
             answer.map(|bytes| DynamicAnswer::Value(Tree::Bytes(bytes.into())))
         } else if self.dynamic.method().shape().streams() {
             let arguments = self.arguments(&asked.arguments)?;
-            let input = asked.input.map(|items| self.input(items));
+            let takes_bytes = asked.takes_bytes;
+            let input = asked.input.map(|items| self.input(items, takes_bytes));
             client.stream(&self.dynamic, arguments, input).await
         } else {
             let arguments = self.arguments(&asked.arguments)?;
@@ -142,15 +147,15 @@ impl There {
         let metadata = told.get();
         match came {
             Ok(DynamicAnswer::Value(tree)) => {
-                let content = match (asked.untouched || method.raw, tree) {
+                let content = match (asked.gives_bytes || method.raw, tree) {
                     (true, Tree::Bytes(bytes)) => Payload::Bytes(bytes.into()),
                     (_, tree) => Payload::Json(self.json(&tree, &method.output)?),
                 };
                 Ok(Inbound::Value { content, metadata })
             }
             Ok(DynamicAnswer::Stream(items)) => {
-                let bytes = asked.untouched;
-                let items = Box::pin(Outgoing { there: self, items, untouched: bytes });
+                let bytes = asked.gives_bytes;
+                let items = Box::pin(Outgoing { there: self, items, are_bytes: bytes });
                 Ok(Inbound::Items { bytes, metadata, items })
             }
             Err(CallError::App(error)) => {
@@ -191,8 +196,8 @@ impl There {
         all.collect::<Result<_, _>>().map(value::Arguments)
     }
 
-    fn input(self: &Arc<Self>, items: Items) -> Streaming<Data> {
-        Streaming::from_results(Incoming { there: Arc::clone(self), items })
+    fn input(self: &Arc<Self>, items: Items, are_bytes: bool) -> Streaming<Data> {
+        Streaming::from_results(Incoming { there: Arc::clone(self), items, are_bytes })
     }
 }
 
@@ -200,6 +205,7 @@ impl There {
 struct Incoming {
     there: Arc<There>,
     items: Items,
+    are_bytes: bool,
 }
 
 impl Stream for Incoming {
@@ -207,11 +213,11 @@ impl Stream for Incoming {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.items.as_mut().poll_next(cx));
-        let there = &self.there;
+        let (there, are_bytes) = (&self.there, self.are_bytes);
         Poll::Ready(item.map(|item| {
             let item = item?;
             match &there.method().input {
-                Some(input) if input.item == Type::Bytes => Ok(Data::Bytes(item.to_vec())),
+                Some(_) if are_bytes => Ok(Data::Bytes(item.to_vec())),
                 Some(input) => there.data(&item, &input.item, "an item"),
                 None => Ok(Data::Unit),
             }
@@ -223,7 +229,7 @@ impl Stream for Incoming {
 struct Outgoing {
     there: Arc<There>,
     items: Streaming<Tree, Tree>,
-    untouched: bool,
+    are_bytes: bool,
 }
 
 impl Stream for Outgoing {
@@ -233,7 +239,7 @@ impl Stream for Outgoing {
         let this = &mut *self;
         let item = ready!(Pin::new(&mut this.items).poll_next(cx));
         Poll::Ready(item.map(|item| match item {
-            Ok(Tree::Bytes(bytes)) if this.untouched => Ok(bytes.into()),
+            Ok(Tree::Bytes(bytes)) if this.are_bytes => Ok(bytes.into()),
             Ok(tree) => this.there.json(&tree, &this.there.method().output),
             Err(CallError::Status(status)) => Err(status),
             Err(CallError::App(error)) => {

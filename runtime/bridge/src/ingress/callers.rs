@@ -15,6 +15,8 @@ use super::{IngressError, beside, refusal::Refusal};
 pub(super) struct Callers {
     nobody: SpiffeId,
     tokens: Vec<Token>,
+    /// Certificates are asked for.
+    pub(super) asks: bool,
     pub(super) lets_in_anybody: bool,
     /// Callers are within: what they say of themselves holds.
     pub(super) trusts: bool,
@@ -41,7 +43,7 @@ impl Callers {
         let id = format!("spiffe://{}/http/anonymous", domain.as_str());
         let nobody = SpiffeId::new(&id)
             .map_err(|source| IngressError::Identity { id, problem: source.to_string() })?;
-        Ok(Self { nobody, tokens: Vec::new(), lets_in_anybody: false, trusts: false })
+        Ok(Self { nobody, tokens: Vec::new(), asks: false, lets_in_anybody: false, trusts: false })
     }
 
     pub(super) fn add_token(&mut self, secret: String, identity: &str) -> Result<(), IngressError> {
@@ -56,8 +58,16 @@ impl Callers {
                 "its token is to have {TOKEN_MIN} printable characters or more (`openssl rand -hex 32`)"
             )));
         }
+        if self.tokens.iter().any(|known| known.secret == secret) {
+            return Err(wrong("its token is another's as well".to_owned()));
+        }
         self.tokens.push(Token { secret, identity: id });
         Ok(())
+    }
+
+    /// Whether somebody may be whom a certificate under the client roots names: one of the server's trust domain.
+    pub(super) fn knows(&self, certified: &SpiffeId) -> bool {
+        certified.is_in(&self.nobody.trust_domain())
     }
 
     pub(super) fn has_tokens(&self) -> bool {
@@ -70,6 +80,12 @@ impl Callers {
         headers: &HeaderMap,
         certified: Option<&SpiffeId>,
     ) -> Result<SpiffeId, Refusal> {
+        for name in [header::AUTHORIZATION.as_str(), beside::IDENTITY] {
+            // A proxy that adds its own behind a stranger's says two things.
+            if headers.get_all(name).iter().nth(1).is_some() {
+                return Err(Refusal::malformed(format!("the header `{name}` stands there twice")));
+            }
+        }
         let said = headers.get(header::AUTHORIZATION).map(http::HeaderValue::as_bytes);
         if let Some(token) = said.and_then(bearer).filter(|_| self.has_tokens()) {
             // Each is compared, and in a time that does not tell how much of it was right.
@@ -94,7 +110,7 @@ impl Callers {
         if let Some(certified) = certified {
             return Ok(certified.clone());
         }
-        if self.has_tokens() && !self.lets_in_anybody {
+        if (self.has_tokens() || self.asks) && !self.lets_in_anybody {
             return Err(Refusal::unauthenticated(
                 "send `authorization: Bearer ..` with a token of this service",
             ));
@@ -168,5 +184,28 @@ mod tests {
         assert!(callers.add_token(format!("{TOKEN}\n"), ADA).is_err());
         assert!(callers.add_token(TOKEN.to_owned(), "spiffe://other/ada").is_err());
         assert!(callers.add_token(TOKEN.to_owned(), "ada").is_err());
+        callers.add_token(TOKEN.to_owned(), ADA).unwrap();
+        assert!(callers.add_token(TOKEN.to_owned(), "spiffe://test/http/bob").is_err());
+    }
+
+    #[test]
+    fn where_certificates_are_asked_for_nobody_is_refused() {
+        let mut callers = callers();
+        callers.asks = true;
+        assert_eq!(who(&callers, &[]), Err(401));
+        let ada = SpiffeId::new(ADA).unwrap();
+        assert_eq!(callers.who(&HeaderMap::new(), Some(&ada)).unwrap(), ada);
+        assert!(callers.knows(&ada));
+        assert!(!callers.knows(&SpiffeId::new("spiffe://other/ada").unwrap()));
+    }
+
+    #[test]
+    fn what_is_said_twice_is_not_believed() {
+        let mut callers = callers();
+        callers.trusts = true;
+        let mut headers = HeaderMap::new();
+        headers.append("x-sinew-identity", "spiffe://test/admin".parse().unwrap());
+        headers.append("x-sinew-identity", "spiffe://test/ada".parse().unwrap());
+        assert_eq!(callers.who(&headers, None).unwrap_err().http.as_u16(), 400);
     }
 }

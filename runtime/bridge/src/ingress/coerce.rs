@@ -43,7 +43,12 @@ impl<'t> Parameters<'t> {
         types: &[Named],
     ) -> Result<Option<Json>, String> {
         if let Some(fields) = fields(ty, types) {
-            return self.fields(fields, types).map(Some);
+            let is_there =
+                fields.iter().any(|field| self.0.iter().any(|(name, _)| *name == field.name));
+            return match is_optional(ty) && !is_there {
+                true => Ok(None),
+                false => self.fields(fields, types).map(Some),
+            };
         }
         let values = self.all(name);
         if let Some(item) = list(ty, types) {
@@ -64,6 +69,13 @@ impl<'t> Parameters<'t> {
     fn fields(&self, fields: &[Field], types: &[Named]) -> Result<Json, String> {
         let mut object = BTreeMap::new();
         for field in fields.iter().filter(|field| !field.alias) {
+            // Fields of a field would stand beside those around it, and one that holds itself would have no end.
+            if self::fields(&field.ty, types).is_some() {
+                return Err(format!(
+                    "`{}` has no place in a text: it belongs into a body of JSON",
+                    field.name
+                ));
+            }
             if let Some(value) = self.value(&field.name, &field.ty, types)? {
                 object.insert(&*field.name, value);
             } else if !field.optional {
@@ -90,7 +102,7 @@ fn form_text(text: &str) -> Result<Cow<'_, str>, String> {
 pub(super) fn decoded(text: &str) -> Result<Cow<'_, str>, String> {
     percent_encoding::percent_decode_str(text)
         .decode_utf8()
-        .map_err(|_| format!("`{text}` is not UTF-8 in percent encoding"))
+        .map_err(|_| format!("`{}` is not UTF-8 in percent encoding", short(text)))
 }
 
 /// The type without newtypes and options around it.
@@ -186,7 +198,7 @@ fn whole(text: &str) -> Option<Json> {
 }
 
 /// A stranger's text, as much of it as a message needs.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     const MOST: usize = 40;
     match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}..", &text[..end]),
@@ -291,5 +303,18 @@ mod tests {
         assert_eq!(of("e", &Type::Text), Ok(Some("\"\"".to_owned())));
         assert!(of("q", &Type::U8).unwrap_err().contains("2 times"));
         assert!(Parameters::parse("a=%ff").unwrap_err().contains("UTF-8"));
+        let page = Type::Option(Box::new(page));
+        let none = Parameters::parse("q=1").unwrap();
+        assert!(none.value("page", &page, &types()).unwrap().is_none());
+        let endless = [named(
+            "Endless",
+            Body::Struct(vec![
+                field("v", Type::U8, false),
+                field("and", Type::Option(Box::new(Type::Named("Endless".to_owned()))), true),
+            ]),
+        )];
+        let v = Parameters::parse("v=1").unwrap();
+        let why = v.value("x", &Type::Named("Endless".to_owned()), &endless).unwrap_err();
+        assert!(why.contains("a body of JSON"), "{why}");
     }
 }

@@ -65,11 +65,16 @@ pub(super) struct Guarded<S> {
     /// How much of it holds no end of a head, and where its last line begins.
     scanned: usize,
     line: usize,
+    /// A line that is not empty has begun the head; empty ones before it.
+    begun: bool,
+    blank: u32,
     /// Looked at, and not handed on yet.
     ready: BytesMut,
     /// Until when there must be something to hand on. Later heads are timed by whoever parses them; before the first
     /// nobody knows yet which version of HTTP is spoken.
     first: Option<Pin<Box<Sleep>>>,
+    /// Until when something of what waits must be taken.
+    write_by: Option<Pin<Box<Sleep>>>,
     closes: Closes,
 }
 
@@ -100,7 +105,19 @@ impl<S> Guarded<S> {
     pub(super) fn new(io: S, closes: Closes) -> Self {
         let (unread, ready) = (BytesMut::new(), BytesMut::new());
         let first = Some(Box::pin(sleep(limits::HTTP_HEAD_TIMEOUT)));
-        Self { io, state: State::First, unread, scanned: 0, line: 0, ready, first, closes }
+        Self {
+            io,
+            state: State::First,
+            unread,
+            scanned: 0,
+            line: 0,
+            begun: false,
+            blank: 0,
+            ready,
+            first,
+            write_by: None,
+            closes,
+        }
     }
 
     /// Looks at what has been read; whether there is something to hand on.
@@ -138,8 +155,11 @@ impl<S> Guarded<S> {
             let line = &self.unread[self.line..end];
             let is_empty = line.is_empty() || line == b"\r";
             self.scanned = end + 1;
-            if is_empty && self.unread[..self.line].iter().any(|byte| !b"\r\n".contains(byte)) {
-                return Some(end + 1);
+            match (is_empty, self.begun) {
+                (true, true) => return Some(end + 1),
+                (true, false) if self.blank >= BLANK_MAX => return Some(end + 1),
+                (true, false) => self.blank += 1,
+                (false, _) => self.begun = true,
             }
             self.line = end + 1;
         }
@@ -151,6 +171,7 @@ impl<S> Guarded<S> {
         let has_more = self.unread.len() > end;
         let follows = follows(&self.unread[..end], has_more);
         (self.scanned, self.line) = (0, 0);
+        (self.begun, self.blank) = (false, 0);
         match follows {
             Ok(follows) => {
                 self.ready = self.unread.split_to(end);
@@ -276,8 +297,27 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
     }
 }
 
+/// Empty lines that may stand before a request (RFC 9112, 2.2 asks for one).
+const BLANK_MAX: u32 = 8;
 /// How much is read at once: what most requests fit into.
 const CHUNK: usize = 8 * 1024;
+
+impl<S> Guarded<S> {
+    /// What came of writing, or that nothing of what waits was taken for too long.
+    fn written<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.write_by = None;
+            return polled;
+        }
+        let by = self.write_by.get_or_insert_with(|| Box::pin(sleep(limits::HTTP_WRITE_TIMEOUT)));
+        ready!(by.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
@@ -285,7 +325,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, data)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.io).poll_write(cx, data);
+        this.written(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -293,7 +335,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         data: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, data)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.io).poll_write_vectored(cx, data);
+        this.written(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -301,11 +345,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.io).poll_flush(cx);
+        this.written(cx, polled)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.io).poll_shutdown(cx);
+        this.written(cx, polled)
     }
 }
 
@@ -424,6 +472,15 @@ mod tests {
         ] {
             assert_eq!(passed(text.as_bytes(), 3).await, (NO_REQUEST.to_vec(), true), "{text:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn empty_lines_without_end_are_no_request() {
+        let get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let few = format!("{}{get}", "\r\n".repeat(8));
+        assert_eq!(passed(few.as_bytes(), 5).await, (few.into_bytes(), false));
+        let many = format!("{}{get}", "\r\n".repeat(12_000));
+        assert_eq!(passed(many.as_bytes(), 8_192).await, (NO_REQUEST.to_vec(), true));
     }
 
     #[tokio::test]

@@ -31,22 +31,13 @@ use super::{
     tls::{Accepted, Acceptor},
 };
 
-/// What stands between strangers and the services.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Protects {
-    /// Tokens, or certificates, say who calls.
-    pub(super) knows_callers: bool,
-    /// Anybody is let in, and that was said.
-    pub(super) is_open: bool,
-    /// HTTP without TLS is spoken everywhere, and that was said.
-    pub(super) is_plain_allowed: bool,
-}
-
 /// An ingress that listens. Dropping it closes its connections at once; [`run_until`](Self::run_until) drains them.
 #[must_use = "dropping it stops it"]
 pub struct Listening {
     address: SocketAddr,
     shared: Arc<ArcSwap<Shared>>,
+    tls: Acceptor,
+    is_plain_allowed: bool,
     drain: watch::Sender<bool>,
     accepting: JoinSet<JoinSet<()>>,
 }
@@ -67,9 +58,12 @@ impl Listening {
     /// spoken there stay.
     ///
     /// # Errors
-    /// Those of [`Ingress::service`]; what was served goes on then.
+    /// Those of [`Ingress::service`], and [`IngressError::Unprotected`] where it would let in at this address whom `bind` would not;
+    /// what was served goes on then.
     pub fn replace(&self, ingress: Ingress) -> Result<(), IngressError> {
-        self.shared.store(Arc::new(ingress.shared()?));
+        let shared = ingress.shared()?;
+        let shared = protected(self.address, (&self.tls, self.is_plain_allowed), shared)?;
+        self.shared.store(Arc::new(shared));
         Ok(())
     }
 
@@ -100,19 +94,16 @@ impl Listening {
 
 pub(super) async fn listen(
     address: impl ToSocketAddrs + fmt::Debug,
-    tls: Acceptor,
-    protects: Protects,
-    shared: Arc<Shared>,
+    (tls, is_plain_allowed): (Acceptor, bool),
+    shared: Shared,
 ) -> Result<Listening, IngressError> {
     let text = format!("{address:?}").trim_matches('"').to_owned();
     let io = |source| IngressError::Address { address: text.clone(), source };
     let listener = TcpListener::bind(address).await.map_err(io)?;
     let address = listener.local_addr().map_err(io)?;
-    if !address.ip().to_canonical().is_loopback() {
-        protected(address, &tls, protects)?;
-    }
+    let shared = protected(address, (&tls, is_plain_allowed), shared)?;
     let (drain, draining) = watch::channel(false);
-    let shared = Arc::new(ArcSwap::from(shared));
+    let shared = Arc::new(ArcSwap::from_pointee(shared));
     let mut accepting = JoinSet::new();
     accepting.spawn(accept(listener, tls.clone(), Arc::clone(&shared), draining));
     tracing::info!(
@@ -120,25 +111,41 @@ pub(super) async fn listen(
         tls = tls.is_tls(),
         "HTTP is served; /openapi.json says what"
     );
-    Ok(Listening { address, shared, drain, accepting })
+    Ok(Listening { address, shared, tls, is_plain_allowed, drain, accepting })
 }
 
-/// Whether it may listen where others than this machine reach it.
-fn protected(address: SocketAddr, tls: &Acceptor, protects: Protects) -> Result<(), IngressError> {
+/// What is served at this address, if those may be let in there who would be.
+fn protected(
+    address: SocketAddr,
+    (tls, is_plain_allowed): (&Acceptor, bool),
+    shared: Shared,
+) -> Result<Shared, IngressError> {
+    let callers = &shared.callers;
     let wrong = |problem: &str| IngressError::Unprotected { address, problem: problem.to_owned() };
-    if !protects.knows_callers && !protects.is_open {
+    // Who shows no certificate was let in for the token that he has to have.
+    if tls.may_lack() && !callers.has_tokens() && !callers.lets_in_anybody {
+        return Err(wrong(
+            "it began with tokens beside certificates, and lets in who shows neither without them: start it again",
+        ));
+    }
+    let knows_callers = callers.has_tokens() || tls.asks();
+    if address.ip().to_canonical().is_loopback() {
+        let checks_host = !knows_callers && !callers.lets_in_anybody;
+        return Ok(Shared { checks_host, ..shared });
+    }
+    if !knows_callers && !callers.lets_in_anybody {
         return Err(wrong(
             "anybody could call: say who may with `bearer_token` or `client_roots`, or say that anybody may with \
              `let_in_anybody`",
         ));
     }
-    if !tls.is_tls() && !protects.is_plain_allowed {
+    if !tls.is_tls() && !is_plain_allowed {
         return Err(wrong(
             "what is said crosses the network in the clear: add `tls(chain, key)`, or say that something else protects \
              it with `insecure_plain_http`",
         ));
     }
-    Ok(())
+    Ok(shared)
 }
 
 /// Accepts until it is drained; what is left are the connections.
@@ -200,6 +207,9 @@ async fn begin(
         Ok(certified) => certified,
         Err(why) => return tracing::debug!(why, %address, "a client's certificate names nobody"),
     };
+    if let Some(stranger) = certified.as_ref().filter(|id| !shared.load().callers.knows(id)) {
+        return tracing::debug!(%stranger, %address, "a client's certificate is of another trust domain");
+    }
     let connected = Arc::new(Connected::new(Some(address), certified));
     match accepted {
         Accepted::Plain(tcp) => run(tcp, connected, shared, draining).await,
@@ -215,7 +225,7 @@ async fn run<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let closes = Closes::default();
+    let (closes, activity) = (Closes::default(), connected.activity.clone());
     let io = TokioIo::new(Guarded::new(io, closes.clone()));
     let service = service_fn(move |request: Request<Incoming>| {
         let (connected, shared, closes) =
@@ -237,6 +247,14 @@ async fn run<S>(
         () = drained(&mut draining) => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = activity.idle_for(limits::HTTP_CLIENT_IDLE) => {
+            connection.as_mut().graceful_shutdown();
+            // Who goes on is answered; who does not is gone.
+            match timeout(limits::HTTP_BODY_TIMEOUT, connection).await {
+                Ok(ended) => ended,
+                Err(_) => return tracing::debug!("a connection over HTTP was closed: nobody uses it"),
+            }
         }
     };
     if let Err(error) = ended {

@@ -26,6 +26,7 @@
 //! A call that comes in so has the same deadline, place among the calls at work, authorization, interceptors and metrics as any
 //! other. What a request may look like, who may make it, and what it is answered is on `docs/ingress.md`.
 
+mod activity;
 mod answer;
 mod arguments;
 mod beside;
@@ -38,7 +39,7 @@ mod listen;
 pub(crate) mod openapi;
 mod page;
 mod refusal;
-mod route;
+pub(crate) mod route;
 mod serve;
 mod table;
 mod tls;
@@ -46,7 +47,7 @@ mod tls;
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use sinew::{
-    Mesh, Server, TrustDomain, descriptor::Service, dynamic::DynamicClient, foreign::Door,
+    Mesh, Metrics, Server, TrustDomain, descriptor::Service, dynamic::DynamicClient, foreign::Door,
 };
 use tokio::net::ToSocketAddrs;
 
@@ -72,11 +73,13 @@ pub struct Ingress {
     door: Option<Door>,
     /// Services of the mesh.
     there: Vec<(Arc<Service>, DynamicClient)>,
+    mesh: Option<Mesh>,
     title: String,
     callers: Result<Callers, IngressError>,
     tls: Option<Tls>,
     clients: Option<Vec<u8>>,
     has_pages: bool,
+    metrics: Option<Metrics>,
     is_plain_anywhere: bool,
 }
 
@@ -144,7 +147,7 @@ pub fn ingress(server: &Server) -> Ingress {
 
 /// HTTP for services of this mesh, whoever has them: [`reach`](Ingress::reach) says which. What a gateway is made of.
 pub fn ingress_to(mesh: &Mesh) -> Ingress {
-    Ingress::new(mesh.identity().trust_domain())
+    Ingress { mesh: Some(mesh.clone()), ..Ingress::new(mesh.identity().trust_domain()) }
 }
 
 impl Ingress {
@@ -152,17 +155,19 @@ impl Ingress {
         Self {
             door: None,
             there: Vec::new(),
+            mesh: None,
             title: "Services".to_owned(),
             callers: Callers::new(domain),
             tls: None,
             clients: None,
             has_pages: true,
+            metrics: None,
             is_plain_anywhere: false,
         }
     }
 
     /// Passes calls of this service on through this client. The service is known by its descriptor; its server sees who
-    /// this process is, and not who called: say who may with tokens or certificates.
+    /// this process is, and not who called: rules of this process's policy (`[[allow]]`) say who of those may call what.
     pub fn reach(mut self, service: Service, client: DynamicClient) -> Self {
         self.there.push((Arc::new(service), client));
         self
@@ -177,6 +182,13 @@ impl Ingress {
     /// Serves neither `/openapi.json` nor the page at `/try`. By default whoever reaches the listener may read both.
     pub fn without_pages(mut self) -> Self {
         self.has_pages = false;
+        self
+    }
+
+    /// Answers `GET /metrics` with what a mesh counts, as Prometheus reads it. Whoever reaches the listener may read it, and it
+    /// names services and endpoints: give it a listener of its own where that is not for callers.
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
         self
     }
 
@@ -198,10 +210,16 @@ impl Ingress {
         self
     }
 
-    /// Asks clients for a certificate under these roots, in PEM. Whoever shows one is the SPIFFE id in it; whoever shows none
-    /// needs a token, or is refused in the handshake where there are no tokens.
+    /// Asks clients for a certificate under these roots, in PEM. Whoever shows one is the SPIFFE id in it, which must be of the
+    /// server's trust domain; whoever shows none needs a token, or is refused in the handshake where there are no tokens.
+    ///
+    /// An authority under these roots can vouch for anybody of the trust domain, its services among them: name those that you
+    /// run. Others get tokens.
     pub fn client_roots(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.clients = Some(pem.into());
+        if let Ok(callers) = &mut self.callers {
+            callers.asks = true;
+        }
         self
     }
 
@@ -245,22 +263,23 @@ impl Ingress {
         self,
         address: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Listening, IngressError> {
-        let (tls, plain) = (self.server_tls()?, self.is_plain_anywhere);
+        let how = (self.server_tls()?, self.is_plain_anywhere);
         let shared = self.shared()?;
-        let protects = listen::Protects {
-            knows_callers: shared.callers.has_tokens() || tls.asks(),
-            is_open: shared.callers.lets_in_anybody,
-            is_plain_allowed: plain,
-        };
-        listen::listen(address, tls, protects, Arc::new(shared)).await
+        listen::listen(address, how, shared).await
     }
 
     /// A `tower` service: `Router::new().fallback_service(ingress.service()?)` in axum. What it stands behind decides who
     /// reaches it; its callers are those with a token, or nobody in particular.
     ///
     /// # Errors
-    /// Every [`IngressError`] but those of an address and of TLS.
+    /// Every [`IngressError`] but those of an address; `Tls` where it was given a certificate or roots, of which a service can
+    /// make nothing.
     pub fn service(self) -> Result<IngressService, IngressError> {
+        if self.tls.is_some() || self.clients.is_some() {
+            let problem =
+                "a service does not begin connections: leave `tls` and `client_roots` out";
+            return Err(IngressError::Tls { problem: problem.to_owned() });
+        }
         self.shared().map(|shared| IngressService::new(Arc::new(shared)))
     }
 
@@ -306,6 +325,9 @@ impl Ingress {
             table: Table::new(routes)?,
             callers: self.callers?,
             door: self.door,
+            metrics: self.metrics,
+            checks_host: false,
+            mesh: self.mesh,
             document: document.map(Into::into),
         })
     }

@@ -2,7 +2,7 @@
 
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
-use sinew::{Code, Directive, Ran, Reason, Status};
+use sinew::{Code, Directive, Origin, Ran, Reason, Status};
 
 use super::answer::Body;
 use crate::codes;
@@ -61,13 +61,22 @@ impl Refusal {
             .with(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
+    pub(super) fn forbidden(why: impl Into<String>) -> Self {
+        Self::of_request(StatusCode::FORBIDDEN, Code::PermissionDenied, why)
+    }
+
+    /// A status about the request itself.
+    pub(super) fn of_request_status(status: Status) -> Self {
+        Self { http: codes::http_of(status.code()), is_told: true, status, headers: Vec::new() }
+    }
+
     /// What the call came to. `trusts` says whether its caller may know of what is behind the services.
     pub(super) fn of_status(status: Status, trusts: bool) -> Self {
         let http = match status.reason() {
             Reason::TooLarge if status.ran() == Ran::No => StatusCode::PAYLOAD_TOO_LARGE,
             _ => codes::http_of(status.code()),
         };
-        Self { http, is_told: trusts || is_for_callers(status.code()), status, headers: Vec::new() }
+        Self { http, is_told: trusts || is_for_callers(&status), status, headers: Vec::new() }
     }
 
     fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
@@ -102,6 +111,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         if let Ok(code) = HeaderValue::from_str(&code) {
             headers.insert(codes::CODE, code);
         }
@@ -117,20 +127,21 @@ impl Refusal {
 /// What callers are told where the truth is about what stands behind.
 const GENERIC: &str = "the service cannot answer at present; its operators know more";
 
-/// Whether a code is about what the caller asked for, and not about what is behind.
-fn is_for_callers(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidArgument
-            | Code::NotFound
-            | Code::AlreadyExists
-            | Code::PermissionDenied
-            | Code::Unauthenticated
-            | Code::FailedPrecondition
-            | Code::Aborted
-            | Code::OutOfRange
-            | Code::Unimplemented
-    )
+/// Whether a status is about what the caller asked for, and not about what is behind. What the runtime says of who may call what
+/// and what there is names what is behind.
+fn is_for_callers(status: &Status) -> bool {
+    let of_handler = matches!(status.origin(), Origin::PeerHandler);
+    match status.code() {
+        Code::InvalidArgument | Code::OutOfRange => true,
+        Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::Unauthenticated
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::Unimplemented => of_handler,
+        _ => false,
+    }
 }
 
 /// When the caller may come again: told of what was not processed for want of room.

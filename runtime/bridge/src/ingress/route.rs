@@ -60,6 +60,24 @@ pub(super) struct Answers {
     pub(super) content: HttpContent,
 }
 
+/// Whether what a method says of HTTP can be.
+pub(crate) fn check(service: &Service, method: &descriptor::Method) -> Result<(), IngressError> {
+    let name = format!("{}/{}", service.name, method.name);
+    let arguments = arguments(method);
+    match &method.http {
+        Some(http) => Places { name: &name, arguments: &arguments }.bound(http).map(drop),
+        None => Ok(()),
+    }
+}
+
+fn arguments(method: &descriptor::Method) -> Vec<Argument> {
+    let of = |argument: &descriptor::Argument| Argument {
+        name: argument.name.clone(),
+        ty: argument.ty.clone(),
+    };
+    method.arguments.iter().map(of).collect()
+}
+
 impl Route {
     pub(super) fn new(
         service: &Service,
@@ -67,11 +85,7 @@ impl Route {
         (types, callee): (Arc<[Named]>, Callee),
     ) -> Result<Self, IngressError> {
         let name = format!("{}/{}", service.name, method.name);
-        let arguments: Vec<Argument> = method
-            .arguments
-            .iter()
-            .map(|argument| Argument { name: argument.name.clone(), ty: argument.ty.clone() })
-            .collect();
+        let arguments = arguments(method);
         let streams = method.streams != Streams::None;
         let usual = (!streams).then_some(limits::DEADLINE_DEFAULT);
         let timeout = method.timeout_us.map(Duration::from_micros).or(usual);
@@ -102,9 +116,9 @@ impl Route {
         &self.name
     }
 
-    /// Whether values, and items, are bytes as they are.
-    pub(super) fn is_untouched(&self) -> bool {
-        self.answers.content == HttpContent::Bytes || self.body == Body::Chunks
+    /// Whether the value, or the items, of its answer are bytes as they are.
+    pub(super) fn gives_bytes(&self) -> bool {
+        self.answers.content == HttpContent::Bytes
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, poll_fn},
+    future::Future,
     net::SocketAddr,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -22,13 +22,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use sinew::{
-    SpiffeId,
-    foreign::{Caller, Door, Items},
+    Code, Mesh, Metrics, Reason, SpiffeId,
+    foreign::{self, Caller, Door, Items},
 };
 
 use super::{
+    activity::Activity,
     answer::{Body, answered},
-    arguments::Arguments,
+    arguments::{self, Arguments},
     beside,
     body::{self, BoxError, Input},
     callee::Asked,
@@ -48,6 +49,12 @@ pub(super) struct Shared {
     pub(super) door: Option<Door>,
     /// What `/openapi.json` says; none where pages are off.
     pub(super) document: Option<Bytes>,
+    /// What `/metrics` says.
+    pub(super) metrics: Option<Metrics>,
+    /// Only who names this machine means it: there is nothing else that keeps strangers' pages out.
+    pub(super) checks_host: bool,
+    /// Whose policy says who may call what, where nothing of this process is called.
+    pub(super) mesh: Option<Mesh>,
 }
 
 /// Who is at the other end.
@@ -57,11 +64,13 @@ pub(super) struct Connected {
     pub(super) certified: Option<SpiffeId>,
     /// Whoever called last: mostly it is the same one.
     last: Mutex<Option<Caller>>,
+    /// What of its requests is not over.
+    pub(super) activity: Activity,
 }
 
 impl Connected {
     pub(super) fn new(address: Option<SocketAddr>, certified: Option<SpiffeId>) -> Self {
-        Self { address, certified, last: Mutex::default() }
+        Self { address, certified, ..Self::default() }
     }
 
     fn caller(&self, door: &Door, who: SpiffeId) -> Caller {
@@ -88,6 +97,21 @@ impl Shared {
         B::Error: Into<BoxError>,
     {
         let (head, body) = request.into_parts();
+        let open = connected.activity.open();
+        self.answer(connected, &head, body).await.map(|body| body.held(open))
+    }
+
+    async fn answer<B>(
+        &self,
+        connected: &Connected,
+        head: &request::Parts,
+        body: B,
+    ) -> Response<Body>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
         let path = head.uri.path();
         // 1
         let (route, in_path) = match self.table.find(&head.method, path) {
@@ -95,7 +119,7 @@ impl Shared {
             Found::Verbs(verbs) => return other_verb(&head.method, &verbs),
             Found::Nothing => return self.page(&head.method, path),
         };
-        let called = self.call(connected, (route, &in_path), &head, body).await;
+        let called = self.call(connected, (route, &in_path), head, body).await;
         called.unwrap_or_else(Refusal::into_response)
     }
 
@@ -112,7 +136,18 @@ impl Shared {
         B::Error: Into<BoxError>,
     {
         // 2
+        self.is_meant(head)?;
         let who = self.callers.who(&head.headers, connected.certified.as_ref())?;
+        if let Some(mesh) = &self.mesh
+            && !mesh.allows(&who, route.name())
+        {
+            let why = format!(
+                "`{who}` may not call `{}`: no `[[allow]]` of the policy says so",
+                route.name()
+            );
+            let status = foreign::rejected(Code::PermissionDenied, Reason::NotAllowed, why);
+            return Err(Refusal::of_request_status(status));
+        }
         let caller = self.door.as_ref().map(|door| connected.caller(door, who));
         // 3
         let trusts = self.callers.trusts;
@@ -125,20 +160,14 @@ impl Shared {
         }
         // 4
         let mut arguments = Arguments::of_head(route, in_path, head)?;
-        let untouched = route.is_untouched();
         let input = match &route.body {
             route::Body::None => None,
-            route::Body::Items(_) | route::Body::Chunks => {
-                let mut input: Items = Box::pin(Input::new(body, &head.headers, untouched));
-                if let route::Body::Items(places) = &route.body
-                    && !places.is_empty()
-                {
-                    let first = poll_fn(|cx| input.as_mut().poll_next(cx)).await;
-                    let first = match first {
-                        Some(Ok(first)) => first,
-                        Some(Err(status)) => return Err(Refusal::of_status(status, true)),
-                        None => Bytes::from_static(b"{}"),
-                    };
+            route::Body::Chunks => Some(Box::pin(Input::pieces(body)) as Items),
+            route::Body::Items(places) => {
+                arguments::is_lines(&head.headers)?;
+                let mut input: Items = Box::pin(Input::lines(body));
+                if !places.is_empty() {
+                    let first = body::first(&mut input, deadline).await?;
                     arguments.object(places, &first, "the first line")?;
                 }
                 Some(input)
@@ -154,7 +183,8 @@ impl Shared {
             caller,
             arguments: arguments.whole()?,
             input,
-            untouched,
+            takes_bytes: route.body == route::Body::Chunks,
+            gives_bytes: route.gives_bytes(),
             deadline,
             trace: beside::trace(&head.headers),
             metadata,
@@ -162,6 +192,22 @@ impl Shared {
         let came = route.callee.call(asked).await;
         // 6
         Ok(answered(route, &head.headers, came, trusts))
+    }
+
+    /// Whether whoever sends it means to, and this server: a page of a stranger's can have a browser send a request, and a
+    /// name of his can lead to this machine.
+    fn is_meant(&self, head: &request::Parts) -> Result<(), Refusal> {
+        let is_safe = matches!(head.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        let site = head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        if !is_safe && matches!(site, Some(b"cross-site" | b"same-site")) {
+            return Err(Refusal::forbidden("a page of another origin had a browser send this"));
+        }
+        if self.checks_host && !names_this_machine(head) {
+            return Err(Refusal::forbidden(
+                "this listener is for this machine: its `host` is `localhost`, or an address",
+            ));
+        }
+        Ok(())
     }
 
     /// What stands beside the services: their description, and the page to try them.
@@ -172,6 +218,10 @@ impl Shared {
         }
         let document = self.document.as_ref();
         let (kind, content) = match (path, document) {
+            ("/metrics", _) if self.metrics.is_some() => {
+                let text = self.metrics.as_ref().map(Metrics::to_string).unwrap_or_default();
+                (Metrics::CONTENT_TYPE, text.into())
+            }
             ("/openapi.json", Some(document)) => ("application/json", document.clone()),
             (path, Some(_)) => match page::find(path) {
                 Some(found) => found,
@@ -190,6 +240,18 @@ impl Shared {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
         response
     }
+}
+
+/// Whether a request is for `localhost` or an address. A name of a stranger's that leads here is neither.
+fn names_this_machine(head: &request::Parts) -> bool {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = head.uri.host().or(host) else { return true };
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<std::net::IpAddr>().is_ok()
 }
 
 fn other_verb(verb: &Method, known: &[&Method]) -> Response<Body> {

@@ -49,9 +49,17 @@ impl Table {
             table.add(route)?;
         }
         // Text before arguments, from the left on: the first template that fits is the closest.
-        let weight = |template: &Template| -> Vec<bool> {
+        let weight = |template: &Template| -> Vec<(bool, std::cmp::Reverse<usize>)> {
+            let text = |part: &Part| match part {
+                Part::Text(text) => text.len(),
+                Part::Argument => 0,
+            };
             let segments = template.segments.iter();
-            segments.map(|parts| parts.contains(&Part::Argument)).collect()
+            let of = |parts: &Vec<Part>| {
+                let text = parts.iter().map(text).sum();
+                (parts.contains(&Part::Argument), std::cmp::Reverse(text))
+            };
+            segments.map(of).collect()
         };
         table.templates.sort_by_key(weight);
         Ok(table)

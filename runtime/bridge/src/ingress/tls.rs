@@ -46,15 +46,21 @@ pub(super) struct Acceptor {
     tls: Option<TlsAcceptor>,
     /// Clients are asked for a certificate.
     asks: bool,
+    /// They may show none.
+    may_lack: bool,
 }
 
 impl Acceptor {
     pub(super) fn none() -> Self {
-        Self { tls: None, asks: false }
+        Self { tls: None, asks: false, may_lack: false }
     }
 
     pub(super) fn is_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    pub(super) fn may_lack(&self) -> bool {
+        self.may_lack
     }
 
     pub(super) fn asks(&self) -> bool {
@@ -101,6 +107,7 @@ pub(super) fn acceptor(tls: &Tls, clients: Option<Client<'_>>) -> Result<Accepto
         .with_safe_default_protocol_versions()
         .map_err(|why| wrong(why.to_string()))?;
     let asks = clients.is_some();
+    let may_lack = clients.as_ref().is_some_and(|clients| clients.may_lack);
     let builder = match clients {
         None => builder.with_no_client_auth(),
         Some(Client { roots, may_lack }) => {
@@ -121,5 +128,5 @@ pub(super) fn acceptor(tls: &Tls, clients: Option<Client<'_>>) -> Result<Accepto
         .with_single_cert(chain, key)
         .map_err(|why| wrong(format!("the certificate and its key: {why}")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Acceptor { tls: Some(TlsAcceptor::from(Arc::new(config))), asks })
+    Ok(Acceptor { tls: Some(TlsAcceptor::from(Arc::new(config))), asks, may_lack })
 }

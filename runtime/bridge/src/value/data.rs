@@ -127,6 +127,28 @@ impl From<Tree> for Data {
 /// # Errors
 /// Where, what was expected, and what is there.
 pub fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Result<Data, String> {
+    data_at(value, ty, types, At::Root(at))
+}
+
+/// The way to a value, written only where something is wrong there: it is a stranger's, and may be long and deep.
+#[derive(Clone, Copy)]
+enum At<'a> {
+    Root(&'a str),
+    Field(&'a At<'a>, &'a str),
+    Item(&'a At<'a>, usize),
+}
+
+impl std::fmt::Display for At<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Root(name) => f.write_str(name),
+            Self::Field(of, name) => write!(f, "{of}.{}", cut(name)),
+            Self::Item(of, at) => write!(f, "{of}[{at}]"),
+        }
+    }
+}
+
+fn data_at(value: &Value, ty: &Type, types: &[Named], at: At<'_>) -> Result<Data, String> {
     let wrong = |expected: &str| {
         Err(format!("{at}: {expected} is expected, and {} is there", short(value)))
     };
@@ -154,7 +176,7 @@ pub fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Result<Data,
         }
         Type::Opaque(_) => Ok(Data::Any(value.clone())),
         Type::Option(_) if value.is_null() => Ok(Data::Unit),
-        Type::Option(inner) => data(value, inner, types, at),
+        Type::Option(inner) => data_at(value, inner, types, at),
         Type::List(item) => match value.as_array() {
             Some(items) => list(items.iter().map(|one| (one, &**item)), types, at),
             None => wrong("a list"),
@@ -163,10 +185,10 @@ pub fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Result<Data,
         Type::Map(key, of) => match value.as_object() {
             Some(entries) => {
                 let entries = entries.iter().map(|(name, one)| {
-                    let at = format!("{at}.{name}");
+                    let at = At::Field(&at, name);
                     Ok((
-                        data(&key_value(name, key, types), key, types, &at)?,
-                        data(one, of, types, &at)?,
+                        data_at(&key_value(name, key, types), key, types, at)?,
+                        data_at(one, of, types, at)?,
                     ))
                 });
                 Ok(Data::Map(entries.collect::<Result<_, String>>()?))
@@ -181,7 +203,7 @@ pub fn data(value: &Value, ty: &Type, types: &[Named], at: &str) -> Result<Data,
     }
 }
 
-fn number(value: &Value, ty: &Type, at: &str) -> Result<Data, String> {
+fn number(value: &Value, ty: &Type, at: At<'_>) -> Result<Data, String> {
     let wrong = |expected: &str| {
         Err(format!("{at}: {expected} is expected, and {} is there", short(value)))
     };
@@ -221,10 +243,10 @@ fn number(value: &Value, ty: &Type, at: &str) -> Result<Data, String> {
     }
 }
 
-fn body(value: &Value, body: &Body, types: &[Named], at: &str) -> Result<Data, String> {
+fn body(value: &Value, body: &Body, types: &[Named], at: At<'_>) -> Result<Data, String> {
     match body {
         Body::Unit => Ok(Data::Unit),
-        Body::Newtype(inner) => data(value, inner, types, at),
+        Body::Newtype(inner) => data_at(value, inner, types, at),
         Body::Tuple(parts) => tuple(value, parts, types, at),
         Body::Struct(fields) => fields_of(value, fields, types, at),
         Body::Enum(variants) => {
@@ -260,7 +282,7 @@ fn body(value: &Value, body: &Body, types: &[Named], at: &str) -> Result<Data, S
                     Err(format!("{at}: `{name}` holds something; write {{\"{name}\": ..}}"))
                 }
                 (held, Some(content)) => {
-                    let content = self::body(content, held, types, &format!("{at}.{name}"))?;
+                    let content = self::body(content, held, types, At::Field(&at, name))?;
                     Ok(Data::Map(vec![(Data::Text(name.clone()), content)]))
                 }
             }
@@ -268,7 +290,7 @@ fn body(value: &Value, body: &Body, types: &[Named], at: &str) -> Result<Data, S
     }
 }
 
-fn fields_of(value: &Value, fields: &[Field], types: &[Named], at: &str) -> Result<Data, String> {
+fn fields_of(value: &Value, fields: &[Field], types: &[Named], at: At<'_>) -> Result<Data, String> {
     let Some(entries) = value.as_object() else {
         return Err(format!("{at}: an object is expected, and {} is there", short(value)));
     };
@@ -285,7 +307,7 @@ fn fields_of(value: &Value, fields: &[Field], types: &[Named], at: &str) -> Resu
     for field in fields {
         match entries.get(&field.name) {
             Some(value) if !field.alias => {
-                let value = data(value, &field.ty, types, &format!("{at}.{}", field.name))?;
+                let value = data_at(value, &field.ty, types, At::Field(&at, &field.name))?;
                 all.push((Data::Text(field.name.clone()), value));
             }
             Some(_) => return Err(format!("{at}.{}: write it under its first name", field.name)),
@@ -299,13 +321,13 @@ fn fields_of(value: &Value, fields: &[Field], types: &[Named], at: &str) -> Resu
 fn list<'v>(
     items: impl Iterator<Item = (&'v Value, &'v Type)>,
     types: &[Named],
-    at: &str,
+    at: At<'_>,
 ) -> Result<Data, String> {
-    let items = items.enumerate().map(|(n, (one, ty))| data(one, ty, types, &format!("{at}[{n}]")));
+    let items = items.enumerate().map(|(n, (one, ty))| data_at(one, ty, types, At::Item(&at, n)));
     Ok(Data::List(items.collect::<Result<_, _>>()?))
 }
 
-fn tuple(value: &Value, parts: &[Type], types: &[Named], at: &str) -> Result<Data, String> {
+fn tuple(value: &Value, parts: &[Type], types: &[Named], at: At<'_>) -> Result<Data, String> {
     match value.as_array() {
         Some(items) if items.len() == parts.len() => list(items.iter().zip(parts), types, at),
         _ => Err(format!(
@@ -353,10 +375,21 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
 
 /// What is there, in so many characters that a message stays one.
 fn short(value: &Value) -> String {
-    const MOST: usize = 40;
-    let text = value.to_string();
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}..", &text[..end]),
-        None => text,
+    match value {
+        Value::String(text) if text.len() > MOST => format!("\"{}", cut(text)),
+        Value::Array(items) if items.len() > MOST => format!("a list of {}", items.len()),
+        Value::Object(entries) if entries.len() > MOST => format!("an object of {}", entries.len()),
+        value => cut(&value.to_string()).into_owned(),
     }
 }
+
+/// A stranger's text, as much of it as a message needs.
+fn cut(text: &str) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}..", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
+/// As many characters of a value are told.
+const MOST: usize = 40;

@@ -118,6 +118,10 @@ limits! {
     time HTTP_HEAD_TIMEOUT: Duration = Duration::from_secs(10);
     /// The body of a request over HTTP, where its deadline is not earlier.
     time HTTP_BODY_TIMEOUT: Duration = Duration::from_secs(30);
+    /// Nothing of an answer was taken for this long by a caller over HTTP: his connection is closed.
+    time HTTP_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+    /// A connection of a caller over HTTP without a request for this long is closed.
+    time HTTP_CLIENT_IDLE: Duration = Duration::from_secs(60);
     /// A connection of HTTP/2 on which nothing came for this long is asked whether it lives.
     time HTTP_PING: Duration = Duration::from_secs(20);
     /// A stream of events says that it lives after this long without one.

@@ -130,8 +130,10 @@ pub struct Call {
     pub arguments: Arguments,
     /// The input stream, where the method takes one.
     pub input: Option<Items>,
-    /// Values, and items of streams, that are `Bytes` go untouched, and not as JSON.
-    pub untouched: bool,
+    /// Items of the input that are `Bytes` come untouched, and not as JSON.
+    pub takes_bytes: bool,
+    /// A value, or the items of the answer's stream, that are `Bytes` go untouched, and not as JSON.
+    pub gives_bytes: bool,
     /// When nobody waits for it any more; `None` if somebody always does.
     pub deadline: Option<std::time::Instant>,
     /// How much it matters; `None` for what the method says of itself.
@@ -192,9 +194,10 @@ impl Door {
     /// # Cancel safety
     /// Dropping the future, or the items of the answer, cancels the call.
     pub fn call(&self, call: Call) -> BoxFuture<'static, Result<Inbound, Status>> {
-        let Call { entrance, caller, arguments, input, untouched, deadline, .. } = call;
+        let Call { entrance, caller, arguments, input, takes_bytes, gives_bytes, deadline, .. } =
+            call;
         let now = Instant::now();
-        let spoken = if untouched { codec::JSON_OR_BYTES } else { codec::JSON };
+        let spoken = if takes_bytes || gives_bytes { codec::JSON_OR_BYTES } else { codec::JSON };
         let mut head = RequestHead::new(entrance.id, spoken);
         head.idempotent = entrance.method.is_idempotent();
         head.input_stream = input.is_some();
@@ -232,7 +235,7 @@ impl Door {
             if let (true, Some(Reply::Status(status))) = (ended.refused, &ended.reply) {
                 serve.refused(status);
             }
-            inbound(ended, untouched)
+            inbound(ended, gives_bytes)
         })
     }
 }
@@ -270,7 +273,7 @@ impl Drop for Running {
 }
 
 /// How it ended, for whoever speaks the other protocol.
-fn inbound(ended: Ended, untouched: bool) -> Result<Inbound, Status> {
+fn inbound(ended: Ended, gives_bytes: bool) -> Result<Inbound, Status> {
     let context = ended.context;
     let metadata = context.take_answer_metadata();
     match ended.reply {
@@ -284,7 +287,8 @@ fn inbound(ended: Ended, untouched: bool) -> Result<Inbound, Status> {
         )),
         Some(Reply::Value { body, .. }) => {
             let content = Bytes::from(body);
-            let content = if untouched { Payload::Bytes(content) } else { Payload::Json(content) };
+            let content =
+                if gives_bytes { Payload::Bytes(content) } else { Payload::Json(content) };
             Ok(Inbound::Value { content, metadata })
         }
         Some(Reply::App { body, .. }) => {
@@ -294,8 +298,8 @@ fn inbound(ended: Ended, untouched: bool) -> Result<Inbound, Status> {
         }
         Some(Reply::Status(status)) => Err(status),
         Some(Reply::Stream { items, .. }) => {
-            let items = Box::pin(AnswerItems::new(items, context, untouched));
-            Ok(Inbound::Items { bytes: untouched, metadata, items })
+            let items = Box::pin(AnswerItems::new(items, context, gives_bytes));
+            Ok(Inbound::Items { bytes: gives_bytes, metadata, items })
         }
         // Whoever waits for this has not dropped it, so nobody has cancelled it but the process that ends.
         None => Err(Status::runtime(
@@ -318,8 +322,8 @@ struct AnswerItems {
 }
 
 impl AnswerItems {
-    fn new(items: Box<dyn EncodeItems>, context: Context, untouched: bool) -> Self {
-        let codec = if untouched { codec::JSON_OR_BYTES } else { codec::JSON };
+    fn new(items: Box<dyn EncodeItems>, context: Context, gives_bytes: bool) -> Self {
+        let codec = if gives_bytes { codec::JSON_OR_BYTES } else { codec::JSON };
         let timer = context.inner().deadline.map(|deadline| Box::pin(sleep_until(deadline)));
         Self { items: Some(items), context, codec, timer }
     }
