@@ -52,7 +52,7 @@ mod tests {
         assert!(run.status.success(), "{stderr}");
         let json = stdout.lines().last().unwrap();
         let (totals, faults) = json.split_once("\"faults\":[").unwrap();
-        // So does who comes in by curl.
+        // Some come in by curl.
         assert!(number(totals, "curl_calls") > 3, "{json}\n{stderr}");
         let amplification: f64 = value(totals, "amplification").parse().unwrap();
         assert!((1.0..=1.2).contains(&amplification), "{json}\n{stderr}");
