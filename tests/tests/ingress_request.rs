@@ -320,6 +320,41 @@ async fn a_token_is_an_identity_that_rules_name() {
     assert_eq!(who(SECRET).await.status, 200);
 }
 
+/// Servers see the gateway, so its own policy says who of its callers may call what.
+#[tokio::test]
+async fn rules_hold_in_a_gateway_for_those_who_come_through_it() {
+    const OTHER: &str = "fedcba9876543210fedcba9876543210";
+    let gateway = "spiffe://prod.example/shop.Shop";
+    let authority = Authority::new("root");
+    let mesh = mesh_of(authority.identity(gateway), |builder| builder).await;
+    let server = mesh.server().serve(ShopServer::new(Here::default())).bind("127.0.0.1:0").await;
+    let server = server.must("a server");
+    let described = sinew::describe::<ShopClient>();
+    let shop = described.service("shop.Shop").must("it is described").clone();
+    let client = mesh.dynamic_at("shop.Shop", format!("static:{}", server.local_addr()));
+    let ingress = sinew_bridge::ingress_to(&mesh).reach(shop, client.must("a client"));
+    let ingress = ingress.bearer_token(SECRET, "spiffe://prod.example/http/partner");
+    let ingress = ingress.bearer_token(OTHER, "spiffe://prod.example/http/other");
+    let http = ingress.bind("127.0.0.1:0").await.must("an ingress");
+    let address = http.local_addr();
+    let status = |token: &str, method: &str, json: &'static str| {
+        let (header, path) =
+            (format!("authorization: Bearer {token}\n"), format!("/shop.Shop/{method}"));
+        async move { post(address, &path, &header, json).await.status }
+    };
+    for token in [SECRET, OTHER] {
+        assert_eq!(status(token, "order", r#"{"item":"x"}"#).await, 200, "without rules all may");
+    }
+    let rule = |caller: &str, method: &str| {
+        format!("[[allow]]\ncaller = \"{caller}\"\nmethod = \"shop.Shop/{method}\"\n")
+    };
+    let rules = rule(gateway, "*") + &rule("spiffe://prod.example/http/partner", "order");
+    mesh.apply_policy(&format!("version = 1\n{rules}")).must("a policy");
+    assert_eq!(status(SECRET, "order", r#"{"item":"x"}"#).await, 200);
+    assert_eq!(status(SECRET, "who", "{}").await, 403, "no rule names this method");
+    assert_eq!(status(OTHER, "order", r#"{"item":"x"}"#).await, 403, "no rule names this caller");
+}
+
 #[tokio::test]
 async fn where_others_reach_it_something_must_protect_it() {
     let mesh = Scene::new().mesh().await;

@@ -16,10 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use sinew_core::{
-    policy::authorize::{Allow, Allowed},
-    spiffe::SpiffeId,
-};
+use sinew_core::spiffe::SpiffeId;
 
 use super::{
     Policy, PolicyError,
@@ -171,8 +168,7 @@ impl Live {
     pub(crate) fn allows(&self, caller: &SpiffeId, service: &str, path: &str) -> bool {
         let document = Arc::clone(&self.state().policy.document);
         let Some(rules) = &document.allow else { return true };
-        let rules: Vec<Allow> = rules.iter().map(|rule| rule.allow.clone()).collect();
-        Allowed::for_method(&rules, service, path).has(caller)
+        rules.iter().any(|rule| rule.allow.lets(caller, service, path))
     }
 
     /// Somebody who goes by it, from what is in force now on. What of it does not suit him is said, and left out by him.

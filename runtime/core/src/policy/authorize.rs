@@ -121,6 +121,13 @@ impl Methods {
     }
 }
 
+impl Allow {
+    /// Whether it lets this caller call a method; `path` is `service/method`.
+    pub fn lets(&self, caller: &SpiffeId, service: &str, path: &str) -> bool {
+        self.methods.has(service, path) && self.callers.has(caller)
+    }
+}
+
 impl Allowed {
     /// Who may call a method; `path` is `service/method`.
     pub fn for_method(rules: &[Allow], service: &str, path: &str) -> Self {
