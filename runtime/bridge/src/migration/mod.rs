@@ -239,11 +239,10 @@ impl Migration {
     /// # Errors
     /// It was not begun, or it is no percentage; nothing changes then.
     pub fn share(&self, percent: f64) -> Result<(), MigrationError> {
-        self.set(|report| {
+        let mut state = self.set(|report| {
             report.share = percent;
             report.rolled_back = None;
         })?;
-        let mut state = self.0.state();
         state.window.clear();
         state.epoch += 1;
         Ok(())
@@ -254,10 +253,10 @@ impl Migration {
     /// # Errors
     /// As [`share`](Self::share).
     pub fn shadow(&self, percent: f64) -> Result<(), MigrationError> {
-        self.set(|report| report.shadow = percent)
+        self.set(|report| report.shadow = percent).map(drop)
     }
 
-    fn set(&self, set: impl FnOnce(&mut Report)) -> Result<(), MigrationError> {
+    fn set(&self, set: impl FnOnce(&mut Report)) -> Result<MutexGuard<'_, State>, MigrationError> {
         let steering = self.0.steering.get();
         let steering = steering.ok_or_else(|| MigrationError::NotBegun(self.0.service.clone()))?;
         let mut state = self.0.state();
@@ -268,7 +267,7 @@ impl Migration {
         set(&mut report);
         steering.steer(&self.0.policy(&report))?;
         state.report = report;
-        Ok(())
+        Ok(state)
     }
 
     /// How it stands.
