@@ -2,12 +2,15 @@
 //!
 //! # Why
 //! One wake-up, one packet and one system call can carry the frames of every call that is ready. So a caller appends
-//! its frame under the connection's lock and wakes the writer only if it sleeps.
+//! its frame under the connection's lock and wakes the writer only if it sleeps. Where the last batch was of several
+//! calls, this one most likely is as well: their tasks were woken together, and the writer lets those go first that wait
+//! for a thread already. Else it would be the next one on the thread of the first of them, and every packet hold one call.
 //!
 //! # Invariants
 //! 1. Every batch begins with a STAMP, and every time in it counts from that stamp: however long the batch waits for
 //!    flow control, the receiver sees how old it is.
 //! 2. The clock is read once per batch.
+//! 3. A batch waits for one turn of the scheduler at most, never for time; and that of a call that is alone does not wait.
 
 use std::task::{Context, Poll, Waker};
 
@@ -25,6 +28,11 @@ pub(super) struct Outbox {
     epoch: Instant,
     /// Counts batches taken: a frame pushed in batch `n` left for the wire once `n < batch`.
     batch: u64,
+    /// Frames in it, and in the last one.
+    frames: u32,
+    last: u32,
+    /// The writer has let others go first.
+    gave_way: bool,
     writer: Option<Waker>,
     /// Told when a full outbox has been taken.
     room: Vec<Waker>,
@@ -40,6 +48,9 @@ impl Outbox {
             stamp: epoch,
             epoch,
             batch: 0,
+            frames: 0,
+            last: 0,
+            gave_way: false,
             writer: None,
             room: Vec::new(),
             ending: false,
@@ -74,6 +85,7 @@ impl Outbox {
             put_stamp(&mut self.bytes, micros_between(self.epoch, self.stamp));
         }
         put_call_frame(&mut self.bytes, kind, call, time_left(deadline, self.stamp), rest);
+        self.frames += 1;
         self.writer.take()
     }
 
@@ -100,7 +112,13 @@ impl Outbox {
             }
             return Poll::Pending;
         }
+        if self.last > 1 && !self.gave_way {
+            self.gave_way = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         self.batch += 1;
+        (self.last, self.frames, self.gave_way) = (self.frames, 0, false);
         let size = self.bytes.len().clamp(256, 16 * 1024);
         let full = std::mem::replace(&mut self.bytes, Vec::with_capacity(size));
         Poll::Ready(Some((Bytes::from(full), std::mem::take(&mut self.room))))
