@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sinew_core::{
     codes::{Code, Reason},
     ids::{Fingerprint, MethodId},
-    plan::server::{MethodPlan, ServerPlan},
+    plan::server::ServerPlan,
 };
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ use crate::{
     error::Status,
     metrics::{Registry, Served},
     reflect,
-    transport::{BoxFuture, Kept, Reply},
+    transport::{BoxFuture, Kept, Reply, turn::Admission},
 };
 
 /// A request on its way into a handler.
@@ -47,8 +47,8 @@ type Run = dyn Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send +
 pub struct Handler {
     types: &'static Types,
     kept: Arc<Kept>,
-    /// What a server knows of its calls; none for one that does not need a place.
-    plan: Option<Arc<MethodPlan>>,
+    /// Where its calls ask for their places; none for one that does not need one.
+    admission: Option<Arc<Admission>>,
     run: Arc<Run>,
 }
 
@@ -58,23 +58,26 @@ impl Handler {
         F: Fn(Context, HandlerRequest) -> BoxFuture<'static, Reply> + Send + Sync + 'static,
     {
         let kept = kept(types.method(), Arc::default());
-        Self { types, kept, plan: None, run: Arc::new(run) }
+        Self { types, kept, admission: None, run: Arc::new(run) }
     }
 
     /// The same at work in a server: counted in its mesh, and with a place among its calls.
     ///
     /// What takes a stream waits for its caller, mostly: for as long as the stream lasts. It needs no place, and nor does
     /// what a server says of itself.
-    fn at_work(&self, metrics: &Registry, plan: &ServerPlan) -> Self {
+    fn at_work(&self, metrics: &Registry, plan: &Arc<ServerPlan>) -> Self {
         let method = self.method();
         let counts = metrics.served(method.service(), method.name());
         let needs_place = !method.shape().has_input() && method.service() != reflect::REFLECTION;
-        let plan = needs_place.then(|| plan.method(Instant::now().into_std()));
-        Self { kept: kept(method, counts), plan, ..self.clone() }
+        let admission = needs_place.then(|| {
+            let method = plan.method(Instant::now().into_std());
+            Arc::new(Admission { plan: Arc::clone(plan), method })
+        });
+        Self { kept: kept(method, counts), admission, ..self.clone() }
     }
 
-    pub(crate) const fn plan(&self) -> Option<&Arc<MethodPlan>> {
-        self.plan.as_ref()
+    pub(crate) const fn admission(&self) -> Option<&Arc<Admission>> {
+        self.admission.as_ref()
     }
 
     pub(crate) fn method(&self) -> &'static Method {
@@ -143,7 +146,7 @@ impl Table {
     pub(super) fn new<'s>(
         services: impl Iterator<Item = &'s Service>,
         metrics: &Registry,
-        plan: &ServerPlan,
+        plan: &Arc<ServerPlan>,
     ) -> Result<Self, BindError> {
         let handlers = services.flat_map(|service| &service.handlers);
         let mut table: Vec<(MethodId, Handler)> = handlers

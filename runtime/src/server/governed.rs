@@ -178,10 +178,10 @@ impl Follows for ServerCore {
         governed.shares.store(Arc::new(callers.collect()));
         self.share_anew();
         for handler in self.handlers() {
-            let Some(plan) = handler.plan() else { continue };
+            let Some(admission) = handler.admission() else { continue };
             let is = |whose: &Whose| matches!(whose, Whose::Method(path) if path == handler.method().path());
             let own = server.partitions.iter().find(|partition| is(&partition.whose));
-            plan.set_share(own.map_or(METHOD_SHARE, |partition| partition.share));
+            admission.method.set_share(own.map_or(METHOD_SHARE, |partition| partition.share));
         }
         self.set_concurrency(server.concurrency.unwrap_or(governed.concurrency));
         *governed.grace.lock().unwrap_or_else(PoisonError::into_inner) = server.drain_grace;

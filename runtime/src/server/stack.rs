@@ -134,18 +134,23 @@ impl ServerCore {
     }
 
     /// 6: what it needs to ask for a place; none for a method that does not need one.
-    fn turn(&self, handler: &Handler, request: &Incoming) -> Option<Turn> {
-        let method = Arc::clone(handler.plan()?);
-        let head = &request.head;
+    fn turn(
+        &self,
+        handler: &Handler,
+        caller: Arc<Group>,
+        head: &RequestHead,
+        deadline: Option<Instant>,
+    ) -> Option<Turn> {
+        let admission = Arc::clone(handler.admission()?);
         let asks = Asks {
             class: head.criticality,
             // The golden ratio: any run of calls for nobody in particular is spread evenly.
             key: head
                 .shed_hash()
                 .unwrap_or_else(|| self.spread.fetch_add(0x9e37, Ordering::Relaxed)),
-            deadline: request.deadline.map(Instant::into_std),
+            deadline: deadline.map(Instant::into_std),
         };
-        Some(Turn::new(Arc::clone(&self.plan), method, Arc::clone(&request.caller), asks))
+        Some(Turn::new(admission, caller, asks))
     }
 
     /// 8 and 9: what is run once the request has its turn.
@@ -237,7 +242,7 @@ impl Serve for ServerCore {
         }
         types::used(request.head.codec);
         // 6
-        let turn = self.turn(handler, &request);
+        let turn = self.turn(handler, request.caller, &request.head, request.deadline);
         // 7
         let context = Context::new(Inherited {
             deadline: request.deadline,

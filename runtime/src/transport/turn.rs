@@ -22,10 +22,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{Status, millis};
 
+/// Where requests of one method ask for their places.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    pub(crate) plan: Arc<ServerPlan>,
+    pub(crate) method: Arc<MethodPlan>,
+}
+
 /// One request's turn.
 pub(crate) struct Turn {
-    plan: Arc<ServerPlan>,
-    method: Arc<MethodPlan>,
+    admission: Arc<Admission>,
     caller: Arc<Group>,
     asks: Asks,
     state: State,
@@ -47,13 +53,8 @@ struct Wait {
 
 impl Turn {
     /// Of a request that has not asked for a place yet.
-    pub(crate) const fn new(
-        plan: Arc<ServerPlan>,
-        method: Arc<MethodPlan>,
-        caller: Arc<Group>,
-        asks: Asks,
-    ) -> Self {
-        Self { plan, method, caller, asks, state: State::Asks }
+    pub(crate) const fn new(admission: Arc<Admission>, caller: Arc<Group>, asks: Asks) -> Self {
+        Self { admission, caller, asks, state: State::Asks }
     }
 
     /// Whether it may begin at once.
@@ -66,12 +67,13 @@ impl Turn {
         if !matches!(self.state, State::Asks) {
             return Ok(());
         }
-        let arrived = self.plan.arrive(self.asks, &self.method, &self.caller, now.into_std());
+        let Admission { plan, method } = &*self.admission;
+        let arrived = plan.arrive(self.asks, method, &self.caller, now.into_std());
         self.state = match arrived {
             Arrived::Begins => State::Has,
             Arrived::Waits(seat) => {
                 // It ends by itself, whatever becomes of the calls before it.
-                let longest = self.plan.longest_wait().unwrap_or(limits::DEADLINE_MAX);
+                let longest = plan.longest_wait().unwrap_or(limits::DEADLINE_MAX);
                 let until = Box::pin(sleep_until(now + longest));
                 State::Waits(Box::new(Wait { seat, until, longest }))
             }
@@ -123,18 +125,20 @@ impl Turn {
     /// The handler is gone: it has been at work for this long.
     pub(crate) fn leaves(mut self, took: Duration, left: Left, now: Instant) {
         if matches!(std::mem::replace(&mut self.state, State::Over), State::Has) {
-            self.plan.leave(&self.method, &self.caller, (took, left), now.into_std());
+            let Admission { plan, method } = &*self.admission;
+            plan.leave(method, &self.caller, (took, left), now.into_std());
         }
     }
 
     fn give_up(&mut self) {
+        let Admission { plan, method } = &*self.admission;
         match std::mem::replace(&mut self.state, State::Over) {
             State::Waits(wait) => {
-                self.plan.give_up(wait.seat, Instant::now().into_std());
+                plan.give_up(wait.seat, Instant::now().into_std());
             }
             State::Has => {
                 let nothing = (Duration::ZERO, Left::GivenUp);
-                self.plan.leave(&self.method, &self.caller, nothing, Instant::now().into_std());
+                plan.leave(method, &self.caller, nothing, Instant::now().into_std());
             }
             State::Asks | State::Over => {}
         }

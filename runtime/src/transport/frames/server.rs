@@ -153,9 +153,9 @@ impl Conn {
         served.answers_are_large() && !self.answers.waiting.is_open()
     }
 
-    /// Runs a handler once there is room for its answer, or its time is over, or its caller gone.
-    pub(super) async fn serve_in_turn(&self, mut served: Served) -> Ended {
-        if self.must_wait(&served) {
+    /// Waits until there is room for a handler's answer, or its time is over, or its caller gone.
+    pub(super) async fn wait_for_turn(&self, served: &mut Served) {
+        if self.must_wait(served) {
             served.step_back();
             tokio::select! {
                 biased;
@@ -163,6 +163,11 @@ impl Conn {
                 () = served.given_up() => {}
             }
         }
+    }
+
+    /// Runs a handler once there is room for its answer, or its time is over, or its caller gone.
+    pub(super) async fn serve_in_turn(&self, mut served: Served) -> Ended {
+        self.wait_for_turn(&mut served).await;
         served.await
     }
 

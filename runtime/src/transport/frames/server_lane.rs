@@ -246,7 +246,7 @@ impl ServerLane {
         };
         let mut served = Served::new(begun, read_at);
         // One that has to wait for the room of its answer holds no place meanwhile.
-        let waits = self.conn.must_wait(&served) || !self.conn.answers.lanes.is_open();
+        let waits = self.must_wait(&served);
         if !waits && let Err(status) = served.ask() {
             return self.answer_status(call, deadline, &status);
         }
@@ -256,6 +256,17 @@ impl ServerLane {
         {
             return self.answer(call, deadline, ended, place);
         }
+        self.set_aside(call, deadline, served, place);
+    }
+
+    /// Gives a handler that is not done yet a task of its own.
+    fn set_aside(
+        self: &Arc<Self>,
+        call: u64,
+        deadline: Option<Instant>,
+        mut served: Served,
+        place: Place,
+    ) {
         let known = match self.lock().calls.entry(call) {
             Entry::Vacant(free) => {
                 free.insert(served.context().clone());
@@ -270,15 +281,24 @@ impl ServerLane {
             return self.refuse(call, deadline, &malformed("its id belongs to a call in flight"));
         }
         let lane = Arc::clone(self);
+        // What is rare is boxed: a task is as large as its largest branch, and each of these calls has one.
         tokio::spawn(async move {
-            let ended = lane.serve_in_turn(served).await;
+            if lane.must_wait(&served) {
+                Box::pin(lane.wait_for_turn(&mut served)).await;
+            }
+            let ended = (&mut served).await;
             lane.answer(call, deadline, ended, place);
             wake_all(lane.lock().forget(call));
         });
     }
 
-    /// Runs a handler once there is room for its answer, small or large.
-    async fn serve_in_turn(&self, mut served: Served) -> Ended {
+    /// Whether a handler has to wait for its turn: its answer would have to, small or large.
+    fn must_wait(&self, served: &Served) -> bool {
+        self.conn.must_wait(served) || !self.conn.answers.lanes.is_open()
+    }
+
+    /// Waits until there is room for a handler's answer.
+    async fn wait_for_turn(&self, served: &mut Served) {
         let lanes = &self.conn.answers.lanes;
         if !lanes.is_open() {
             served.step_back();
@@ -288,7 +308,7 @@ impl ServerLane {
                 () = served.given_up() => {}
             }
         }
-        self.conn.serve_in_turn(served).await
+        self.conn.wait_for_turn(served).await;
     }
 
     /// Whether there was anything to cancel.
