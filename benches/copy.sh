@@ -33,11 +33,11 @@ without_mesh() {
     take_out "$1" runtime/src/client/stack.rs 'places\(\)\.enter' 2 \
         -e 's/let _place = core\.places()\.enter(self)\.await?;//'
     take_out "$1" runtime/src/client/route.rs 'self\.plan\.throttle|^        let now = answer\.at|Pending if self' 3 \
-        -e 's/if !self\.plan\.throttle(turn\.class(), now\.into_std(), &mut Chance)/if let Some(endpoint) = self.endpoints.load().first().cloned() { return Ok(Booked { core: Arc::clone(self), ticket: None, booked_at: now, connection: 0, had: None, why: Chosen::Best, endpoint }); } if false/' \
+        -e 's/if !self\.plan\.throttle(turn\.class(), now\.into_std(), &mut Chance)/if let Some(endpoint) = self.endpoints.load().first().cloned() { return Ok(Booked { core: Arc::clone(self), ticket: None, booked_at: now, connection: 0, deadline: None, why: Chosen::Best, ready: None, endpoint }); } if false/' \
         -e 's/^        let now = answer\.at/        if self.ticket.is_none() { return; } let now = answer.at/' \
         -e 's/Poll::Pending if self\.is_lost()/Poll::Pending if false \&\& self.is_lost()/'
-    take_out "$1" runtime/core/src/plan/client/mod.rs 'self\.deposit\(' 1 -e 's/self\.deposit(stripe, now);//'
+    take_out "$1" runtime/core/src/plan/client/mod.rs 'self\.deposit\(' 1 -e 's/self\.deposit(stripe, began);//'
     take_out "$1" runtime/src/transport/frames/streams.rs 'head\.load = Some' 1 -e 's/^    head\.load = Some(.*$//'
-    take_out "$1" runtime/src/server/dispatch.rs 'let plan = needs_place\.then' 1 \
-        -e 's/let plan = needs_place\.then/let plan = (needs_place \&\& false).then/'
+    take_out "$1" runtime/src/server/dispatch.rs 'let admission = needs_place\.then' 1 \
+        -e 's/let admission = needs_place\.then/let admission = (needs_place \&\& false).then/'
 }

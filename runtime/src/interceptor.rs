@@ -137,7 +137,7 @@ impl Request {
 pub struct Response(pub(crate) Outcome);
 
 pub(crate) enum Outcome {
-    Answer(Answer),
+    Answer(Box<Answer>),
     Stream(StreamAnswer),
     Reply(Reply),
     Status(Status),
@@ -183,7 +183,7 @@ impl Response {
         }
     }
 
-    pub(crate) fn into_answer(self) -> Result<Answer, Status> {
+    pub(crate) fn into_answer(self) -> Result<Box<Answer>, Status> {
         match self.0 {
             Outcome::Answer(answer) | Outcome::Stream(StreamAnswer::Single(answer)) => Ok(answer),
             Outcome::Status(status) => Err(status),

@@ -54,17 +54,17 @@ struct Value {
 }
 
 impl MirroredAnswer {
-    pub(crate) fn new(answer: &Result<Answer, Status>) -> Self {
+    pub(crate) fn new(answer: &Result<Box<Answer>, Status>) -> Self {
         Self(match answer {
             Err(status) => Err(status.clone()),
-            Ok(Answer { head, body, .. }) => match &head.outcome {
+            Ok(answer) => match &answer.head.outcome {
                 AnswerOutcome::Status(status) => {
-                    Err(Status::from_wire(status.clone(), head.directive))
+                    Err(Status::from_wire(status.clone(), answer.head.directive))
                 }
                 outcome => Ok(Value {
                     is_error: matches!(outcome, AnswerOutcome::App),
-                    codec: head.codec,
-                    body: body.clone(),
+                    codec: answer.head.codec,
+                    body: answer.body.clone(),
                 }),
             },
         })

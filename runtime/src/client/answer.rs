@@ -17,9 +17,9 @@ use crate::{
 /// The one answer of a call, decoded.
 pub(crate) fn typed<T: DeserializeOwned + 'static>(
     types: &'static Types,
-    answer: Result<Answer, Failure>,
+    answer: Result<Box<Answer>, Failure>,
 ) -> Result<T, Failure> {
-    let Answer { head, body, by, otherwise, .. } = answer?;
+    let Answer { head, body, by, otherwise, .. } = *answer?;
     let meeting = Meeting { types, by };
     match head.outcome {
         AnswerOutcome::Ok => codec::decode(head.codec, &body).map_err(|error| {

@@ -2,7 +2,7 @@
 
 use std::{
     future::ready,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -50,46 +50,64 @@ pub(super) async fn unary(
     turn: &Turn,
     arguments: &mut dyn Encode,
     nudged: &AtomicBool,
-) -> Result<Answer, Status> {
-    let session = match booked.endpoint().ready() {
+) -> Result<Box<Answer>, Status> {
+    let mut sent = send(call, booked, arguments)?;
+    let answer = match &mut sent {
+        Some(Pending::Lane(pending)) => {
+            nudged.store(true, Ordering::Relaxed);
+            let received = booked.unless_silent(Pin::new(pending), turn).await;
+            nudged.store(false, Ordering::Relaxed);
+            received.and_then(take_apart)
+        }
+        // What is rare is boxed, see `stack::under_way`.
+        Some(pending) => {
+            let received = Box::pin(booked.unless_silent_alone(Pin::new(pending), turn)).await;
+            received.and_then(take_apart)
+        }
+        None => Box::pin(send_otherwise(call, booked, turn, arguments)).await,
+    };
+    let endpoint = booked.endpoint();
+    let answer = classify(call, endpoint, answer);
+    answer.inspect_err(|status| note_refusal(call, endpoint, status))
+}
+
+/// Sends the call, if there is a session and nobody looks at each attempt.
+fn send(
+    call: &mut Call,
+    booked: &mut Booked,
+    arguments: &mut dyn Encode,
+) -> Result<Option<Pending>, Status> {
+    if call.may_be_copied() || call.has_attempt_interceptors() || is_traced() {
+        return Ok(None);
+    }
+    let Some(session) = booked.ready() else { return Ok(None) };
+    let endpoint = booked.endpoint();
+    call.speak(&*session, true).map_err(|status| status.tried_at(endpoint.name()))?;
+    begin(call, endpoint);
+    Ok(Some(session.call(call.outgoing(arguments))))
+}
+
+/// The same otherwise.
+async fn send_otherwise(
+    call: &mut Call,
+    booked: &mut Booked,
+    turn: &Turn,
+    arguments: &mut dyn Encode,
+) -> Result<Box<Answer>, Status> {
+    let session = match booked.ready() {
         Some(session) => session,
-        None => Box::pin(booked.session()).await?,
+        None => booked.session().await?,
     };
     let booked = &*booked;
     let endpoint = booked.endpoint();
     call.speak(&*session, true).map_err(|status| status.tried_at(endpoint.name()))?;
-    let span = begin(call, endpoint);
-    let chain = call.attempt_interceptors();
-    if !chain.is_empty() {
-        let mut answer = intercepted(call, endpoint, session, &chain, arguments);
-        if call.may_be_copied() {
-            let answering = Box::pin(call.with_copy(answer, turn, arguments)).await;
-            answer = answering.unwrap_or_else(|done| Box::pin(ready(done)));
-        }
-        let answer = booked.unless_silent_alone(answer.as_mut(), turn);
-        // What is rare is boxed, see `stack::unary`.
-        let span = span.unwrap_or_else(tracing::Span::none);
-        let answer = Box::pin(answer.instrument(span)).await;
-        let answer = classify(call, endpoint, answer);
-        return answer.inspect_err(|status| note_refusal(call, endpoint, status));
-    }
-    let mut pending = session.call(call.outgoing(arguments));
+    begin(call, endpoint);
+    let span = span(call, endpoint);
+    let mut answer = answer(call, endpoint, session, arguments);
     if call.may_be_copied() {
-        let answering = Box::pin(call.with_copy(pending, turn, arguments)).await;
-        pending = answering.unwrap_or_else(|done| Pending::Boxed(Box::pin(ready(done))));
+        answer = call.with_copy(answer, turn, arguments).await;
     }
-    let pending = pin!(pending);
-    nudged.store(pending.is_nudged(), Ordering::Relaxed);
-    let received = match (span, pending.is_nudged()) {
-        (None, true) => booked.unless_silent(pending, turn).await,
-        (span, _) => {
-            let span = span.unwrap_or_else(tracing::Span::none);
-            Box::pin(booked.unless_silent_alone(pending, turn).instrument(span)).await
-        }
-    };
-    nudged.store(false, Ordering::Relaxed);
-    let answer = classify(call, endpoint, received.and_then(take_apart));
-    answer.inspect_err(|status| note_refusal(call, endpoint, status))
+    booked.unless_silent_alone(answer.as_mut(), turn).instrument(span).await
 }
 
 /// The same inside of the interceptors around each attempt.
@@ -99,7 +117,7 @@ fn intercepted(
     session: Arc<dyn Session>,
     chain: &Chain,
     arguments: &mut dyn Encode,
-) -> BoxFuture<'static, Result<Answer, Status>> {
+) -> BoxFuture<'static, Result<Box<Answer>, Status>> {
     let mut head = call.head().clone();
     #[cfg(feature = "foreign")]
     let method = call.method;
@@ -140,7 +158,7 @@ pub(super) struct Flight {
     pub(super) endpoint: Endpoint,
     spoken: Spoken,
     /// What becomes of it; dropped, it is given up.
-    pub(super) landing: BoxFuture<'static, (Booked, Result<Answer, Status>)>,
+    pub(super) landing: BoxFuture<'static, (Booked, Result<Box<Answer>, Status>)>,
 }
 
 /// Sends one unary attempt.
@@ -156,7 +174,8 @@ pub(super) fn launch(
         booked.failed(&facts(&status));
         return Err(status.tried_at(endpoint.name()));
     }
-    let span = begin(call, &endpoint).unwrap_or_else(tracing::Span::none);
+    begin(call, &endpoint);
+    let span = span(call, &endpoint);
     let answer = answer(call, &endpoint, session, arguments);
     let turn = turn.clone();
     let landing = async move {
@@ -173,7 +192,7 @@ pub(super) fn answer(
     endpoint: &Endpoint,
     session: Arc<dyn Session>,
     arguments: &mut dyn Encode,
-) -> BoxFuture<'static, Result<Answer, Status>> {
+) -> BoxFuture<'static, Result<Box<Answer>, Status>> {
     let chain = call.attempt_interceptors();
     if !chain.is_empty() {
         return intercepted(call, endpoint, session, &chain, arguments);
@@ -186,8 +205,8 @@ pub(super) fn answer(
 pub(super) fn landed(
     call: &mut Call,
     flight: &Flight,
-    (booked, answer): (Booked, Result<Answer, Status>),
-) -> Result<Answer, Status> {
+    (booked, answer): (Booked, Result<Box<Answer>, Status>),
+) -> Result<Box<Answer>, Status> {
     call.speaks(flight.spoken);
     call.record().resume(flight.endpoint.name());
     match classify(call, &flight.endpoint, answer) {
@@ -219,7 +238,8 @@ pub(super) async fn streaming(
     }
     let speech = call.speak(&*session, input.is_none());
     speech.map_err(|status| status.tried_at(endpoint.name()))?;
-    let span = begin(call, endpoint).unwrap_or_else(tracing::Span::none);
+    begin(call, endpoint);
+    let span = span(call, endpoint);
     let outgoing = call.outgoing(arguments);
     // From here on the input belongs to this attempt: what it has read of it cannot be read again.
     let answer = session.stream(outgoing, input.take(), call.idle()).instrument(span).await;
@@ -276,33 +296,38 @@ fn agreed(call: &Call, codec: u8) -> Result<(), Status> {
     ))
 }
 
-fn begin(call: &mut Call, endpoint: &Endpoint) -> Option<tracing::Span> {
+fn begin(call: &mut Call, endpoint: &Endpoint) {
     // The first attempt begins when the call does, unless it had to wait: one look at the clock fewer.
     let now = if call.waited() { Instant::now() } else { call.record().started() };
     call.record().attempt(endpoint.name(), now);
     call.sending();
     endpoint.attempted();
     types::used(call.head().codec);
-    if !tracing::enabled!(target: "sinew::attempt", tracing::Level::INFO) {
-        return None;
-    }
-    Some(tracing::info_span!(
+}
+
+/// Whether attempts have spans.
+fn is_traced() -> bool {
+    tracing::enabled!(target: "sinew::attempt", tracing::Level::INFO)
+}
+
+fn span(call: &Call, endpoint: &Endpoint) -> tracing::Span {
+    tracing::info_span!(
         target: "sinew::attempt",
         "attempt",
         endpoint = %endpoint.name(),
         number = call.head().attempt,
         codec = codec::name(call.head().codec),
-    ))
+    )
 }
 
-/// The answer in what came off the wire.
-fn take_apart(received: Received) -> Result<Answer, Status> {
+/// The answer in what came off the wire. In its place once: it is handed up through all of the stack.
+fn take_apart(received: Received) -> Result<Box<Answer>, Status> {
     match received {
-        Received::Whole(answer) => Ok(*answer),
+        Received::Whole(answer) => Ok(answer),
         Received::Frame { left, rest, at } => match AnswerHead::decode(rest) {
             Ok((head, body)) => {
                 let by = Answerer::default();
-                Ok(Answer { head, left, body, at: Some(at), by, otherwise: None })
+                Ok(Box::new(Answer { head, left, body, at: Some(at), by, otherwise: None }))
             }
             Err(why) => Err(Status::runtime(
                 Code::Internal,
@@ -319,8 +344,8 @@ fn take_apart(received: Received) -> Result<Answer, Status> {
 fn classify(
     call: &mut Call,
     endpoint: &Endpoint,
-    answer: Result<Answer, Status>,
-) -> Result<Answer, Status> {
+    answer: Result<Box<Answer>, Status>,
+) -> Result<Box<Answer>, Status> {
     let answer = match answer {
         Ok(mut answer) => {
             // When it came, and not when the call began: what is shed is believed for a moment only.
@@ -352,7 +377,7 @@ fn classify(
     Ok(answer)
 }
 
-fn refused(call: &mut Call, mut answer: Answer) -> Status {
+fn refused(call: &mut Call, mut answer: Box<Answer>) -> Status {
     let calls = std::mem::take(&mut answer.head.ledger);
     let mut server = server_note(&answer.head, answer.left);
     server.calls = calls;

@@ -16,10 +16,9 @@
 //! 3. A copy is over when its call's time is, and makes room then.
 
 use std::{
-    future::poll_fn,
-    pin::Pin,
+    future::{poll_fn, ready},
     sync::Arc,
-    task::{Context as TaskContext, Poll},
+    task::Poll,
 };
 
 use sinew_core::{
@@ -66,22 +65,18 @@ impl Call {
     }
 
     /// Gets an attempt on its way, and the copy after it.
-    ///
-    /// # Errors
-    /// What the attempt has come to already.
-    pub(super) async fn with_copy<F: Future + Unpin>(
+    pub(super) async fn with_copy<T: Send + 'static>(
         &mut self,
-        mut attempt: F,
+        mut attempt: BoxFuture<'static, T>,
         turn: &Turn,
         arguments: &mut dyn Encode,
-    ) -> Result<F, F::Output> {
+    ) -> BoxFuture<'static, T> {
         // A large call is written when it is polled: the copy must not hold it up.
-        let polled = |cx: &mut TaskContext<'_>| Poll::Ready(Pin::new(&mut attempt).poll(cx));
-        let polled = poll_fn(polled).await;
+        let polled = poll_fn(|cx| Poll::Ready(attempt.as_mut().poll(cx))).await;
         self.copy(turn, arguments);
         match polled {
-            Poll::Ready(done) => Err(done),
-            Poll::Pending => Ok(attempt),
+            Poll::Ready(done) => Box::pin(ready(done)),
+            Poll::Pending => attempt,
         }
     }
 
@@ -156,7 +151,7 @@ impl Call {
         endpoint: Endpoint,
         place: Place,
         until: Instant,
-        answer: BoxFuture<'static, Result<Answer, Status>>,
+        answer: BoxFuture<'static, Result<Box<Answer>, Status>>,
     ) {
         let (types, method) = (self.types, self.method);
         let core = &self.channel.core;
@@ -173,12 +168,9 @@ impl Call {
                 let at = answer.at.unwrap_or_else(Instant::now).into_std();
                 endpoint.member().note_cut(answer.head.cut, at);
             }
-            let answered =
-                |answer: &Answer| !matches!(answer.head.outcome, AnswerOutcome::Status(_));
-            let answered = answer.as_ref().is_ok_and(answered);
-            let happened = match answered {
-                true => Happened::MirrorAnswered,
-                false => Happened::MirrorFailed,
+            let happened = match answer.as_ref().map(|answer| &answer.head.outcome) {
+                Ok(AnswerOutcome::Ok | AnswerOutcome::App) => Happened::MirrorAnswered,
+                Ok(AnswerOutcome::Status(_)) | Err(_) => Happened::MirrorFailed,
             };
             seen.calls(types.id().0, method.name()).note(happened);
             if let Some((observer, original)) = compares

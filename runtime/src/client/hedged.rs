@@ -16,7 +16,7 @@
 //! 1. Who loses is dropped before the answer is handed out; its endpoint is blamed for nothing.
 //! 2. Only the first attempt of a call is hedged.
 
-use std::{future::ready, sync::Arc};
+use std::sync::Arc;
 
 use sinew_core::{
     codes::{Code, Directive, Disposition, Reason},
@@ -121,7 +121,7 @@ impl Call {
         mut turn: Turn,
         after: After,
         arguments: &mut dyn Encode,
-    ) -> Result<Answer, Status> {
+    ) -> Result<Box<Answer>, Status> {
         let core = Arc::clone(&self.channel.core);
         loop {
             let booked = core.book(&mut turn, self.now(), self.deadline)?;
@@ -144,8 +144,8 @@ impl Call {
         turn: &mut Turn,
         after: Option<After>,
         arguments: &mut dyn Encode,
-    ) -> Result<Answer, Status> {
-        let session = match booked.endpoint().ready() {
+    ) -> Result<Box<Answer>, Status> {
+        let session = match booked.ready() {
             Some(session) => Ok(session),
             None => booked.session().await,
         };
@@ -158,8 +158,7 @@ impl Call {
         };
         let mut first = attempt::launch(self, booked, session, turn, arguments)?;
         if self.may_be_copied() {
-            let landing = Box::pin(self.with_copy(first.landing, turn, arguments)).await;
-            first.landing = landing.unwrap_or_else(|done| Box::pin(ready(done)));
+            first.landing = Box::pin(self.with_copy(first.landing, turn, arguments)).await;
         }
         let core = Arc::clone(&self.channel.core);
         let method = self.types.id().0;
@@ -224,7 +223,7 @@ impl Call {
         turn: &mut Turn,
         mut first: Flight,
         mut second: Flight,
-    ) -> Result<Answer, Status> {
+    ) -> Result<Box<Answer>, Status> {
         let (done, ended, mut other, by_hedge) = tokio::select! {
             biased;
             done = &mut first.landing => (done, first, second, false),

@@ -89,6 +89,10 @@ impl Call {
         &self.channel.core.interceptors.per_call
     }
 
+    pub(super) fn has_attempt_interceptors(&self) -> bool {
+        !self.channel.core.interceptors.per_attempt.is_empty()
+    }
+
     pub(super) fn attempt_interceptors(&self) -> Chain {
         self.channel.core.interceptors.per_attempt.clone()
     }

@@ -38,7 +38,7 @@ pub(super) trait Answered {
     fn at(&self) -> Option<Instant>;
 }
 
-impl Answered for Answer {
+impl Answered for Box<Answer> {
     fn came(&self) -> Came {
         match &self.head.outcome {
             AnswerOutcome::Ok => Came::Ok,
@@ -244,7 +244,7 @@ impl Endpoint {
     /// An attempt ended there without an answer: counted as its breaker counts it.
     #[cold]
     pub(super) fn note_failure(&self, outcome: Outcome<'_>) {
-        match effects(outcome, self.member().typical()).breaker {
+        match effects(outcome, || self.member().typical()).breaker {
             Verdict::Failure => self.counts().note(At::Failure),
             Verdict::Overloaded => self.counts().note(At::Overload),
             Verdict::Success | Verdict::Nothing => {}

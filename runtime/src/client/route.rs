@@ -30,12 +30,14 @@ use crate::{
 pub(super) struct Booked {
     core: Arc<ClientCore>,
     endpoint: Endpoint,
+    /// The session that there was.
+    ready: Option<Arc<dyn Session>>,
     ticket: Option<Ticket>,
     booked_at: Instant,
     /// The endpoint's connection then.
     connection: u64,
-    /// The time that the call had left then.
-    had: Option<Duration>,
+    /// The call's.
+    deadline: Option<Instant>,
     why: Chosen,
 }
 
@@ -49,12 +51,17 @@ impl Booked {
         self.why
     }
 
+    /// The session that there is.
+    pub(super) fn ready(&mut self) -> Option<Arc<dyn Session>> {
+        self.ready.take().or_else(|| self.endpoint.ready())
+    }
+
     /// A session, which is made if need be. What that takes is not the endpoint's latency.
     pub(super) async fn session(&mut self) -> Result<Arc<dyn Session>, Status> {
         let session = self.endpoint.session().await;
         let session = session.map_err(|status| status.tried_at(self.endpoint.name()))?;
         if let Some(ticket) = &mut self.ticket {
-            ticket.begins(Instant::now().into_std());
+            self.endpoint.member().begins(ticket, Instant::now().into_std());
         }
         self.connection = self.endpoint.connection();
         Ok(session)
@@ -78,7 +85,7 @@ impl Booked {
 
     /// There is no answer but a status.
     pub(super) fn failed(mut self, failed: &Failed) {
-        let had = self.had;
+        let had = self.had();
         // Silence keeps calls away for as long as it lasts, and not a moment longer: it is no failure beside.
         let silent = failed.reason == Reason::ConnectionLost && self.is_lost();
         if let Some(discovery) = &self.core.discovery {
@@ -97,22 +104,21 @@ impl Booked {
     /// repeated as soon as the endpoint is suspect, any other when it is given up. A lone endpoint is waited for.
     ///
     /// A call on a lane is woken when the endpoint falls silent, so this looks only when it is polled.
-    pub(super) async fn unless_silent<F, T>(
+    pub(super) fn unless_silent<F, T>(
         &self,
         mut attempt: Pin<&mut F>,
         turn: &Turn,
-    ) -> Result<T, Status>
+    ) -> impl Future<Output = Result<T, Status>>
     where
         F: Future<Output = Result<T, Status>> + ?Sized,
     {
-        poll_fn(|cx| match attempt.as_mut().poll(cx) {
+        poll_fn(move |cx| match attempt.as_mut().poll(cx) {
             Poll::Pending if self.is_lost() => match self.leaves(turn) {
                 Some(status) => Poll::Ready(Err(status)),
                 None => Poll::Pending,
             },
             polled => polled,
         })
-        .await
     }
 
     /// The same for an attempt that nobody wakes: it has a stream of its own, or interceptors around it.
@@ -178,11 +184,20 @@ impl Booked {
         false
     }
 
+    /// The time that the call had left when it was booked.
+    fn had(&self) -> Option<Duration> {
+        let left = |deadline: Instant| deadline.saturating_duration_since(self.booked_at);
+        self.deadline.map(left)
+    }
+
     fn settle(&mut self, outcome: Outcome<'_>, now: std::time::Instant) {
         let Some(ticket) = self.ticket.take() else { return };
         let core = &self.core;
-        let endpoints = core.endpoints.load();
         let member = self.endpoint.member();
+        if matches!(outcome, Outcome::Answered) && core.plan.answered(member, &ticket, now) {
+            return;
+        }
+        let endpoints = core.endpoints.load();
         if let Outcome::Failed { .. } = outcome {
             self.endpoint.note_failure(outcome);
         }
@@ -191,7 +206,8 @@ impl Booked {
         if crate::planted::is(crate::planted::Planted::SettledTwice) {
             let _ = core.plan.settle(&endpoints, member, settled, now, &mut Chance);
         }
-        if let Some(event) = core.plan.settle(&endpoints, member, settled, now, &mut Chance) {
+        let event = core.plan.settle_news(&endpoints, member, settled, now, &mut Chance);
+        if let Some(event) = event {
             core.note_event(&self.endpoint, event, now);
         }
     }
@@ -203,10 +219,10 @@ impl Drop for Booked {
             return;
         }
         let now = Instant::now();
-        let had = self.had;
         // Who drops it has run out of time, or does not want it any more.
-        match had {
-            Some(left) if now >= self.booked_at + left => {
+        match self.deadline {
+            Some(deadline) if now >= deadline => {
+                let had = self.had();
                 self.settle(Outcome::Failed { failed: &OUT_OF_TIME, had }, now.into_std());
             }
             _ => self.settle(Outcome::Abandoned, now.into_std()),
@@ -254,17 +270,18 @@ impl ClientCore {
             if let Some(cold) = picked.cold {
                 endpoints[cold].warm();
             }
-            let had = deadline.map(|deadline| deadline.saturating_duration_since(now));
-            let mut booked = self.booked(&endpoints, &picked, (now, had));
+            let mut booked = self.booked(&endpoints, &picked, (now, deadline));
             if picked.sheds {
+                let had = booked.had();
                 booked.settle(Outcome::Failed { failed: &NEVER_SENT, had }, now.into_std());
                 self.note_held_back();
                 return Err(self.sheds(turn));
             }
             // It lost its connection and nobody has noticed: another may have one.
-            if left > 0 && !booked.endpoint.member().is_cold() && booked.endpoint.ready().is_none()
-            {
+            booked.ready = booked.endpoint.ready();
+            if left > 0 && !booked.endpoint.member().is_cold() && booked.ready.is_none() {
                 booked.endpoint.member().set_connected(false);
+                let had = booked.had();
                 booked.settle(Outcome::Failed { failed: &NEVER_SENT, had }, now.into_std());
                 continue;
             }
@@ -292,14 +309,14 @@ impl ClientCore {
         let endpoints = self.endpoints.load();
         let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
         let picked = self.plan.hedge_wake(&endpoints, call, left, now.into_std(), &mut Chance)?;
-        Ok(self.booked(&endpoints, &picked, (now, left)))
+        Ok(self.booked(&endpoints, &picked, (now, deadline)))
     }
 
     fn booked(
         self: &Arc<Self>,
         endpoints: &[Endpoint],
         picked: &Picked,
-        (now, had): (Instant, Option<Duration>),
+        (now, deadline): (Instant, Option<Instant>),
     ) -> Booked {
         let endpoint = endpoints[picked.at].clone();
         Booked {
@@ -307,8 +324,9 @@ impl ClientCore {
             ticket: Some(picked.ticket),
             booked_at: now,
             connection: endpoint.connection(),
-            had,
+            deadline,
             why: picked.why,
+            ready: None,
             endpoint,
         }
     }

@@ -101,7 +101,7 @@ pub(crate) struct Answer {
 /// What a streaming call came to.
 pub(crate) enum StreamAnswer {
     /// No stream: the one answer of a call whose input streams, or a failure.
-    Single(Answer),
+    Single(Box<Answer>),
     /// A stream of answers.
     Items { codec: u8, metadata: Metadata, items: RawItems, by: Answerer },
 }
@@ -194,19 +194,12 @@ pub(crate) enum Turned {
 
 /// The answer of one unary attempt, some time.
 pub(crate) enum Pending {
-    /// On a lane.
+    /// On a lane: whoever waits for it is polled again within a moment, even if nothing happens.
     Lane(frames::LanePending),
     /// On its own.
     Boxed(BoxFuture<'static, Result<Received, Status>>),
     /// It was never sent.
     Failed(Option<Status>),
-}
-
-impl Pending {
-    /// Whether whoever waits for it is polled again within a moment, even if nothing happens: its timer may wait too.
-    pub(crate) fn is_nudged(&self) -> bool {
-        matches!(self, Self::Lane(_))
-    }
 }
 
 impl Future for Pending {

@@ -173,10 +173,10 @@ impl Session for ForeignSession {
             match inbound.await? {
                 Inbound::Items { .. } => Err(unexpected_stream()),
                 Inbound::Value { content, metadata } => {
-                    Ok(Received::Whole(Box::new(value(content, metadata))))
+                    Ok(Received::Whole(value(content, metadata)))
                 }
                 Inbound::Error { content, metadata, otherwise } => {
-                    Ok(Received::Whole(Box::new(error(content, metadata, otherwise))))
+                    Ok(Received::Whole(error(content, metadata, otherwise)))
                 }
             }
         }))
@@ -242,7 +242,7 @@ impl Session for ForeignSession {
     }
 }
 
-fn value(content: Payload, metadata: Metadata) -> Answer {
+fn value(content: Payload, metadata: Metadata) -> Box<Answer> {
     let (codec, body) = match content {
         Payload::Json(body) => (codec::JSON, body),
         Payload::Bytes(body) => (codec::RAW, body),
@@ -250,15 +250,21 @@ fn value(content: Payload, metadata: Metadata) -> Answer {
     answer(AnswerOutcome::Ok, codec, body, metadata)
 }
 
-fn error(content: bytes::Bytes, metadata: Metadata, otherwise: Status) -> Answer {
-    let answer = answer(AnswerOutcome::App, codec::JSON, content, metadata);
-    Answer { otherwise: Some(otherwise), ..answer }
+fn error(content: bytes::Bytes, metadata: Metadata, otherwise: Status) -> Box<Answer> {
+    let mut answer = answer(AnswerOutcome::App, codec::JSON, content, metadata);
+    answer.otherwise = Some(otherwise);
+    answer
 }
 
-fn answer(outcome: AnswerOutcome, codec: u8, body: bytes::Bytes, metadata: Metadata) -> Answer {
+fn answer(
+    outcome: AnswerOutcome,
+    codec: u8,
+    body: bytes::Bytes,
+    metadata: Metadata,
+) -> Box<Answer> {
     let head = AnswerHead { metadata, ..AnswerHead::new(outcome, codec) };
-    let at = Some(Instant::now());
-    Answer { head, left: TimeLeft::Unbounded, body, at, by: Answerer::default(), otherwise: None }
+    let (at, by) = (Some(Instant::now()), Answerer::default());
+    Box::new(Answer { head, left: TimeLeft::Unbounded, body, at, by, otherwise: None })
 }
 
 fn unexpected_stream() -> Status {

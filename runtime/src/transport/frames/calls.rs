@@ -139,7 +139,7 @@ pub(super) async fn stream(
         }
     };
     match read_answer(&mut receiving, Some(idle)).await? {
-        First::Answer(answer) => Ok(StreamAnswer::Single(*answer)),
+        First::Answer(answer) => Ok(StreamAnswer::Single(answer)),
         First::Open(open) => {
             let Some(reader) = receiving.into_reader() else {
                 return Err(bad_answer("the stream ended as it began"));

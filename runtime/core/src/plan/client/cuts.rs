@@ -32,6 +32,8 @@ pub(super) struct News {
     cut_ms: AtomicU32,
     /// They are so many that a pick looks at some.
     pub(super) many: AtomicBool,
+    /// There is one.
+    pub(super) alone: AtomicBool,
     /// Which of them were heard last, thread by thread, while they are many.
     heard: Box<[Heard]>,
 }
@@ -40,8 +42,8 @@ impl News {
     /// Of a plan with so many stripes, where nothing was heard.
     pub(super) fn new(stripes: usize) -> Self {
         let heard = (0..stripes.max(1)).map(|_| Heard::default()).collect();
-        let (stale, many) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { stale, cut_ms: AtomicU32::new(0), many, heard }
+        let new = || AtomicBool::new(false);
+        Self { stale: new(), cut_ms: AtomicU32::new(0), many: new(), alone: new(), heard }
     }
 
     /// What a thread's answers have said.

@@ -83,11 +83,11 @@ const ENOUGH_UNKNOWN: Duration = Duration::from_secs(1);
 
 /// Whether a failure is the service's own answer, that another server would give as well.
 pub fn is_answer(failed: &Failed) -> bool {
-    effects(Outcome::Failed { failed, had: None }, None).breaker == Verdict::Success
+    effects(Outcome::Failed { failed, had: None }, || None).breaker == Verdict::Success
 }
 
 /// The table above. `typical` is what an answer takes there.
-pub fn effects(outcome: Outcome<'_>, typical: Option<Duration>) -> Effects {
+pub fn effects(outcome: Outcome<'_>, typical: impl FnOnce() -> Option<Duration>) -> Effects {
     let of = |breaker, sample, throttle| Effects { breaker, sample, throttle };
     let (failed, had) = match outcome {
         Outcome::Answered => {
@@ -117,7 +117,7 @@ pub fn effects(outcome: Outcome<'_>, typical: Option<Duration>) -> Effects {
         }
         (Disposition::Rejected, _) => of(Verdict::Nothing, Sample::None, ThrottleEffect::Accepted),
         (_, Code::DeadlineExceeded) => {
-            let enough = typical.map_or(ENOUGH_UNKNOWN, |typical| typical * ENOUGH);
+            let enough = typical().map_or(ENOUGH_UNKNOWN, |typical| typical * ENOUGH);
             if had.is_none_or(|had| had >= enough) {
                 let took = Sample::AtLeast(Duration::ZERO);
                 return of(Verdict::Failure, took, ThrottleEffect::Accepted);

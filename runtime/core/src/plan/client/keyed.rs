@@ -10,11 +10,12 @@
 //! Who is not connected is asked all the same: a key that went elsewhere for the time of a handshake would be at two
 //! servers. Who is out of reach is not asked, and named, so that it is tried beside the calls. A breaker that is open is probed by its own keys only.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{
     ClientPlan, Turn,
     member::Member,
+    moment::Moment,
     parts::{Part, number},
     pick::{Chosen, Picked},
 };
@@ -47,11 +48,11 @@ impl ClientPlan {
         members: &[M],
         turn: &Turn,
         key: u64,
-        now: Instant,
+        moment: Moment,
     ) -> Option<Picked> {
         let part = self.parts.draw_by_key(key, members.len());
-        let now_ms = self.ms(now);
-        let look = Look { plan: self, turn, key, now, now_ms, part: &part };
+        let now_ms = moment.ms();
+        let look = Look { plan: self, turn, key, now_ms, part: &part };
         let found = look.best(members, |_| true);
         let (mut at, _, mut way) = found.best?;
         let is_below = |member: &Member| {
@@ -63,7 +64,7 @@ impl ClientPlan {
         }
         let member = members[at].as_ref();
         // Somebody else's probe may have gone meanwhile: then it is left alone.
-        let ticket = member.admit(turn.stripe, way == Way::Plain, now)?;
+        let ticket = member.admit(turn.stripe, way == Way::Plain, moment)?;
         let why = if ticket.is_probe() { Chosen::Probe } else { Chosen::Key };
         if ticket.is_probe() {
             self.recount(members);
@@ -77,7 +78,6 @@ struct Look<'a> {
     plan: &'a ClientPlan,
     turn: &'a Turn,
     key: u64,
-    now: Instant,
     now_ms: u32,
     part: &'a Part,
 }
@@ -119,6 +119,6 @@ impl Look<'_> {
             return Some(Way::Plain);
         }
         let patience = if self.turn.idempotent { Duration::ZERO } else { BREAKER_PROBE_ANY };
-        member.probe_due(self.now).filter(|overdue| *overdue >= patience).map(|_| Way::Probe)
+        member.probe_due(self.now_ms).filter(|overdue| *overdue >= patience).map(|_| Way::Probe)
     }
 }

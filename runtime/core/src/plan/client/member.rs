@@ -30,6 +30,7 @@ pub(super) use self::pricing::Among;
 use super::{
     cuts::{Known, News},
     effects::Sample,
+    moment::Moment,
     parts::Placement,
     stripe::{Kept, Stripe},
 };
@@ -127,7 +128,8 @@ struct Inner {
 pub struct Ticket {
     pub(super) breaker: breaker::Ticket,
     stripe: usize,
-    pub(super) sent: Instant,
+    /// The microsecond of the plan when it went out.
+    sent_us: u64,
     /// It is not the first of its call.
     pub(super) again: bool,
     /// How critical its call is.
@@ -138,11 +140,6 @@ impl Ticket {
     /// Whether it decides over the endpoint's return.
     pub const fn is_probe(&self) -> bool {
         self.breaker.is_probe()
-    }
-
-    /// It goes out only now: what it waited for before was not the endpoint's answer.
-    pub const fn begins(&mut self, now: Instant) {
-        self.sent = now;
     }
 }
 
@@ -225,9 +222,9 @@ impl Member {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Milliseconds since the plan began, modulo 2^32: only differences count.
+    /// The millisecond of the plan.
     pub(super) fn ms(&self, now: Instant) -> u32 {
-        now.saturating_duration_since(self.epoch).as_millis() as u32
+        Moment::new(self.epoch, now).ms()
     }
 
     // -- what the shell knows --
@@ -284,6 +281,10 @@ impl Member {
 
     /// What the server says of its calls at work, everybody's, to whoever calls from that stripe.
     pub fn report(&self, stripe: usize, in_flight: u32, now: Instant) {
+        // Nobody compares the only one with others.
+        if self.news.alone.load(Relaxed) {
+            return;
+        }
         let now_ms = self.ms(now);
         let (sent, ours) = self.calls(stripe, now_ms);
         self.stripe(stripe).report(in_flight, sent, now_ms);
@@ -375,6 +376,9 @@ impl Member {
     /// Why it is out, its breaker apart.
     pub fn out(&self) -> Option<Out> {
         let flags = self.flags.load(Relaxed);
+        if flags & OUT == 0 {
+            return None;
+        }
         [Out::Draining, Out::Unreachable, Out::Silent, Out::NotServing]
             .into_iter()
             .find(|out| flags & out.bit() != 0)
@@ -386,11 +390,11 @@ impl Member {
     }
 
     /// For how long a probe has been due; `None` where none is.
-    pub(super) fn probe_due(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn probe_due(&self, now_ms: u32) -> Option<Duration> {
         if self.flags.load(Relaxed) & (OPEN | PROBING | OUT) != OPEN {
             return None;
         }
-        let over = self.ms(now).wrapping_sub(self.probe_ms.load(Relaxed));
+        let over = now_ms.wrapping_sub(self.probe_ms.load(Relaxed));
         (over < u32::MAX / 2).then(|| Duration::from_millis(u64::from(over)))
     }
 
@@ -416,13 +420,13 @@ impl Member {
     // -- an attempt --
 
     /// Lets an attempt through: a probe where one is due. `None` where the breaker refuses; in a `panic` it is not asked.
-    pub(super) fn admit(&self, stripe: usize, panic: bool, now: Instant) -> Option<Ticket> {
+    pub(super) fn admit(&self, stripe: usize, panic: bool, at: Moment) -> Option<Ticket> {
         let breaker = if self.flags.load(Relaxed) & (OPEN | PROBING) == 0 {
             // Closed: there is nothing to ask the machine but its epoch.
             breaker::Ticket::of_epoch(self.breaker_epoch.load(Relaxed))
         } else {
             let mut inner = self.lock();
-            let admitted = match inner.breaker.admit(now) {
+            let admitted = match inner.breaker.admit(at.now()) {
                 None if panic => Some(inner.breaker.admit_in_panic()),
                 admitted => admitted,
             };
@@ -431,12 +435,28 @@ impl Member {
         };
         self.stripe(stripe).began();
         // Written once in a millisecond, whoever comes first.
-        let since = self.ms(now).wrapping_sub(self.picked_ms.load(Relaxed));
+        let since = at.ms().wrapping_sub(self.picked_ms.load(Relaxed));
         if (1..u32::MAX / 2).contains(&since) {
-            self.picked_ms.store(self.ms(now), Relaxed);
+            self.picked_ms.store(at.ms(), Relaxed);
         }
         let class = Criticality::Critical;
-        Some(Ticket { breaker, stripe, sent: now, again: false, class })
+        Some(Ticket { breaker, stripe, sent_us: at.us(), again: false, class })
+    }
+
+    /// What was let through goes out only now: what it waited for before was not the endpoint's answer.
+    pub fn begins(&self, ticket: &mut Ticket, now: Instant) {
+        ticket.sent_us = Moment::new(self.epoch, now).us();
+    }
+
+    /// An attempt was answered: whether it is over by this. Where the machines would make something new of it, it is not.
+    #[inline]
+    pub(super) fn answered(&self, ticket: &Ticket, at: Moment) -> bool {
+        let took_us = at.us().saturating_sub(ticket.sent_us);
+        let over = self.is_nothing_new(ticket, took_us, at);
+        if over {
+            self.stripe(ticket.stripe).ended();
+        }
+        over
     }
 
     /// An attempt is over. What it means for the latency is `sample`.
@@ -445,16 +465,12 @@ impl Member {
         ticket: Ticket,
         verdict: breaker::Verdict,
         sample: Sample,
-        now: Instant,
+        at: Moment,
     ) -> Settled {
         self.stripe(ticket.stripe).ended();
-        let took = now.saturating_duration_since(ticket.sent);
-        if verdict == breaker::Verdict::Success
-            && sample == Sample::Took
-            && self.is_nothing_new(ticket, took, now)
-        {
-            return Settled::default();
-        }
+        let now = at.now();
+        let took_us = at.us().saturating_sub(ticket.sent_us);
+        let took = Duration::from_micros(took_us);
         let mut inner = self.lock();
         self.gather(&mut inner);
         match sample {
@@ -483,15 +499,14 @@ impl Member {
     }
 
     /// Leaves a success for later where the machines would make nothing new of it.
-    fn is_nothing_new(&self, ticket: Ticket, took: Duration, now: Instant) -> bool {
+    fn is_nothing_new(&self, ticket: &Ticket, took_us: u64, at: Moment) -> bool {
         let cost = self.cost.load(Relaxed);
         let peak_us = f64::from(f32::from_bits((cost >> 32) as u32));
-        let took_us = took.as_secs_f64() * 1e6;
         let new = cost == 0
-            || took_us > peak_us
+            || took_us as f64 > peak_us
             || self.flags.load(Relaxed) & (OPEN | PROBING | WATCHED) != 0
             || !ticket.breaker.is_of_epoch(self.breaker_epoch.load(Relaxed));
-        !new && self.stripe(ticket.stripe).keep(took, self.ms(now))
+        !new && self.stripe(ticket.stripe).keep(took_us, at.ms())
     }
 
     /// Puts what waits in the stripes into the machines, all of it as one: what it weighs is the time that it spans.

@@ -34,11 +34,13 @@ mod hedging;
 mod keyed;
 mod member;
 mod mirror;
+mod moment;
 mod openings;
 mod parts;
 mod pick;
 #[cfg(test)]
 mod properties;
+mod settling;
 mod stripe;
 #[cfg(test)]
 mod tests;
@@ -63,7 +65,7 @@ pub use self::{
     parts::Placement,
     pick::{Chosen, Picked},
 };
-use self::{cuts::News, hedging::Hedges, parts::Parts};
+use self::{cuts::News, hedging::Hedges, moment::Moment, parts::Parts};
 pub use crate::policy::{
     breaker::{Cause, Phase},
     hedge::{After, Counts, End},
@@ -73,7 +75,7 @@ use crate::{
     codes::{Criticality, Disposition, Reason},
     limits::{self, SUBSETS_MAX},
     policy::{
-        breaker::{Breaker, Verdict as Blame},
+        breaker::Breaker,
         budget::{Budget, Purpose},
         cut,
         retry::{self, Again, Cost},
@@ -203,6 +205,7 @@ struct Shared {
 #[derive(Debug, Clone)]
 pub struct Turn {
     stripe: usize,
+    began: Moment,
     attempts_left: u8,
     past: Past,
     idempotent: bool,
@@ -326,18 +329,24 @@ impl ClientPlan {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn moment(&self, now: Instant) -> Moment {
+        Moment::new(self.epoch, now)
+    }
+
     fn ms(&self, now: Instant) -> u32 {
-        now.saturating_duration_since(self.epoch).as_millis() as u32
+        self.moment(now).ms()
     }
 
     /// Begins a call with at most `attempts` of them. It pays into the budget, once. The `stripe` is the number of the
     /// thread: calls of threads with different numbers share no counter, as long as there are enough stripes.
     pub fn begin(&self, stripe: usize, attempts: u8, idempotent: bool, now: Instant) -> Turn {
+        let began = self.moment(now);
         if self.config.budget.is_some() {
-            self.deposit(stripe, now);
+            self.deposit(stripe, began);
         }
         Turn {
             stripe,
+            began,
             attempts_left: attempts.clamp(1, limits::ATTEMPTS_MAX),
             past: Past { attempts: 0, drained: false },
             idempotent,
@@ -354,12 +363,12 @@ impl ClientPlan {
     }
 
     /// One addition per call; what a second brought is put in its place when the next one begins, or when somebody asks.
-    fn deposit(&self, stripe: usize, now: Instant) {
-        let second = now.saturating_duration_since(self.epoch).as_secs();
+    fn deposit(&self, stripe: usize, at: Moment) {
+        let second = at.second();
         let deposits = &self.deposits[stripe % self.deposits.len()];
         if deposits.0.load(Relaxed) >> 32 != second & 0xffff_ffff {
             let mut shared = self.shared();
-            deposits.fold(&mut shared.budget, second, now);
+            deposits.fold(&mut shared.budget, second, at.now());
         }
         deposits.0.fetch_add(1, Relaxed);
     }
@@ -367,40 +376,6 @@ impl ClientPlan {
     fn fold(&self, budget: &mut Budget, now: Instant) {
         let second = now.saturating_duration_since(self.epoch).as_secs();
         self.deposits.iter().for_each(|deposits| deposits.fold(budget, second, now));
-    }
-
-    /// What became of an attempt; each ticket exactly once. `members` are all endpoints as they are now, `of` the one
-    /// that had it.
-    pub fn settle<M: AsRef<Member>>(
-        &self,
-        members: &[M],
-        of: &Member,
-        (ticket, outcome): (Ticket, Outcome<'_>),
-        now: Instant,
-        rng: &mut impl Rng,
-    ) -> Option<Event> {
-        let mut effects = effects(outcome, of.typical());
-        if !self.config.penalty && matches!(effects.sample, Sample::AtLeast(_)) {
-            effects.sample = Sample::Took;
-        }
-        self.throttle_settle(effects.throttle, ticket.class, now);
-        if effects.throttle == ThrottleEffect::Refused {
-            self.hasten(members, now);
-        }
-        if ticket.again && matches!(effects.breaker, Blame::Success | Blame::Failure) {
-            self.shared().budget.came_to(effects.breaker == Blame::Success, now);
-        }
-        #[cfg(feature = "fuzzing")]
-        let ticket = if self.config.unstamped { of.restamped(ticket) } else { ticket };
-        let was_open = of.is_open();
-        let settled = of.settle(ticket, effects.breaker, effects.sample, now);
-        let asked = settled.asks_to_open;
-        let event = asked.and_then(|cause| self.asks_to_open(members, of, cause, now, rng));
-        let event = event.or(settled.closed.then_some(Event::Closed));
-        if event.is_some() || was_open {
-            self.recount(members);
-        }
-        event
     }
 
     /// Brings a new set of endpoints into the order in which picks look for them. In another order all is as well, and
@@ -413,29 +388,13 @@ impl ClientPlan {
     /// To be called when the set of endpoints has changed, and those that are called are the new ones.
     pub fn recount<M: AsRef<Member>>(&self, members: &[M]) {
         self.news.many.store(members.len() > limits::PICK_ALL_UP_TO, Relaxed);
+        self.news.alone.store(members.len() == 1, Relaxed);
         let members = || members.iter().map(AsRef::as_ref);
         members().enumerate().for_each(|(place, member)| member.set_place(place));
         self.parts.publish(members(), &self.current());
         let inside = members().filter(|member| member.is_inside());
         let due = inside.filter_map(Member::probe_at_ms).min();
         self.probe_ms.store(due.map_or(0, |ms| ms.wrapping_add(1).max(1)), Relaxed);
-    }
-
-    fn throttle_settle(&self, effect: ThrottleEffect, class: Criticality, now: Instant) {
-        let accepted = match effect {
-            ThrottleEffect::None => return,
-            ThrottleEffect::Accepted if !self.refused.load(Relaxed) => return,
-            ThrottleEffect::Accepted => true,
-            ThrottleEffect::Refused => false,
-        };
-        let mut shared = self.shared();
-        shared.throttles[class as usize].settle(accepted, now);
-        if !accepted {
-            shared.last_refusal = now;
-            self.refused.store(true, Relaxed);
-        } else if now.saturating_duration_since(shared.last_refusal) > Duration::from_secs(10) {
-            self.refused.store(false, Relaxed);
-        }
     }
 
     /// Whether an attempt of this class may go, or would most likely be refused anyway.

@@ -20,6 +20,7 @@ use std::{
 use super::{
     Balance, ClientPlan, Turn,
     member::{Among, Member, Out, Ticket},
+    moment::Moment,
     parts::number,
 };
 use crate::{
@@ -121,45 +122,54 @@ impl ClientPlan {
         rng: &mut impl Rng,
     ) -> Option<Picked> {
         self.refresh(members);
+        // Most are picked for when their call begins.
+        let at = if turn.began.now() == now { turn.began } else { self.moment(now) };
         let inside = &members[..self.parts.inside(members.len())];
         let first = match turn.key {
-            Some(key) => self.by_key(members, turn, key, now),
-            None => self.probe(inside, turn, now),
+            Some(key) => self.by_key(members, turn, key, at),
+            None => self.probe(inside, turn, at),
         };
-        let mut picked = match first {
-            Some(picked) => picked,
-            None => self.cheapest(inside, turn, now, rng)?,
+        let mut picked = match (first, inside) {
+            (Some(picked), _) => picked,
+            (None, [only]) => Self::only(only.as_ref(), turn, at)?,
+            (None, _) => self.cheapest(inside, turn, at, rng)?,
         };
         picked.ticket.again = turn.past.attempts > 0;
         picked.ticket.class = turn.class;
-        let now_ms = self.ms(now);
+        let now_ms = at.ms();
         picked.sheds = self.is_cut(now_ms) && members[picked.at].as_ref().sheds(turn.level, now_ms);
         turn.at = members[picked.at].as_ref().id();
         Some(picked)
     }
 
     /// 2: a probe, if one is due and this call is fit for it.
-    fn probe<M: AsRef<Member>>(&self, members: &[M], turn: &Turn, now: Instant) -> Option<Picked> {
+    fn probe<M: AsRef<Member>>(&self, members: &[M], turn: &Turn, at: Moment) -> Option<Picked> {
         let due = self.probe_ms.load(Relaxed);
-        if due == 0 || self.ms(now).wrapping_sub(due - 1) > u32::MAX / 2 {
+        if due == 0 || at.ms().wrapping_sub(due - 1) > u32::MAX / 2 {
             return None;
         }
         let patience = if turn.idempotent { Duration::ZERO } else { BREAKER_PROBE_ANY };
         let fit = |member: &Member| {
             !turn.has_tried(member.id())
-                && member.probe_due(now).is_some_and(|overdue| overdue >= patience)
+                && member.probe_due(at.ms()).is_some_and(|overdue| overdue >= patience)
         };
-        let at = members.iter().position(|member| fit(member.as_ref()))?;
-        let ticket = members[at].as_ref().admit(turn.stripe, false, now)?;
+        let place = members.iter().position(|member| fit(member.as_ref()))?;
+        let ticket = members[place].as_ref().admit(turn.stripe, false, at)?;
         self.recount(members);
-        Some(Picked { at, ticket, cold: None, why: Chosen::Probe, sheds: false })
+        Some(Picked { at: place, ticket, cold: None, why: Chosen::Probe, sheds: false })
+    }
+
+    /// 5 and 6, where there is one: what it costs and how it is make no difference.
+    fn only(member: &Member, turn: &Turn, at: Moment) -> Option<Picked> {
+        let ticket = member.admit(turn.stripe, true, at)?;
+        Some(Picked { at: 0, ticket, cold: None, why: Chosen::Best, sheds: false })
     }
 
     fn cheapest<M: AsRef<Member>>(
         &self,
         members: &[M],
         turn: &mut Turn,
-        now: Instant,
+        moment: Moment,
         rng: &mut impl Rng,
     ) -> Option<Picked> {
         let n = members.len();
@@ -168,7 +178,7 @@ impl ClientPlan {
         }
         let part = self.parts.draw(n, &mut turn.side, rng);
         let turn = &*turn;
-        let mut look = Look::new(self, turn, part.number, now);
+        let mut look = Look::new(self, turn, part.number, moment.ms());
         let seen_all = if self.balance() == Balance::RoundRobin {
             look.rotate(members, part.range);
             false
@@ -193,7 +203,7 @@ impl ClientPlan {
             self.news.heard(turn.stripe).used(at);
         }
         // What is asked although its breaker is open, is asked in spite of it.
-        let ticket = members[at].as_ref().admit(turn.stripe, true, now)?;
+        let ticket = members[at].as_ref().admit(turn.stripe, true, moment)?;
         let cold = look.cold.filter(|cold| *cold != at);
         Some(Picked { at, ticket, cold, why, sheds: false })
     }
@@ -222,11 +232,10 @@ struct Look<'a> {
 
 impl<'a> Look<'a> {
     #[inline]
-    fn new(plan: &'a ClientPlan, turn: &'a Turn, part: Option<usize>, now: Instant) -> Self {
+    fn new(plan: &'a ClientPlan, turn: &'a Turn, part: Option<usize>, now_ms: u32) -> Self {
         let panic = part.is_none() && plan.parts.panics(0);
         let (best, untouched, cold, weighed) = (None, None, None, false);
         let among = Among::default();
-        let now_ms = plan.ms(now);
         let cut = plan.is_cut(now_ms);
         let balance = plan.balance();
         Self {

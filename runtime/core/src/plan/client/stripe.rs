@@ -123,15 +123,15 @@ impl Stripe {
     // -- successes --
 
     /// Keeps a success for later; `false` where it is time to put in what there is, and this one with it.
-    pub(super) fn keep(&self, took: Duration, now_ms: u32) -> bool {
+    pub(super) fn keep(&self, took_us: u64, now_ms: u32) -> bool {
         if now_ms.wrapping_sub(self.taken_ms.load(Relaxed)) >= GATHER_EVERY.as_millis() as u32
             || self.kept.load(Relaxed) & COUNT >= COUNT / 2
         {
             self.taken_ms.store(now_ms, Relaxed);
             return false;
         }
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, TOOK_MAX_US);
-        self.kept.fetch_add(took << COUNT_BITS | 1, Relaxed);
+        let took_us = took_us.clamp(1, TOOK_MAX_US);
+        self.kept.fetch_add(took_us << COUNT_BITS | 1, Relaxed);
         if self.last_ms.load(Relaxed) != now_ms {
             self.last_ms.store(now_ms, Relaxed);
         }
@@ -161,8 +161,8 @@ mod tests {
     fn what_is_kept_is_taken_once() {
         let stripe = Stripe::default();
         assert_eq!(stripe.take(), None);
-        assert!(stripe.keep(Duration::from_micros(100), 3));
-        assert!(stripe.keep(Duration::from_micros(300), 5));
+        assert!(stripe.keep(100, 3));
+        assert!(stripe.keep(300, 5));
         assert_eq!(stripe.take(), Some(Kept { count: 2, sum_us: 400, last_ms: 5 }));
         assert_eq!(stripe.take(), None);
     }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn it_is_put_in_every_ten_milliseconds() {
         let stripe = Stripe::default();
-        let kept = (0..35).map(|ms| stripe.keep(Duration::from_micros(1), ms));
+        let kept = (0..35).map(|ms| stripe.keep(1, ms));
         assert_eq!(kept.filter(|kept| !kept).count(), 3);
     }
 
@@ -179,7 +179,7 @@ mod tests {
         let stripe = Stripe::default();
         let mut put_in = 0;
         for _ in 0..100_000 {
-            if !stripe.keep(Duration::MAX, 1) {
+            if !stripe.keep(u64::MAX, 1) {
                 let kept = stripe.take().unwrap();
                 assert_eq!(kept.mean(), Duration::from_micros(TOOK_MAX_US));
                 put_in += kept.count + 1;

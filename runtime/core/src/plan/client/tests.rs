@@ -124,7 +124,7 @@ fn an_outcome_means_to_everybody_what_the_table_says() {
         ("cancelled", failed(Disposition::Processed, Code::Cancelled), None),
     ];
     let row = |name: &str, outcome| {
-        let Effects { breaker, sample, throttle } = effects(outcome, Some(MS));
+        let Effects { breaker, sample, throttle } = effects(outcome, || Some(MS));
         format!("{name}: {breaker:?}, {sample:?}, {throttle:?}")
     };
     let mut table = vec![row("answered", Outcome::Answered), row("abandoned", Outcome::Abandoned)];
@@ -500,9 +500,10 @@ fn under_any_interleaving_the_books_balance() {
 fn the_machine_and_what_is_published_say_the_same() {
     let mut world = World::new(1);
     let member = Arc::clone(&world.members[0]);
-    let ticket = member.admit(0, false, world.now).unwrap();
+    let ticket = member.admit(0, false, world.plan.moment(world.now)).unwrap();
     world.now += 3 * MS;
-    member.settle(ticket, breaker::Verdict::Success, Sample::Took, world.now);
+    let at = world.plan.moment(world.now);
+    member.settle(ticket, breaker::Verdict::Success, Sample::Took, at);
     for later in [0, 10, 100, 1000, 10_000] {
         let now = world.now + later * MS;
         let published =

@@ -111,7 +111,7 @@ fn row(may: bool, event: Happens, left: Duration) -> (String, i64, i8, Option<Ef
     };
     let mut settled = None;
     let mut settle = |world: &mut World, picked: &Picked, outcome: Outcome<'_>| {
-        settled = Some(effects(outcome, Some(MS)));
+        settled = Some(effects(outcome, || Some(MS)));
         world.settle(picked, outcome);
     };
     let fails = |world: &mut World, turn: &mut Turn, failed: &Failed| {

@@ -83,9 +83,10 @@ fn every_balancer_goes_by_the_weights() {
 fn an_unknown_endpoint_is_found_out_at_once() {
     let mut world = World::with(Config::default(), 3);
     for at in [0, 1] {
-        let known = world.members[at].admit(0, false, world.now).unwrap();
+        let known = world.members[at].admit(0, false, world.plan.moment(world.now)).unwrap();
         let sample = (breaker::Verdict::Success, Sample::Took);
-        world.members[at].settle(known, sample.0, sample.1, world.now + MS / 10);
+        let at_end = world.plan.moment(world.now + MS / 10);
+        world.members[at].settle(known, sample.0, sample.1, at_end);
     }
     world.now += MS;
     assert!(world.shares(60, 1)[2] > 5);
