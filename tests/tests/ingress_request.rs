@@ -405,6 +405,32 @@ async fn what_a_page_of_a_stranger_has_a_browser_send_is_not_meant() {
     );
 }
 
+/// What a browser asks for here under another name than this machine's is refused, whatever it is; where something else says
+/// who calls, a name is no matter.
+#[tokio::test]
+async fn a_name_of_a_stranger_that_leads_here_reaches_nothing() {
+    let shop = open_with(|server| server, |ingress| ingress).await;
+    let paths = ["/items/7", "/openapi.json", "/try", "/try.js", "/nothing"];
+    let asked = |address, host: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\nhost: {host}\nconnection: close\n\n");
+        async move { ask(address, &request).await.status }
+    };
+    for host in
+        ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "localhost:1:1"]
+    {
+        for path in paths {
+            assert_eq!(asked(shop.address, host, path).await, 403, "{host}{path}");
+        }
+    }
+    for verb in ["PUT", "PATCH", "DELETE"] {
+        let head = format!("{verb} /items/7 HTTP/1.1\nhost: localhost\nconnection: close\n");
+        let stranger = ask(shop.address, &format!("{head}sec-fetch-site: cross-site\n\n")).await;
+        assert_eq!(stranger.status, 403, "{verb}");
+    }
+    let known = open_with(|server| server, Ingress::let_in_anybody).await;
+    assert_eq!(asked(known.address, "shop.example", "/items/7").await, 200);
+}
+
 #[tokio::test]
 async fn who_hangs_up_cancels_his_call() {
     let shop = open().await;

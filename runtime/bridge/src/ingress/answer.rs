@@ -155,6 +155,9 @@ fn shape(bytes: bool, asked: &HeaderMap) -> (Shape, HeaderValue) {
     }
 }
 
+/// A value is handed on in pieces of so much: whoever takes it slowly has a request that is not over.
+const PIECE: usize = 64 * 1024;
+
 /// The body of an answer.
 pub struct Body {
     kind: Kind,
@@ -236,7 +239,10 @@ impl HttpBody for Body {
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match &mut self.get_mut().kind {
             Kind::Whole(body) if body.is_empty() => Poll::Ready(None),
-            Kind::Whole(body) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(body))))),
+            Kind::Whole(body) => {
+                let piece = body.split_to(body.len().min(PIECE));
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             Kind::Items(streamed) => {
                 streamed.poll(cx).map(|next| next.map(|data| data.map(Frame::data)))
             }

@@ -279,3 +279,107 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .keep_alive_timeout(limits::HTTP_HEAD_TIMEOUT);
     builder
 }
+
+#[cfg(test)]
+mod tests {
+    use sinew::SpiffeId;
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+
+    /// A connection that is served, in memory and in virtual time, and what it holds unread at most.
+    fn served(holds: usize, title: &str) -> (DuplexStream, JoinSet<()>) {
+        let own = SpiffeId::new("spiffe://prod.example/shop").unwrap();
+        let shared = Ingress::new(&own.trust_domain()).title(title).shared().unwrap();
+        let shared = Arc::new(ArcSwap::from_pointee(shared));
+        let (near, far) = duplex(holds);
+        let mut task = JoinSet::new();
+        task.spawn(async move {
+            let (_drain, draining) = watch::channel(false);
+            run(far, Arc::new(Connected::default()), shared, draining).await;
+        });
+        (near, task)
+    }
+
+    /// After how long it has ended; none within an hour.
+    async fn ends(mut task: JoinSet<()>) -> Option<u64> {
+        let began = Instant::now();
+        let hour = Duration::from_secs(3600);
+        timeout(hour, task.join_next()).await.ok().map(|_| began.elapsed().as_secs())
+    }
+
+    const PING: u8 = 6;
+    const ACK: u8 = 1;
+
+    /// A client of HTTP/2 that answers each ping, so that its connection is known to live, and asks for nothing.
+    async fn lives(mut io: DuplexStream) {
+        io.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut head = [0; 9];
+        while io.read_exact(&mut head).await.is_ok() {
+            let [a, b, c, kind, flags, ..] = head;
+            let mut content = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
+            if io.read_exact(&mut content).await.is_err() {
+                return;
+            }
+            if kind == PING && flags & ACK == 0 {
+                head[4] |= ACK;
+                let _ = io.write_all(&[&head[..], &content].concat()).await;
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_nobody_uses_ends_however_well_it_is() {
+        let (io, task) = served(64 * 1024, "");
+        let client = tokio::spawn(lives(io));
+        let ended = ends(task).await;
+        let limit = limits::HTTP_CLIENT_IDLE.as_secs();
+        assert!(ended.is_some_and(|ended| (limit..=limit + 1).contains(&ended)), "{ended:?}");
+        client.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_of_http_1_without_a_request_ends_sooner() {
+        let (mut io, task) = served(64 * 1024, "");
+        io.write_all(b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        io.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 204");
+        let ended = ends(task).await;
+        let limit = limits::HTTP_HEAD_TIMEOUT.as_secs();
+        assert!(ended.is_some_and(|ended| (limit..=limit + 1).contains(&ended)), "{ended:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_nothing_of_an_answer_is_hung_up_on() {
+        let (mut io, task) = served(64, "");
+        let request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        io.write_all(request).await.unwrap();
+        let ended = ends(task).await;
+        let limit = limits::HTTP_WRITE_TIMEOUT.as_secs();
+        assert!(ended.is_some_and(|ended| (limit..=limit + 1).contains(&ended)), "{ended:?}");
+    }
+
+    /// The time counts from when something was taken last, and not for the whole of an answer; nor is a connection idle
+    /// on which one is taken.
+    #[tokio::test(start_paused = true)]
+    async fn who_takes_an_answer_slowly_gets_all_of_it() {
+        const PIECE: usize = 64 * 1024;
+        let (mut io, task) = served(PIECE, &"x".repeat(16 * PIECE));
+        let request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        io.write_all(request).await.unwrap();
+        let (mut all, mut piece) = (Vec::new(), vec![0; PIECE]);
+        loop {
+            sleep(limits::HTTP_WRITE_TIMEOUT * 9 / 10).await;
+            match io.read(&mut piece).await.unwrap() {
+                0 => break,
+                read => all.extend_from_slice(&piece[..read]),
+            }
+        }
+        assert!(all.starts_with(b"HTTP/1.1 200") && all.ends_with(b"}"), "it is whole");
+        assert!(ends(task).await.is_some());
+    }
+}

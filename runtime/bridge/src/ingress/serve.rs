@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   0  connection   how it is framed: `guard.rs`; its certificate: `tls.rs`; how many there are: `listen.rs`
-//!   1  route        which method the path and the verb mean; 404, 405
-//!   2  caller       who calls; 401
-//!   3  beside       deadline, trace, metadata
-//!   4  arguments    from the path, the query, the headers, the body; 400, 413, 415
-//!   5  call         the server's own way, from its deadline on: may he call this, is there a place, handler
-//!   6  answer       the value, the method's own error, a stream, or problem details
+//!   1  meant        whether whoever sends it means to, and this server; 403
+//!   2  route        which method the path and the verb mean; 404, 405
+//!   3  caller       who calls; 401
+//!   4  beside       deadline, trace, metadata
+//!   5  arguments    from the path, the query, the headers, the body; 400, 413, 415
+//!   6  call         the server's own way, from its deadline on: may he call this, is there a place, handler
+//!   7  answer       the value, the method's own error, a stream, or problem details
 //! ```
 
 use std::{
@@ -112,8 +113,12 @@ impl Shared {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        let path = head.uri.path();
         // 1
+        if let Err(refusal) = self.is_meant(head) {
+            return refusal.into_response();
+        }
+        let path = head.uri.path();
+        // 2
         let (route, in_path) = match self.table.find(&head.method, path) {
             Found::Route(route, in_path) => (route, in_path),
             Found::Verbs(verbs) => return other_verb(&head.method, &verbs),
@@ -135,8 +140,7 @@ impl Shared {
         B::Data: Send,
         B::Error: Into<BoxError>,
     {
-        // 2
-        self.is_meant(head)?;
+        // 3
         let who = self.callers.who(&head.headers, connected.certified.as_ref())?;
         if let Some(mesh) = &self.mesh
             && !mesh.allows(&who, route.name())
@@ -149,7 +153,7 @@ impl Shared {
             return Err(Refusal::of_request_status(status));
         }
         let caller = self.door.as_ref().map(|door| connected.caller(door, who));
-        // 3
+        // 4
         let trusts = self.callers.trusts;
         let deadline = beside::deadline(&head.headers, route.timeout, trusts)?;
         let metadata = beside::metadata(&head.headers, &route.headers)?;
@@ -158,7 +162,7 @@ impl Shared {
                 "the body is packed (`content-encoding`): send it as it is",
             ));
         }
-        // 4
+        // 5
         let mut arguments = Arguments::of_head(route, in_path, head)?;
         let input = match &route.body {
             route::Body::None => None,
@@ -178,7 +182,7 @@ impl Shared {
                 None
             }
         };
-        // 5
+        // 6
         let asked = Asked {
             caller,
             arguments: arguments.whole()?,
@@ -190,7 +194,7 @@ impl Shared {
             metadata,
         };
         let came = route.callee.call(asked).await;
-        // 6
+        // 7
         Ok(answered(route, &head.headers, came, trusts))
     }
 
