@@ -296,33 +296,58 @@ impl Ingress {
         }
     }
 
-    fn shared(self) -> Result<Shared, IngressError> {
-        let mut routes = Vec::new();
-        let mut services = Vec::new();
-        if let Some(door) = &self.door {
-            services = door.services();
-            for service in &services {
-                let types: Arc<[_]> = service.types.clone().into();
-                for method in &service.methods {
-                    let entrance = door.entrance(&service.name, &method.name);
-                    let Some(entrance) = entrance else { continue };
-                    let callee = Callee::Here { door: door.clone(), entrance };
-                    routes.push(Route::new(service, method, (Arc::clone(&types), callee))?);
-                }
+    /// Leaves out each service of [`reach`](Self::reach) that cannot be served beside those before it, as when a path of it is
+    /// taken; their names, and why. Without it such a service fails the whole.
+    pub fn leave_out_conflicts(&mut self) -> Vec<(String, IngressError)> {
+        let mut left_out = Vec::new();
+        if self.table().is_ok() {
+            return left_out;
+        }
+        for one in std::mem::take(&mut self.there) {
+            let name = one.0.name.clone();
+            self.there.push(one);
+            if let Err(why) = self.table() {
+                self.there.pop();
+                left_out.push((name, why));
             }
         }
-        for (service, client) in self.there {
+        left_out
+    }
+
+    /// All that is served.
+    fn table(&self) -> Result<Table, IngressError> {
+        let mut routes = Vec::new();
+        for service in self.door.iter().flat_map(Door::services) {
             let types: Arc<[_]> = service.types.clone().into();
-            for (at, method) in service.methods.iter().enumerate() {
-                let callee = Callee::there(client.clone(), Arc::clone(&service), at);
+            for method in &service.methods {
+                let Some(door) = &self.door else { continue };
+                let Some(entrance) = door.entrance(&service.name, &method.name) else { continue };
+                let callee = Callee::Here { door: door.clone(), entrance };
                 routes.push(Route::new(&service, method, (Arc::clone(&types), callee))?);
             }
-            services.push(Service::clone(&service));
         }
-        let document =
-            self.has_pages.then(|| openapi::document(&services, &self.title).to_string());
+        for (service, client) in &self.there {
+            let types: Arc<[_]> = service.types.clone().into();
+            for (at, method) in service.methods.iter().enumerate() {
+                let callee = Callee::there(client.clone(), Arc::clone(service), at);
+                routes.push(Route::new(service, method, (Arc::clone(&types), callee))?);
+            }
+        }
+        Table::new(routes)
+    }
+
+    fn shared(self) -> Result<Shared, IngressError> {
+        let table = self.table()?;
+        let services = || {
+            let here = self.door.iter().flat_map(Door::services);
+            here.chain(self.there.iter().map(|(service, _)| Service::clone(service)))
+        };
+        let document = self.has_pages.then(|| {
+            let services: Vec<Service> = services().collect();
+            openapi::document(&services, &self.title).to_string()
+        });
         Ok(Shared {
-            table: Table::new(routes)?,
+            table,
             callers: self.callers?,
             door: self.door,
             metrics: self.metrics,

@@ -170,6 +170,59 @@ async fn a_service_that_comes_later_is_waited_for() {
     .await;
 }
 
+#[sinew::service(name = "same.First")]
+trait First {
+    #[http(get = "/same")]
+    async fn first(&self) -> u8;
+}
+
+#[sinew::service(name = "same.Second")]
+trait Second {
+    #[http(get = "/same")]
+    async fn second(&self) -> u8;
+
+    #[http(get = "/other")]
+    async fn other(&self) -> u8;
+}
+
+/// A service that takes the path of another is left out as a whole, said once, and keeps nobody from changes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_with_a_path_that_is_taken_is_left_out_alone() {
+    let scene = Scene::new("gateway-same").await;
+    let described = [
+        ("first.json", sinew::describe::<FirstClient>().to_json().unwrap()),
+        ("second.json", sinew::describe::<SecondClient>().to_json().unwrap()),
+    ];
+    for (name, text) in described {
+        std::fs::write(scene.path(name), text).unwrap();
+    }
+    let file = |title: &str| {
+        format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\ntitle = \"{title}\"\n[[service]]\nname = \"same.First\"\ndescriptor = \
+             \"first.json\"\n[[service]]\nname = \"same.Second\"\ndescriptor = \"second.json\"\n[[service]]\nname = \
+             \"shop.Inventory\"\nat = \"{}\"\n",
+            scene.at()
+        )
+    };
+    let gateway = Gateway::start(&scene, &file("One"), 1);
+    let at = gateway.at("http");
+    let paths = || async {
+        let asking = tokio::task::spawn_blocking(move || asked(at, "GET /openapi.json", ""));
+        let document: Value = serde_json::from_str(&asking.await.unwrap().1).unwrap();
+        document["paths"].clone()
+    };
+    let stock = || post(at, "/shop.Inventory/stock", json!({ "sku": "abc" }));
+    for title_of in ["One", "Two", "Three"] {
+        std::fs::write(scene.path("gateway.toml"), file(title_of)).unwrap();
+        until("it is replaced", async || title(at).await == title_of).await;
+        let paths = paths().await;
+        assert!(paths["/same"]["get"].to_string().contains("same.First"), "{paths}");
+        assert!(paths.get("/other").is_none(), "{paths}");
+        assert_eq!(stock().await, (200, "3".to_owned()));
+    }
+    assert_eq!(gateway.stop(), Some(0));
+}
+
 /// A typed client of ours, the gateway, plain HTTP, and a server behind it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_legacy_service_is_called_as_if_it_were_one_of_ours() {

@@ -3,7 +3,8 @@
 //!
 //! # Invariants
 //! 1. What is wrong with the file when it starts ends it; what is wrong later is said, and the last good one stays in force.
-//! 2. A service that nobody has at present is waited for: the others are served meanwhile.
+//! 2. A service that nobody has at present is waited for: the others are served meanwhile. So they are where one takes a
+//!    path of another that stands before it in the file.
 
 mod config;
 
@@ -183,6 +184,8 @@ struct Front {
     news: bool,
     /// Whose turn it is to be asked, of those that nobody had.
     turn: usize,
+    /// What was said of services that are left out.
+    said: Vec<String>,
 }
 
 impl Front {
@@ -202,12 +205,13 @@ impl Front {
                 ));
             }
         }
-        let ingress = ingress(mesh, http, &behind).await?;
+        let (ingress, said) = ingress(mesh, http, &behind).await?;
+        said.iter().for_each(|words| output::note(words));
         let listening = ingress.bind(http.listen.clone()).await;
         let listening = listening.map_err(|why| Failure::cannot(chain(&why)))?;
         output::line(&format!("http at {}", listening.local_addr()))?;
         let (mesh, file, http) = (mesh.clone(), file.to_owned(), http.clone());
-        Ok(Self { mesh, file, http, behind, listening, changed, news: false, turn: 0 })
+        Ok(Self { mesh, file, http, behind, listening, changed, news: false, turn: 0, said })
     }
 
     /// Follows the file and the services, for ever.
@@ -254,8 +258,8 @@ impl Front {
         let behind =
             all_behind(&self.mesh, &config.services).await.map_err(|why| why.to_string())?;
         // It is tried before anything of it is kept.
-        let ingress = ingress(&self.mesh, &http, &behind).await.map_err(|why| why.to_string())?;
-        self.listening.replace(ingress).map_err(|why| why.to_string())?;
+        let said = self.served(&http, &behind).await?;
+        self.say(said);
         let stays =
             |http: &Http| (http.listen.clone(), http.tls.clone(), http.client_roots.clone());
         if stays(&http) != stays(&self.http) {
@@ -266,10 +270,25 @@ impl Front {
         Ok(())
     }
 
-    async fn replace(&self) -> Result<(), String> {
-        let ingress = ingress(&self.mesh, &self.http, &self.behind).await;
-        let ingress = ingress.map_err(|why| why.to_string())?;
-        self.listening.replace(ingress).map_err(|why| why.to_string())
+    async fn replace(&mut self) -> Result<(), String> {
+        let said = self.served(&self.http, &self.behind).await?;
+        self.say(said);
+        Ok(())
+    }
+
+    /// Serves this from now on; what is to be said of services that are left out.
+    async fn served(&self, http: &Http, behind: &[Behind]) -> Result<Vec<String>, String> {
+        let served = ingress(&self.mesh, http, behind).await;
+        let (ingress, said) = served.map_err(|why| why.to_string())?;
+        self.listening.replace(ingress).map_err(|why| why.to_string())?;
+        Ok(said)
+    }
+
+    /// Says what was not said before.
+    fn say(&mut self, said: Vec<String>) {
+        let news = said.iter().filter(|words| !self.said.contains(words));
+        news.for_each(|words| output::note(words));
+        self.said = said;
     }
 }
 
@@ -290,8 +309,13 @@ async fn all_behind(mesh: &Mesh, services: &[Reached]) -> Result<Vec<Behind>, Fa
     Ok(behind)
 }
 
-/// The ingress that a file says, with the services that are known.
-async fn ingress(mesh: &Mesh, http: &Http, behind: &[Behind]) -> Result<Ingress, Failure> {
+/// The ingress that a file says, with the services that are known, and what is to be said of those of them that are left out:
+/// a service that takes another's path keeps nobody from the rest.
+async fn ingress(
+    mesh: &Mesh,
+    http: &Http,
+    behind: &[Behind],
+) -> Result<(Ingress, Vec<String>), Failure> {
     let mut ingress = ingress_to(mesh);
     if let Some(title) = &http.title {
         ingress = ingress.title(title);
@@ -323,7 +347,9 @@ async fn ingress(mesh: &Mesh, http: &Http, behind: &[Behind]) -> Result<Ingress,
             ingress = ingress.reach(service.clone(), one.client.clone());
         }
     }
-    Ok(ingress)
+    let left_out = ingress.leave_out_conflicts().into_iter();
+    let said = left_out.map(|(name, why)| format!("`{name}` is left out: {why}")).collect();
+    Ok((ingress, said))
 }
 
 async fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
