@@ -455,6 +455,34 @@ async fn what_the_server_has_no_place_for_is_told_when_to_come_again() {
     held.abort();
 }
 
+/// Of all bodies at once there is a bound: what would be more is refused, and what is held is let go with its request.
+#[tokio::test]
+async fn bodies_that_are_held_leave_no_room_for_more() {
+    let shop = open_with(|server| server, |ingress| ingress.bodies_max(1 << 20)).await;
+    let address = shop.address;
+    let held = Arc::clone(&shop.here.held);
+    let large = format!("{}{{}}", " ".repeat(700 << 10));
+    let hold = |json: String| {
+        tokio::spawn(async move { post(address, "/shop.Shop/hold", "", &json).await })
+    };
+    let first = hold(large.clone());
+    until("the first is at work", || held.load(Relaxed) == 1).await;
+    let refused = post(address, "/shop.Shop/who", "", &large).await;
+    assert_eq!((refused.status, refused.header("x-sinew-processed")), (429, Some("no")));
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.text().contains("HTTP_BODIES_MAX"), "{}", refused.text());
+    assert_eq!(post(address, "/shop.Shop/who", "", "{}").await.status, 200, "a small one fits");
+    // What is served by another counts on.
+    shop.http.replace(sinew_bridge::ingress(&shop.server).bodies_max(1 << 20)).must("another");
+    assert_eq!(post(address, "/shop.Shop/who", "", &large).await.status, 429);
+    first.abort();
+    until("it is over", || shop.here.ended.load(Relaxed) == 1).await;
+    soon("there is room", async {
+        while post(address, "/shop.Shop/who", "", &large).await.status != 200 {}
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn draining_lets_calls_finish_and_takes_no_more() {
     let Open { address, here, http, server, mesh } = open().await;

@@ -3,6 +3,10 @@
 use std::{
     future::{Future as _, poll_fn},
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -21,11 +25,68 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use super::refusal::Refusal;
 use crate::answer::items::Decoder;
 
-/// Reads a body to its end, by a deadline if there is one.
+/// How much of bodies is held at once, of one listener or service.
+#[derive(Debug, Clone)]
+pub(super) struct Bodies {
+    held: Arc<AtomicUsize>,
+    most: usize,
+}
+
+/// What one request holds of it; dropped, there is room again.
+#[derive(Debug)]
+pub(super) struct Held {
+    bodies: Bodies,
+    bytes: usize,
+}
+
+impl Bodies {
+    pub(super) fn new(most: usize) -> Self {
+        Self { held: Arc::default(), most }
+    }
+
+    /// The same bound for what comes, and what is held already counts.
+    pub(super) fn after(self, before: &Self) -> Self {
+        Self { held: Arc::clone(&before.held), most: self.most }
+    }
+
+    fn nothing(&self) -> Held {
+        Held { bodies: self.clone(), bytes: 0 }
+    }
+}
+
+impl Held {
+    /// So much has come, and is counted before it is kept. What a request says of its length takes no room: it may never
+    /// come.
+    fn charge(&mut self, bytes: usize) -> Result<(), Refusal> {
+        let Bodies { held, most } = &self.bodies;
+        self.bytes += bytes;
+        let before = held.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) <= *most {
+            return Ok(());
+        }
+        Err(Refusal::of_request_status(foreign::rejected(
+            Code::ResourceExhausted,
+            Reason::Overloaded,
+            format!(
+                "the bodies of all requests at work would have more than {most} bytes (HTTP_BODIES_MAX, \
+                 `Ingress::bodies_max`): come again"
+            ),
+        )))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.bodies.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Reads a body to its end, by a deadline if there is one. It counts among the bodies until what comes with it is dropped.
 pub(super) async fn whole<B>(
     body: B,
     deadline: Option<std::time::Instant>,
-) -> Result<Bytes, Refusal>
+    bodies: &Bodies,
+) -> Result<(Bytes, Held), Refusal>
 where
     B: Body + Send,
     B::Data: Send,
@@ -33,16 +94,18 @@ where
 {
     let until = Instant::now() + limits::HTTP_BODY_TIMEOUT;
     let until = deadline.map_or(until, |deadline| until.min(Instant::from_std(deadline)));
-    timeout_at(until, read(body)).await.unwrap_or_else(|_| {
+    let mut held = bodies.nothing();
+    let read = timeout_at(until, read(body, &mut held)).await.unwrap_or_else(|_| {
         Err(Refusal::too_slow(
             "the body did not arrive in time (HTTP_BODY_TIMEOUT, or the deadline)",
         ))
-    })
+    });
+    read.map(|body| (body, held))
 }
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn read<B>(body: B) -> Result<Bytes, Refusal>
+async fn read<B>(body: B, held: &mut Held) -> Result<Bytes, Refusal>
 where
     B: Body + Send,
     B::Data: Send,
@@ -62,6 +125,7 @@ where
         if whole.len() + rest.len() + data.remaining() > limits::HTTP_BODY_MAX {
             return Err(too_large());
         }
+        held.charge(data.remaining())?;
         // Most bodies are one piece, which is not copied.
         if whole.is_empty() && rest.is_empty() {
             whole = data.copy_to_bytes(data.remaining());

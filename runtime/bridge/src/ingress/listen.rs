@@ -62,7 +62,8 @@ impl Listening {
     /// what was served goes on then.
     pub fn replace(&self, ingress: Ingress) -> Result<(), IngressError> {
         let shared = ingress.shared()?;
-        let shared = protected(self.address, (&self.tls, self.is_plain_allowed), shared)?;
+        let mut shared = protected(self.address, (&self.tls, self.is_plain_allowed), shared)?;
+        shared.bodies = shared.bodies.after(&self.shared.load().bodies);
         self.shared.store(Arc::new(shared));
         Ok(())
     }

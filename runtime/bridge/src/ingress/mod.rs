@@ -49,6 +49,7 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use sinew::{
     Mesh, Metrics, Server, TrustDomain, descriptor::Service, dynamic::DynamicClient, foreign::Door,
 };
+use sinew_core::limits;
 use tokio::net::ToSocketAddrs;
 
 pub use self::{
@@ -57,6 +58,7 @@ pub use self::{
     serve::IngressService,
 };
 use self::{
+    body::Bodies,
     callee::Callee,
     callers::Callers,
     route::Route,
@@ -81,6 +83,7 @@ pub struct Ingress {
     has_pages: bool,
     metrics: Option<Metrics>,
     is_plain_anywhere: bool,
+    bodies_max: usize,
 }
 
 /// Why HTTP is not served.
@@ -163,6 +166,7 @@ impl Ingress {
             has_pages: true,
             metrics: None,
             is_plain_anywhere: false,
+            bodies_max: limits::HTTP_BODIES_MAX,
         }
     }
 
@@ -246,6 +250,13 @@ impl Ingress {
     /// listens to. Tokens and answers cross it in the clear.
     pub fn insecure_plain_http(mut self) -> Self {
         self.is_plain_anywhere = true;
+        self
+    }
+
+    /// How many bytes of bodies are held at once, of all requests that are not answered: what would be more is refused with 429.
+    /// Default: 256 MiB.
+    pub fn bodies_max(mut self, bytes: usize) -> Self {
+        self.bodies_max = bytes;
         self
     }
 
@@ -352,6 +363,7 @@ impl Ingress {
             door: self.door,
             metrics: self.metrics,
             checks_host: false,
+            bodies: Bodies::new(self.bodies_max),
             mesh: self.mesh,
             document: document.map(Into::into),
         })

@@ -32,7 +32,7 @@ use super::{
     answer::{Body, answered},
     arguments::{self, Arguments},
     beside,
-    body::{self, BoxError, Input},
+    body::{self, Bodies, BoxError, Input},
     callee::Asked,
     callers::Callers,
     page,
@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) metrics: Option<Metrics>,
     /// Only who names this machine means it: there is nothing else that keeps strangers' pages out.
     pub(super) checks_host: bool,
+    /// How much of bodies is held at once.
+    pub(super) bodies: Bodies,
     /// Whose policy says who may call what, where nothing of this process is called.
     pub(super) mesh: Option<Mesh>,
 }
@@ -142,16 +144,7 @@ impl Shared {
     {
         // 3
         let who = self.callers.who(&head.headers, connected.certified.as_ref())?;
-        if let Some(mesh) = &self.mesh
-            && !mesh.allows(&who, route.name())
-        {
-            let why = format!(
-                "`{who}` may not call `{}`: no `[[allow]]` of the policy says so",
-                route.name()
-            );
-            let status = foreign::rejected(Code::PermissionDenied, Reason::NotAllowed, why);
-            return Err(Refusal::of_request_status(status));
-        }
+        self.may_call(&who, route.name())?;
         let caller = self.door.as_ref().map(|door| connected.caller(door, who));
         // 4
         let trusts = self.callers.trusts;
@@ -164,6 +157,7 @@ impl Shared {
         }
         // 5
         let mut arguments = Arguments::of_head(route, in_path, head)?;
+        let mut held = None;
         let input = match &route.body {
             route::Body::None => None,
             route::Body::Chunks => Some(Box::pin(Input::pieces(body)) as Items),
@@ -177,7 +171,8 @@ impl Shared {
                 Some(input)
             }
             _ => {
-                let body = body::whole(body, deadline).await?;
+                let (body, its) = body::whole(body, deadline, &self.bodies).await?;
+                held = Some(its);
                 arguments.of_body(&head.headers, body)?;
                 None
             }
@@ -194,6 +189,7 @@ impl Shared {
             metadata,
         };
         let came = route.callee.call(asked).await;
+        drop(held);
         // 7
         Ok(answered(route, &head.headers, came, trusts))
     }
@@ -212,6 +208,16 @@ impl Shared {
             ));
         }
         Ok(())
+    }
+
+    /// Whether the policy says so, where nobody behind looks at who calls.
+    fn may_call(&self, who: &SpiffeId, method: &str) -> Result<(), Refusal> {
+        if self.mesh.as_ref().is_none_or(|mesh| mesh.allows(who, method)) {
+            return Ok(());
+        }
+        let why = format!("`{who}` may not call `{method}`: no `[[allow]]` of the policy says so");
+        let status = foreign::rejected(Code::PermissionDenied, Reason::NotAllowed, why);
+        Err(Refusal::of_request_status(status))
     }
 
     /// What stands beside the services: their description, and the page to try them.
