@@ -16,12 +16,13 @@ use std::{
 use futures_core::Stream;
 use serde_json::Value;
 use sinew::{
-    AnswerMetadata, Bytes, CallError, CallOptions, Code, Status, Streaming,
+    AnswerMetadata, Bytes, CallError, Code, Metadata, Status, Streaming,
     descriptor::{HttpContent, Method, Service, Type},
-    dynamic::{DynamicAnswer, DynamicClient, DynamicMethod, DynamicService},
+    dynamic::{DynamicAnswer, DynamicClient, DynamicService},
 };
 
 use crate::{
+    described::Described,
     ingress::{IngressError, route},
     value::{Arguments, Data, Given, Tree, Written, data},
 };
@@ -37,9 +38,8 @@ pub fn legacy(service: &Service, client: &DynamicClient) -> Result<DynamicServic
     let described = Arc::new(service.clone());
     let mut serves = DynamicService::new(&service.name);
     for at in 0..service.methods.len() {
-        let method = DynamicMethod::new(&described, &described.methods[at]);
-        let client = client.clone();
-        let on = Arc::new(On { client, method, service: Arc::clone(&described), at });
+        let on = Described::new(client.clone(), Arc::clone(&described), at);
+        let (method, on) = (on.dynamic, Arc::new(On(on)));
         if on.described().raw {
             serves =
                 serves.unary(&method, move |given: (Bytes,)| async move { on.raw(given).await });
@@ -64,18 +64,13 @@ pub fn legacy(service: &Service, client: &DynamicClient) -> Result<DynamicServic
 }
 
 /// A method, and the way on.
-struct On {
-    client: DynamicClient,
-    method: DynamicMethod,
-    service: Arc<Service>,
-    at: usize,
-}
+struct On(Described);
 
 type Failed = CallError<Data>;
 
 impl On {
     fn described(&self) -> &Method {
-        &self.service.methods[self.at]
+        self.0.method()
     }
 
     /// Whether values, or items, are bytes as they are.
@@ -91,14 +86,14 @@ impl On {
         {
             return Ok(Data::Bytes(bytes.clone()));
         }
-        let written = Written { tree, ty, types: &self.service.types };
+        let written = Written { tree, ty, types: &self.0.service.types };
         let value = serde_json::to_value(written).map_err(|why| wrong(why.to_string()))?;
-        data(&value, ty, &self.service.types, name).map_err(wrong)
+        data(&value, ty, &self.0.service.types, name).map_err(wrong)
     }
 
     /// A value of JSON as the type that the caller knows.
     fn back(&self, value: &Value, ty: &Type) -> Result<Data, Status> {
-        data(value, ty, &self.service.types, "the answer").map_err(|why| {
+        data(value, ty, &self.0.service.types, "the answer").map_err(|why| {
             Status::new(
                 Code::Internal,
                 format!("`{}` of the legacy service: {why}", self.described().name),
@@ -115,18 +110,10 @@ impl On {
 
     /// The client of one call, with what its caller says beside the arguments.
     fn client(&self, told: &AnswerMetadata) -> Result<DynamicClient, Status> {
-        let mut options = CallOptions::new().answer_metadata(told);
-        if let Some(context) = sinew::Context::current() {
-            if context.deadline().is_none() {
-                options = options.without_deadline_at_my_own_risk();
-            }
-            for (key, value) in context.metadata().iter() {
-                options = options.metadata(key, value.clone()).map_err(|why| {
-                    Status::new(Code::InvalidArgument, format!("the metadata `{key}`: {why}"))
-                })?;
-            }
+        match sinew::Context::current() {
+            Some(context) => self.0.client(told, context.deadline().is_some(), context.metadata()),
+            None => self.0.client(told, true, &Metadata::new()),
         }
-        Ok(self.client.with(options))
     }
 
     fn failed(&self, error: CallError<Value>) -> Failed {
@@ -146,7 +133,7 @@ impl On {
     /// Bytes for bytes: nobody looks at them.
     async fn raw(self: Arc<Self>, given: (Bytes,)) -> Result<Bytes, Failed> {
         let told = AnswerMetadata::new();
-        let came = self.client(&told)?.call::<_, Bytes, Value>(&self.method, given).await;
+        let came = self.client(&told)?.call::<_, Bytes, Value>(&self.0.dynamic, given).await;
         pass_on(&told);
         came.map_err(|error| self.failed(error))
     }
@@ -161,7 +148,7 @@ impl On {
         let arguments = self.arguments(&given)?;
         let came = if let Some(input) = input {
             let input = Some(self.input(input));
-            let came = client.stream::<_, _, Value, Value>(&self.method, arguments, input).await;
+            let came = client.stream::<_, _, Value, Value>(&self.0.dynamic, arguments, input).await;
             match came.map_err(|error| self.failed(error))? {
                 DynamicAnswer::Value(value) => self.back(&value, &self.described().output)?,
                 DynamicAnswer::Stream(_) => {
@@ -171,10 +158,10 @@ impl On {
                 }
             }
         } else if self.is_bytes() {
-            let came = client.call::<_, Bytes, Value>(&self.method, arguments).await;
+            let came = client.call::<_, Bytes, Value>(&self.0.dynamic, arguments).await;
             Data::Bytes(came.map_err(|error| self.failed(error))?.into())
         } else {
-            let came = client.call::<_, Value, Value>(&self.method, arguments).await;
+            let came = client.call::<_, Value, Value>(&self.0.dynamic, arguments).await;
             let value = came.map_err(|error| self.failed(error))?;
             self.back(&value, &self.described().output)?
         };
@@ -194,13 +181,13 @@ impl On {
         let wrong =
             || CallError::Status(Status::new(Code::Internal, "a value came in place of a stream"));
         let items = if self.is_bytes() {
-            let came = client.stream::<_, _, Bytes, Value>(&self.method, arguments, input).await;
+            let came = client.stream::<_, _, Bytes, Value>(&self.0.dynamic, arguments, input).await;
             match came.map_err(|error| self.failed(error))? {
                 DynamicAnswer::Stream(items) => Streaming::from_results(Pieces(items)),
                 DynamicAnswer::Value(_) => return Err(wrong()),
             }
         } else {
-            let came = client.stream::<_, _, Value, Value>(&self.method, arguments, input).await;
+            let came = client.stream::<_, _, Value, Value>(&self.0.dynamic, arguments, input).await;
             match came.map_err(|error| self.failed(error))? {
                 DynamicAnswer::Stream(items) => Streaming::from_results(Items { on: self, items }),
                 DynamicAnswer::Value(_) => return Err(wrong()),

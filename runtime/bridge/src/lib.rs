@@ -41,6 +41,8 @@ mod address;
 mod answer;
 mod codes;
 mod connection;
+mod described;
+mod framing;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -49,6 +51,7 @@ mod legacy;
 mod migration;
 mod request;
 pub mod value;
+mod words;
 
 pub use crate::{
     ingress::{Ingress, IngressError, ingress, ingress_to},

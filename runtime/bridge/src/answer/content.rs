@@ -4,43 +4,30 @@
 //! 1. A body is never larger in memory than [`limits::HTTP_BODY_MAX`], whatever it says of its length and however small it
 //!    was packed.
 
-use std::io::Read as _;
+use std::{convert::Infallible, io::Read as _};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, header};
-use http_body_util::BodyExt as _;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use sinew::{Code, Reason, Status, foreign};
 use sinew_core::limits;
 
-use crate::connection::describe;
+use crate::{
+    connection::describe,
+    framing::{self, Unread},
+};
 
 /// Reads a body to its end. `heard` is told of each piece.
-pub(super) async fn read(mut body: Incoming, mut heard: impl FnMut()) -> Result<Bytes, Status> {
-    if body.size_hint().lower() > limits::HTTP_BODY_MAX as u64 {
-        return Err(too_large());
-    }
-    let mut whole = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|why| cut(&why))?;
+pub(super) async fn read(body: Incoming, mut heard: impl FnMut()) -> Result<Bytes, Status> {
+    let heard = |_| {
         heard();
-        // What follows a body (trailers) is of no use here, and of no meaning.
-        let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + rest.len() + data.len() > limits::HTTP_BODY_MAX {
-            return Err(too_large());
-        }
-        // Most bodies are one piece, which is not copied.
-        if whole.is_empty() && rest.is_empty() {
-            whole = data;
-            continue;
-        }
-        if rest.is_empty() {
-            rest.extend_from_slice(&std::mem::take(&mut whole));
-        }
-        rest.extend_from_slice(&data);
-    }
-    Ok(if rest.is_empty() { whole } else { rest.freeze() })
+        Ok::<_, Infallible>(())
+    };
+    framing::whole(body, heard).await.map_err(|why| match why {
+        Unread::TooLarge => too_large(),
+        Unread::Cut(why) => cut(&why),
+        Unread::Refused(never) => match never {},
+    })
 }
 
 /// A body as its server meant it: without the coding that it was sent in.

@@ -22,6 +22,7 @@ use super::{
     refusal::Refusal,
     route::{Answers, Route},
 };
+use crate::framing::is_framing;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const LINES: HeaderValue = HeaderValue::from_static("application/x-ndjson");
@@ -29,26 +30,8 @@ const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// What of an answer's metadata is no header: framing, what belongs to a connection, and what stands here.
-const OURS: &[&str] = &[
-    "allow",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "date",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "www-authenticate",
-];
+/// What of an answer's metadata is no header either: what stands here.
+const OURS: &[&str] = &["allow", "date", "retry-after", "server", "set-cookie", "www-authenticate"];
 
 /// The answer to a call of this route.
 pub(super) fn answered(
@@ -132,7 +115,10 @@ fn with_kind(body: Bytes, kind: HeaderValue) -> Response<Body> {
 /// The metadata of the answer as headers, where it can be.
 fn beside(headers: &mut HeaderMap, metadata: &Metadata) {
     for (key, value) in metadata.iter() {
-        if OURS.contains(&key) || key.starts_with("x-sinew-") || key.starts_with("access-control-")
+        if is_framing(key)
+            || OURS.contains(&key)
+            || key.starts_with("x-sinew-")
+            || key.starts_with("access-control-")
         {
             tracing::debug!(key, "metadata of an answer that cannot be a header was left out");
             continue;

@@ -10,11 +10,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use http::HeaderMap;
 use http_body::Body;
-use http_body_util::BodyExt as _;
 use sinew::{
     Code, Reason, Status,
     foreign::{self, Items, http::Content},
@@ -23,7 +22,10 @@ use sinew_core::limits;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
 use super::refusal::Refusal;
-use crate::answer::items::Decoder;
+use crate::{
+    answer::items::Decoder,
+    framing::{self, Unread},
+};
 
 /// How much of bodies is held at once, of one listener or service.
 #[derive(Debug, Clone)]
@@ -111,37 +113,13 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    if body.size_hint().lower() > limits::HTTP_BODY_MAX as u64 {
-        return Err(too_large());
-    }
-    let mut body = std::pin::pin!(body);
-    let mut whole = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|why| {
+    framing::whole(body, |bytes| held.charge(bytes)).await.map_err(|why| match why {
+        Unread::TooLarge => too_large(),
+        Unread::Cut(why) => {
             Refusal::malformed(format!("the body broke off: {}", Into::<BoxError>::into(why)))
-        })?;
-        let Ok(mut data) = frame.into_data() else { continue };
-        if whole.len() + rest.len() + data.remaining() > limits::HTTP_BODY_MAX {
-            return Err(too_large());
         }
-        held.charge(data.remaining())?;
-        // Most bodies are one piece, which is not copied.
-        if whole.is_empty() && rest.is_empty() {
-            whole = data.copy_to_bytes(data.remaining());
-            continue;
-        }
-        if rest.is_empty() {
-            rest.extend_from_slice(&std::mem::take(&mut whole));
-        }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            rest.extend_from_slice(chunk);
-            let taken = chunk.len();
-            data.advance(taken);
-        }
-    }
-    Ok(if rest.is_empty() { whole } else { rest.freeze() })
+        Unread::Refused(refusal) => refusal,
+    })
 }
 
 fn too_large() -> Refusal {

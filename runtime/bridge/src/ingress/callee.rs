@@ -10,15 +10,18 @@ use bytes::Bytes;
 use futures_core::Stream;
 use serde_json::Value;
 use sinew::{
-    AnswerMetadata, CallError, CallOptions, Code, Metadata, Status, Streaming, TraceContext,
+    AnswerMetadata, CallError, Code, Metadata, Status, Streaming, TraceContext,
     descriptor::{Method, Service, Type},
-    dynamic::{DynamicAnswer, DynamicClient, DynamicMethod},
+    dynamic::{DynamicAnswer, DynamicClient},
     foreign::{
         self, Argument, Arguments, BoxFuture, Call, Caller, Door, Entrance, Inbound, Items, Payload,
     },
 };
 
-use crate::value::{self, Data, Tree, Written, data};
+use crate::{
+    described::Described,
+    value::{self, Data, Tree, Written, data},
+};
 
 /// A method that can be called.
 #[derive(Debug, Clone)]
@@ -31,12 +34,7 @@ pub(super) enum Callee {
 
 /// A method of a service that is known by its descriptor.
 #[derive(Debug)]
-pub(super) struct There {
-    client: DynamicClient,
-    dynamic: DynamicMethod,
-    service: Arc<Service>,
-    at: usize,
-}
+pub(super) struct There(Described);
 
 /// A call, understood.
 pub(super) struct Asked {
@@ -67,8 +65,7 @@ type Called = Result<Inbound, Status>;
 impl Callee {
     /// The method at this place of a service, called through this client.
     pub(super) fn there(client: DynamicClient, service: Arc<Service>, at: usize) -> Self {
-        let dynamic = DynamicMethod::new(&service, &service.methods[at]);
-        Self::There(Arc::new(There { client, dynamic, service, at }))
+        Self::There(Arc::new(There(Described::new(client, service, at))))
     }
 
     /// Makes the call. Dropping the future, or the items of the answer, cancels it.
@@ -112,37 +109,28 @@ impl Callee {
 
 impl There {
     fn method(&self) -> &Method {
-        &self.service.methods[self.at]
+        self.0.method()
     }
 
     async fn call(self: Arc<Self>, asked: Asked) -> Called {
         let told = AnswerMetadata::new();
-        let mut options = CallOptions::new().answer_metadata(&told);
-        if asked.deadline.is_none() {
-            options = options.without_deadline_at_my_own_risk();
-        }
-        for (key, value) in asked.metadata.iter() {
-            options = options.metadata(key, value.clone()).map_err(|why| {
-                Status::new(Code::InvalidArgument, format!("the metadata `{key}`: {why}"))
-            })?;
-        }
-        let client = self.client.with(options);
+        let client = self.0.client(&told, asked.deadline.is_some(), &asked.metadata)?;
         let method = self.method();
         let came = if method.raw {
             let bytes = match asked.arguments.into_iter().next() {
                 Some(Given::Bytes(bytes) | Given::Json(bytes)) => bytes,
                 None => Bytes::new(),
             };
-            let answer = client.call::<_, Bytes, Tree>(&self.dynamic, (bytes,)).await;
+            let answer = client.call::<_, Bytes, Tree>(&self.0.dynamic, (bytes,)).await;
             answer.map(|bytes| DynamicAnswer::Value(Tree::Bytes(bytes.into())))
-        } else if self.dynamic.method().shape().streams() {
+        } else if self.0.dynamic.method().shape().streams() {
             let arguments = self.arguments(&asked.arguments)?;
             let takes_bytes = asked.takes_bytes;
             let input = asked.input.map(|items| self.input(items, takes_bytes));
-            client.stream(&self.dynamic, arguments, input).await
+            client.stream(&self.0.dynamic, arguments, input).await
         } else {
             let arguments = self.arguments(&asked.arguments)?;
-            client.call(&self.dynamic, arguments).await.map(DynamicAnswer::Value)
+            client.call(&self.0.dynamic, arguments).await.map(DynamicAnswer::Value)
         };
         let metadata = told.get();
         match came {
@@ -170,7 +158,7 @@ impl There {
     }
 
     fn json(&self, tree: &Tree, ty: &Type) -> Result<Bytes, Status> {
-        let written = Written { tree, ty, types: &self.service.types };
+        let written = Written { tree, ty, types: &self.0.service.types };
         let written = serde_json::to_vec(&written).map(Bytes::from);
         written.map_err(|why| Status::new(Code::Internal, format!("the answer is no JSON: {why}")))
     }
@@ -183,7 +171,7 @@ impl There {
                 format!("{name}: {why}"),
             )
         })?;
-        data(&value, ty, &self.service.types, name)
+        data(&value, ty, &self.0.service.types, name)
             .map_err(|why| foreign::rejected(Code::InvalidArgument, sinew::Reason::Malformed, why))
     }
 

@@ -12,6 +12,8 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use sinew::descriptor::{Body, Field, Named, Type, Types as _};
 
+use crate::words::cut;
+
 /// A value as JSON.
 pub(super) type Json = Box<RawValue>;
 
@@ -200,10 +202,7 @@ fn whole(text: &str) -> Option<Json> {
 /// A stranger's text, as much of it as a message needs.
 pub(super) fn short(text: &str) -> String {
     const MOST: usize = 40;
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}..", &text[..end]),
-        None => text.to_owned(),
-    }
+    cut(text, MOST).into_owned()
 }
 
 fn json<T: Serialize + ?Sized>(value: &T) -> Result<Json, String> {

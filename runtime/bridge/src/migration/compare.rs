@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Field, Leniency};
+use crate::words::cut;
 
 /// A part that differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -139,11 +140,7 @@ impl<'c> Compare<'c> {
 
 fn words(value: Option<&Value>) -> String {
     let Some(value) = value else { return "nothing".to_owned() };
-    let text = value.to_string();
-    match text.char_indices().nth(WORDS_MAX) {
-        Some((end, _)) => format!("{}..", &text[..end]),
-        None => text,
-    }
+    cut(&value.to_string(), WORDS_MAX).into_owned()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use sinew::{Status, foreign::Outbound};
 use sinew_core::limits;
 
 use super::{binding, refused};
+use crate::framing::is_framing;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("sinew/", env!("CARGO_PKG_VERSION")));
 const WANTS_JSON: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.5");
@@ -30,28 +31,17 @@ const SHADOW: HeaderName = HeaderName::from_static("x-sinew-shadow");
 /// What of metadata is baggage (W3C), which travels in one header.
 const BAGGAGE_KEY: &str = "baggage.";
 
-/// What no call may say: the framing of its body, what belongs to a connection (RFC 9110, 7.6.1), and what stands here.
+/// What no call may say either: what stands here, or asks something of a server that is not the call.
 const OURS: &[&str] = &[
     "accept-encoding",
     "baggage",
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
     "expect",
     "grpc-timeout",
     "host",
     "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
     "proxy-authorization",
-    "proxy-connection",
-    "te",
     "traceparent",
     "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
     "x-request-timeout-ms",
     "x-sinew-attempt",
     "x-sinew-shadow",
@@ -115,7 +105,7 @@ fn metadata(headers: &mut HeaderMap, outbound: &Outbound<'_>) -> Result<(), Stat
             ));
             continue;
         }
-        if OURS.contains(&key) {
+        if is_framing(key) || OURS.contains(&key) {
             return Err(refused(format!(
                 "the metadata `{key}` would be a header that says how the request is read; it is the bridge's own"
             )));

@@ -11,6 +11,7 @@ use sinew::{
 };
 
 use super::Tree;
+use crate::words::cut;
 
 /// A value that serde writes as the original's types do, to a format with names.
 #[derive(Debug, Clone, PartialEq)]
@@ -142,7 +143,7 @@ impl std::fmt::Display for At<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Root(name) => f.write_str(name),
-            Self::Field(of, name) => write!(f, "{of}.{}", cut(name)),
+            Self::Field(of, name) => write!(f, "{of}.{}", cut(name, MOST)),
             Self::Item(of, at) => write!(f, "{of}[{at}]"),
         }
     }
@@ -376,18 +377,10 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
 /// What is there, in so many characters that a message stays one.
 fn short(value: &Value) -> String {
     match value {
-        Value::String(text) if text.len() > MOST => format!("\"{}", cut(text)),
+        Value::String(text) if text.len() > MOST => format!("\"{}", cut(text, MOST)),
         Value::Array(items) if items.len() > MOST => format!("a list of {}", items.len()),
         Value::Object(entries) if entries.len() > MOST => format!("an object of {}", entries.len()),
-        value => cut(&value.to_string()).into_owned(),
-    }
-}
-
-/// A stranger's text, as much of it as a message needs.
-fn cut(text: &str) -> std::borrow::Cow<'_, str> {
-    match text.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}..", &text[..end]).into(),
-        None => text.into(),
+        value => cut(&value.to_string(), MOST).into_owned(),
     }
 }
 
