@@ -170,7 +170,7 @@ impl<'r> Arguments<'r> {
 
 /// Whether it holds the key by which serde_json hands JSON through as it is: an object with it would be read once more, past
 /// every bound.
-fn has_magic(body: &[u8]) -> bool {
+pub(super) fn has_magic(body: &[u8]) -> bool {
     const MAGIC: &[u8] = b"$serde_json::private::";
     let mut rest = body;
     while let Some(at) = rest.iter().position(|byte| *byte == MAGIC[0]) {

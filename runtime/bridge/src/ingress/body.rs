@@ -21,7 +21,7 @@ use sinew::{
 use sinew_core::limits;
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 
-use super::refusal::Refusal;
+use super::{arguments::has_magic, refusal::Refusal};
 use crate::{
     answer::items::Decoder,
     framing::{self, Unread},
@@ -131,6 +131,7 @@ fn too_large() -> Refusal {
 pub(super) struct Input<B> {
     body: Pin<Box<B>>,
     decoder: Decoder,
+    is_json: bool,
     timer: Pin<Box<Sleep>>,
     /// Somebody waits for more, since the timer was set.
     waits: bool,
@@ -153,9 +154,18 @@ impl<B> Input<B> {
 
     fn new(body: B, content: Content) -> Self {
         // What it says of itself was looked at by whoever calls this.
+        let is_json = content == Content::Json;
         let decoder = Decoder::new(&HeaderMap::new(), content);
         let timer = Box::pin(sleep_until(Instant::now() + limits::STREAM_FRAME_GAP));
-        Self { body: Box::pin(body), decoder, timer, waits: false, whole_by: None, over: false }
+        Self {
+            body: Box::pin(body),
+            decoder,
+            is_json,
+            timer,
+            waits: false,
+            whole_by: None,
+            over: false,
+        }
     }
 }
 
@@ -185,6 +195,13 @@ where
         loop {
             if let Some(item) = self.decoder.next() {
                 (self.waits, self.whole_by) = (false, None);
+                if self.is_json && has_magic(&item) {
+                    return Poll::Ready(Some(Err(foreign::unknown(
+                        Code::InvalidArgument,
+                        Reason::Malformed,
+                        "an item has a key that only means something to a library",
+                    ))));
+                }
                 return Poll::Ready(Some(Ok(item)));
             }
             if self.over {
@@ -250,9 +267,42 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let item = ready!(self.poll_item(cx));
         if matches!(item, Some(Err(_))) {
-            // What follows an error is not looked at.
+            // What follows an error is not looked at, nor what has come of it already.
             self.over = true;
+            self.decoder = Decoder::new(&HeaderMap::new(), Content::Bytes);
         }
         Poll::Ready(item)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_item_with_a_key_of_a_library_is_refused_and_ends_the_input() {
+        let lines = "{\"a\":1}\n[{\"$serde_json::private::RawValue\":\"[1]\"}]\n{}\n";
+        let mut input: Items = Box::pin(Input::lines(Full::new(Bytes::from(lines))));
+        let mut next = async || poll_fn(|cx| input.as_mut().poll_next(cx)).await;
+        assert_eq!(next().await.unwrap().unwrap(), "{\"a\":1}");
+        assert_eq!(next().await.unwrap().unwrap_err().code(), Code::InvalidArgument);
+        assert!(next().await.is_none());
+    }
+
+    #[test]
+    fn what_is_let_go_makes_room_whoever_counts_it() {
+        let first = Bodies::new(10);
+        let (mut one, mut other) = (first.nothing(), first.nothing());
+        one.charge(6).unwrap();
+        other.charge(6).unwrap_err();
+        drop(other);
+        let second = Bodies::new(10).after(&first);
+        let mut third = second.nothing();
+        third.charge(4).unwrap();
+        drop((one, third));
+        second.nothing().charge(10).unwrap();
+        assert_eq!(first.held.load(Ordering::Relaxed), 0);
     }
 }

@@ -299,6 +299,10 @@ impl<'de> Deserializer<'de> for &mut Reader<'de> {
     }
 }
 
+/// The key by which serde_json hands JSON through as it is: what a `serde_json::Value` finds behind it is read by a reader of
+/// its own, past every bound. Nothing that is written here has it.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
 struct Items<'r, 'de> {
     reader: &'r mut Reader<'de>,
     left: usize,
@@ -340,6 +344,11 @@ impl<'de> MapAccess<'de> for Entries<'_, 'de> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
         let (key, text) = self.reader.remember(|reader| seed.deserialize(reader))?;
+        if text == RAW_VALUE {
+            return Err(ReadError::new(
+                "a key by which a library reads its text once more, as JSON",
+            ));
+        }
         self.key = text;
         Ok(Some(key))
     }

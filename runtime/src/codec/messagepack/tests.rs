@@ -293,3 +293,22 @@ fn random_bytes_are_an_error_or_a_value_and_never_a_panic() {
         }
     }
 }
+
+/// Behind this key serde_json would read the text by itself, whatever the guard says.
+#[test]
+fn no_key_has_a_library_read_past_the_guard() {
+    let with =
+        |key: &str, value: &str| written(&BTreeMap::from([(key.to_owned(), value.to_owned())]));
+    let raw = with("$serde_json::private::RawValue", "[1]");
+    let refused = |why: String| assert!(why.contains("once more"), "{why}");
+    refused(decode::<serde_json::Value>(MESSAGEPACK, &raw).unwrap_err().to_string());
+    refused(decode::<BTreeMap<String, String>>(MESSAGEPACK, &raw).unwrap_err().to_string());
+    let nested = written(&vec![BTreeMap::from([("$serde_json::private::RawValue", "[1]")])]);
+    refused(decode::<serde_json::Value>(MESSAGEPACK, &nested).unwrap_err().to_string());
+    // A text may say what it likes.
+    let text = with("key", "$serde_json::private::RawValue");
+    assert_eq!(
+        decode::<serde_json::Value>(MESSAGEPACK, &text).unwrap()["key"],
+        "$serde_json::private::RawValue"
+    );
+}
