@@ -286,11 +286,36 @@ impl fmt::Debug for Chain {
 }
 
 /// The two places of a client, and who compares its copies.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Interceptors {
     pub(crate) per_call: Chain,
     pub(crate) per_attempt: Chain,
     pub(crate) compares: Option<Observer>,
+    /// Around attempts at one service, by its name.
+    of_services: Vec<(String, Arc<dyn Interceptor>)>,
+}
+
+impl Interceptors {
+    pub(crate) fn push_of(&mut self, service: String, interceptor: Arc<dyn Interceptor>) {
+        self.of_services.push((service, interceptor));
+    }
+
+    /// Those of the clients of this service.
+    pub(crate) fn of(&self, service: &str) -> Self {
+        let mut all = Self { of_services: Vec::new(), ..self.clone() };
+        let its = self.of_services.iter().filter(|(name, _)| name == service);
+        its.for_each(|(_, interceptor)| all.per_attempt.push(Arc::clone(interceptor)));
+        all
+    }
+}
+
+impl fmt::Debug for Interceptors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interceptors")
+            .field("per_call", &self.per_call)
+            .field("per_attempt", &self.per_attempt)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Arguments that were encoded before an interceptor saw them, and that can be encoded again for a server that wants
@@ -328,5 +353,27 @@ impl Encode for Encoded {
             None => return Err(CodecError::Unknown(codec)),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Passes;
+
+    impl Interceptor for Passes {
+        fn intercept(&self, request: Request, next: Next) -> BoxFuture<'static, Response> {
+            next.run(request)
+        }
+    }
+
+    #[test]
+    fn what_is_around_one_service_is_around_no_other() {
+        let mut all = Interceptors::default();
+        all.push_of("a".to_owned(), Arc::new(Passes));
+        assert!(!all.of("a").per_attempt.is_empty());
+        assert!(all.of("b").per_attempt.is_empty());
+        assert!(all.of("a").per_call.is_empty());
     }
 }

@@ -23,6 +23,8 @@ pub struct Mirrored {
     pub original: MirroredAnswer,
     /// What its copy came to.
     pub copy: MirroredAnswer,
+    /// When the copy was sent: what was decided since is no matter of these two.
+    pub sent: std::time::Instant,
     #[cfg(feature = "foreign")]
     pub(crate) types: &'static crate::call::types::Types,
 }

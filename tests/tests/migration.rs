@@ -44,6 +44,9 @@ struct Side {
     sold: Arc<AtomicU64>,
     is_wrong: Arc<AtomicBool>,
     fails: Arc<AtomicBool>,
+    /// Copies wait.
+    holds: Arc<AtomicBool>,
+    waiting: Arc<AtomicU64>,
 }
 
 impl Prices for Side {
@@ -51,6 +54,11 @@ impl Prices for Side {
         let seen = self.calls.fetch_add(1, Relaxed);
         if Context::current().must("a context").is_shadow() {
             self.copies.fetch_add(1, Relaxed);
+            self.waiting.fetch_add(1, Relaxed);
+            while self.holds.load(Relaxed) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            self.waiting.fetch_sub(1, Relaxed);
         }
         if self.fails.load(Relaxed) {
             return Err(Status::new(Code::Internal, "out of order"));
@@ -200,4 +208,29 @@ async fn the_guard_takes_the_calls_of_a_side_away_that_fails_and_nobody_notices(
         moving.new.calls.load(Relaxed) >= after + 20
     })
     .await;
+}
+
+/// What differs may long be mended: copies that were sent before the share was set say nothing of what is now.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_copied_before_a_share_was_set_does_not_take_it_back() {
+    let guard = Guard { differences: 0.0, least: 1, ..Guard::default() };
+    let moving = moving(guard).await;
+    moving.migration.shadow(100.0).must("a shadow");
+    moving.new.is_wrong.store(true, Relaxed);
+    moving.new.holds.store(true, Relaxed);
+    until("copies wait", || {
+        let client = moving.client.clone();
+        tokio::spawn(async move { client.price("a".to_owned()).await });
+        moving.new.waiting.load(Relaxed) > 10
+    })
+    .await;
+    // None is sent any more, and those that are out have been sent.
+    moving.migration.shadow(0.0).must("no shadow");
+    moving.calls(20).await;
+    moving.migration.share(5.0).must("a share");
+    moving.new.holds.store(false, Relaxed);
+    until("they are compared", || moving.migration.report().differences > 10).await;
+    until("all of them", || moving.new.waiting.load(Relaxed) == 0).await;
+    let report = moving.migration.report();
+    assert_eq!((report.rolled_back, report.share), (None, 5.0));
 }

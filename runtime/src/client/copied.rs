@@ -161,6 +161,7 @@ impl Call {
             self.twin = Some(twin);
             (observer, original)
         });
+        let sent = Instant::now().into_std();
         tokio::spawn(async move {
             let place = place;
             let answer = timeout_at(until, answer).await.unwrap_or_else(|_| Err(too_late()));
@@ -180,6 +181,7 @@ impl Call {
                     method,
                     original,
                     copy: MirroredAnswer::new(&answer),
+                    sent,
                     #[cfg(feature = "foreign")]
                     types,
                 });

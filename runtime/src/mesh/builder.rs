@@ -143,6 +143,17 @@ impl MeshBuilder {
         self
     }
 
+    /// Runs around every attempt at this service, inside of those around all: attempts at others go without it, and do not pay
+    /// for it.
+    pub fn intercept_attempts_of(
+        mut self,
+        service: impl Into<String>,
+        interceptor: impl Interceptor,
+    ) -> Self {
+        self.interceptors.push_of(service.into(), Arc::new(interceptor));
+        self
+    }
+
     /// Hands `compare` every call that was copied ([`Policy::mirror`](crate::Policy::mirror)) when both it and its copy are
     /// over; not one whose caller went away. It runs beside the callers, on the task of the copy, which counts as out until it
     /// returns: what takes long belongs into another task. Default: nobody compares, and no answer is kept.

@@ -390,7 +390,7 @@ impl Mesh {
         targets: Vec<Target>,
     ) -> Channel {
         let seen = self.0.metrics.service(service);
-        let core = ClientCore::new(seen, targets, self.0.interceptors.clone());
+        let core = ClientCore::new(seen, targets, self.0.interceptors.of(service));
         Channel::governed(core.of_methods(methods), &self.0.policy)
     }
 
@@ -405,7 +405,7 @@ impl Mesh {
         let reach = move |entry: &Entry| mesh.target(&entry.address, (&expected, &shared));
         let discovery = Discovery::new(sources, self.0.zone.clone(), Box::new(reach));
         let seen = self.0.metrics.service(service);
-        let core = ClientCore::discovered(seen, discovery, self.0.interceptors.clone());
+        let core = ClientCore::discovered(seen, discovery, self.0.interceptors.of(service));
         Channel::governed(core.of_methods(methods), &self.0.policy)
     }
 

@@ -94,6 +94,8 @@ struct State {
     report: Report,
     /// How often it was begun anew: what began before says nothing of what is now.
     epoch: u64,
+    /// When it was last.
+    begun: Option<Instant>,
     has_ended: bool,
 }
 
@@ -204,13 +206,13 @@ impl Migration {
     }
 
     /// Has the mesh that is built tell of its calls. Before `build`, and after [`ignore`](Self::ignore) and the like: what those say
-    /// later changes nothing. One migration to a mesh; its attempts at any service go through an interceptor from then on,
-    /// which costs each some allocations.
+    /// later changes nothing. One migration to a mesh; attempts at its service go through an interceptor from then on, which
+    /// costs each some allocations.
     pub fn attach(&self, builder: MeshBuilder) -> MeshBuilder {
         let (compares, watches) = (Arc::clone(&self.0), Arc::clone(&self.0));
         builder
             .compare_mirrored(move |mirrored| compares.mirrored(&mirrored))
-            .intercept_attempts(Watcher(watches))
+            .intercept_attempts_of(self.0.service.clone(), Watcher(watches))
     }
 
     /// Moves the calls of this mesh from here on. Until [`share`](Self::share) is said the new side gets none.
@@ -245,6 +247,7 @@ impl Migration {
         })?;
         state.window.clear();
         state.epoch += 1;
+        state.begun = Some(Instant::now());
         Ok(())
     }
 
@@ -352,10 +355,13 @@ impl Inner {
                     }
                     samples.push_back(Sample { method: mirrored.method.path(), parts });
                 }
-                state.window.note(&self.guard, now, |counts| {
-                    counts.compared += 1;
-                    counts.differences += u32::from(differs);
-                });
+                let sent = Instant::from_std(mirrored.sent);
+                if state.begun.is_none_or(|begun| sent >= begun) {
+                    state.window.note(&self.guard, now, |counts| {
+                        counts.compared += 1;
+                        counts.differences += u32::from(differs);
+                    });
+                }
             }
         });
     }
@@ -438,9 +444,7 @@ struct Watcher(Arc<Inner>);
 impl Interceptor for Watcher {
     fn intercept(&self, request: Request, next: Next) -> BoxFuture<'static, Response> {
         let (key, value) = &self.0.label;
-        let is_new = request.method().service() == self.0.service
-            && request.endpoint_label(key) == Some(value.as_str());
-        if !is_new {
+        if request.endpoint_label(key) != Some(value.as_str()) {
             return Box::pin(next.run(request));
         }
         let mut out = Out {
