@@ -70,8 +70,8 @@ impl Held {
             Code::ResourceExhausted,
             Reason::Overloaded,
             format!(
-                "the bodies of all requests at work would have more than {most} bytes (HTTP_BODIES_MAX, \
-                 `Ingress::bodies_max`): come again"
+                "the bodies of all requests at work would have more than {most} bytes (HTTP_BODIES_MAX), which \
+                 `Ingress::bodies_max` sets: come again"
             ),
         )))
     }

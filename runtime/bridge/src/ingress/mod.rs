@@ -254,7 +254,7 @@ impl Ingress {
     }
 
     /// How many bytes of bodies are held at once, of all requests that are not answered: what would be more is refused with 429.
-    /// Default: 256 MiB.
+    /// Default: 64 MiB.
     pub fn bodies_max(mut self, bytes: usize) -> Self {
         self.bodies_max = bytes;
         self

@@ -102,7 +102,7 @@ limits! {
     bytes HTTP_BODY_MAX: usize = 4 * MIB;
     /// Bytes of all bodies that one listener over HTTP holds at once, of requests that are not answered: a request with
     /// more is refused.
-    bytes HTTP_BODIES_MAX: usize = 256 * MIB;
+    bytes HTTP_BODIES_MAX: usize = 64 * MIB;
     /// Bytes that a status quotes of what an HTTP server said.
     bytes HTTP_EXCERPT: usize = 256;
     /// How much less than is left a server is told over HTTP: its answer has to come back.
