@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sinew::{Identity, Mesh};
+use sinew::{Identity, Mesh, MeshBuilder};
 
 use crate::{
     Must as _,
@@ -26,11 +26,21 @@ pub struct Process {
 impl Process {
     /// Its certificate is of one authority, and it trusts some.
     pub async fn new(path: &str, of: &Authority, trusts: &[&Authority]) -> Self {
+        Self::with(path, of, trusts, |builder| builder).await
+    }
+
+    /// The same, with a mesh that is otherwise built.
+    pub async fn with(
+        path: &str,
+        of: &Authority,
+        trusts: &[&Authority],
+        build: impl FnOnce(MeshBuilder) -> MeshBuilder,
+    ) -> Self {
         let (id, scratch) = (format!("spiffe://prod.example/{path}"), Scratch::new());
         write(&scratch, &of.issue(&id), trusts);
         let [cert, key, bundle] = files(&scratch);
         let identity = Identity::from_files(cert, key, bundle).must("an identity");
-        let mesh = mesh_of(identity, |builder| builder).await;
+        let mesh = mesh_of(identity, build).await;
         Self { id, scratch, mesh }
     }
 
@@ -42,6 +52,11 @@ impl Process {
     /// What its mesh counts.
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         Scrape::of(&self.mesh).get(name, labels)
+    }
+
+    /// Connections that it has made.
+    pub fn connected(&self) -> f64 {
+        self.metric("sinew_client_connections_made_total", &[])
     }
 
     /// How often it has read new files.

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use sinew::{Code, Ran, Reason};
+use sinew::{Code, MeshBuilder, Ran, Reason};
 use sinew_tests::{
     Must as _, MustFail as _, assert_says,
     authority::Authority,
@@ -25,7 +25,9 @@ use tokio::time::sleep;
 async fn no_call_fails_while_certificates_and_their_authority_are_renewed() {
     let (old, new) = (Authority::new("old"), Authority::new("new"));
     let server = Process::new("test.Probe", &old, &[&old]).await;
-    let caller = Process::new("caller", &old, &[&old]).await;
+    // What is renewed is shown on new connections: here by all within a second, and not an hour.
+    let quickly = |builder: MeshBuilder| builder.connection_age(Duration::from_secs(1));
+    let caller = Process::with("caller", &old, &[&old], quickly).await;
     let probe = Counting::new();
     let running = serve(&server, &probe).await;
     let client: ProbeClient = client_at(&caller.mesh, &[running.address()]);
@@ -46,6 +48,10 @@ async fn no_call_fails_while_certificates_and_their_authority_are_renewed() {
         caller.renew(of, trusts);
         let read = || server.renewed() > before.0 && caller.renewed() > before.1;
         until("both have read their files", read).await;
+        // One that was being made may show what was before.
+        let connected = caller.connected() + 2.0;
+        let anew = || caller.connected() >= connected || caller_task.is_finished();
+        until("no connection shows what was before", anew).await;
         let after = calls.load(Relaxed) + 5;
         until("calls go on", || calls.load(Relaxed) >= after || caller_task.is_finished()).await;
     }
