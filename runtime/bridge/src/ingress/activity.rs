@@ -3,62 +3,77 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::sleep};
+use tokio::time::{Instant, sleep_until};
 
 /// The requests of a connection that are not over.
-#[derive(Debug, Clone, Default)]
+///
+/// Nobody is woken by a request: whoever waits looks when it may be time, for a wake-up is a turn of the whole connection.
+#[derive(Debug, Clone)]
 pub(super) struct Activity(Arc<Inner>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Inner {
+    began: Instant,
     open: AtomicUsize,
-    changed: Notify,
+    /// Microseconds after it began when the last of them was over.
+    ended_us: AtomicU64,
 }
 
 /// One that is not; dropped, it is.
 #[derive(Debug)]
 pub(super) struct Open(Activity);
 
+impl Default for Activity {
+    fn default() -> Self {
+        let (began, open, ended_us) = (Instant::now(), AtomicUsize::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { began, open, ended_us }))
+    }
+}
+
 impl Activity {
     /// A request has come.
     pub(super) fn open(&self) -> Open {
         self.0.open.fetch_add(1, Ordering::Relaxed);
-        self.0.changed.notify_one();
         Open(self.clone())
     }
 
     /// Ready when none has been open for so long.
     ///
     /// # Cancel safety
-    /// The time begins anew.
+    /// Nothing is lost: the time counts from when the last one was over.
     pub(super) async fn idle_for(&self, time: Duration) {
         loop {
-            if self.0.open.load(Ordering::Relaxed) > 0 {
-                self.0.changed.notified().await;
-                continue;
+            let now = Instant::now();
+            let over =
+                self.0.began + Duration::from_micros(self.0.ended_us.load(Ordering::Acquire));
+            let is_open = self.0.open.load(Ordering::Acquire) > 0;
+            let until = if is_open { now } else { over } + time;
+            if until <= now {
+                return;
             }
-            tokio::select! {
-                () = self.0.changed.notified() => {}
-                () = sleep(time) => return,
-            }
+            sleep_until(until).await;
         }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.0.open.fetch_sub(1, Ordering::Relaxed);
-        self.0.0.changed.notify_one();
+        let Inner { began, open, ended_us } = &*self.0.0;
+        let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        ended_us.fetch_max(us, Ordering::AcqRel);
+        open.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::sleep;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
