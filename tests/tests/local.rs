@@ -381,3 +381,12 @@ async fn a_slow_interceptor_does_not_outlast_the_deadline() {
     }
     assert_eq!(probe.tally().begun, 0);
 }
+
+/// Whoever calls moves the call, once for each block, task and time-out around it.
+#[test]
+fn a_call_is_small_until_it_is_under_way() {
+    let client = ProbeClient::local(Counting::new());
+    let call = client.echo("x".into());
+    let size = size_of_val(&call);
+    assert!(size <= 128, "{size} bytes");
+}

@@ -219,4 +219,16 @@ mod tests {
         }
         assert_eq!(frames.len(), 3);
     }
+
+    /// After a batch of several the writer lets others go first, once; after one of a single call it does not.
+    #[tokio::test]
+    async fn a_writer_gives_way_once_where_the_last_batch_was_of_several() {
+        let mut outbox = Outbox::new(Instant::now());
+        let cx = Context::from_waker(Waker::noop());
+        let mut written = |calls: u64| {
+            (0..calls).for_each(|call| drop(outbox.push(CallKind::Request, call, None, b"a")));
+            std::iter::from_fn(|| outbox.poll_take(&cx).is_pending().then_some(())).take(2).count()
+        };
+        assert_eq!([1, 1, 3, 2, 1, 1].map(&mut written), [0, 0, 0, 1, 1, 0]);
+    }
 }
